@@ -2,6 +2,9 @@
 
 A hyper-parameter is a Python number in the loop and foreach lifts and a 0-dim tensor in the compiled one; an
 operand is a Tensor or, in the foreach lift, a list of them. Nothing here branches on a tensor's value.
+
+Some take `own`, in a rule ctx.own: whether the result may take the place of an operand, said with each. Then they
+make no new tensor; the numbers are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -13,15 +16,58 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def axpy(a: Any, x: Tensor, y: Tensor) -> Tensor:
-    """y + a x: one pass and one new tensor where `a` is a number."""
-    return y.add(x, alpha=a) if isinstance(a, float | int) else y + x * a
+def axpy(a: Any, x: Tensor, y: Tensor, own: bool = False) -> Tensor:
+    """y + a x, in one pass where `a` is a number; own: in y's place."""
+    if not isinstance(a, float | int):
+        return y.add_(x * a) if own else y + x * a
+    return y.add_(x, alpha=a) if own else y.add(x, alpha=a)
 
 
-def lerp(x: Tensor, y: Tensor, weight: Any) -> Tensor:
-    """x + weight (y - x)."""
-    # torch.lerp wants a weight of exactly the operands' dtype, which a hyper-parameter tensor need not have
-    return x.lerp(y, weight) if isinstance(weight, float | int) else x + (y - x) * weight
+def accumulated(v: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
+    """beta v + u; own: in v's place."""
+    if not own or not isinstance(beta, float | int):
+        return axpy(beta, v, u)
+    from torch import add
+
+    return add(u, v, alpha=beta, out=v)
+
+
+def lerp(x: Tensor, y: Tensor, weight: Any, own: bool = False) -> Tensor:
+    """x + weight (y - x); own: in x's place."""
+    if not isinstance(weight, float | int):
+        # torch.lerp wants a weight of exactly the operands' dtype, which a hyper-parameter tensor need not have
+        return x + (y - x) * weight
+    return x.lerp_(y, weight) if own else x.lerp(y, weight)
+
+
+def mean(m: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
+    """The running mean beta m + (1 - beta) u; own: in m's place."""
+    return lerp(m, u, 1 - beta, own)
+
+
+def mean_square(v: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
+    """The running mean beta v + (1 - beta) u^2; own: in v's place."""
+    if not isinstance(beta, float | int):
+        return lerp(v, u * u, 1 - beta)
+    return (v.mul_(beta) if own else v.mul(beta)).addcmul_(u, u, value=1 - beta)
+
+
+def maximum(x: Tensor, y: Tensor, own: bool = False) -> Tensor:
+    """The larger of both; own: in x's place."""
+    if not own:
+        return x.maximum(y)
+    from torch import maximum
+
+    return maximum(x, y, out=x)
+
+
+def ratio(x: Tensor, y: Tensor, own: bool = False) -> Tensor:
+    """x / y; own: in y's place, which the rule has just made."""
+    if not own:
+        return x / y
+    from torch import div
+
+    return div(x, y, out=y)
 
 
 def is_zero(a: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Three ways to run the same rules over all parameters: a plain loop, torch._foreach, torch.compile.
+"""Ways to run the same rules over all parameters: a plain loop, torch._foreach; a third is in `compiled`.
 
 A lift gathers items (p, u, s, hypers, ctx, home), one a parameter or one a bucket of them, and `advance`
 takes them through the stages. `p` is real and at least float32: a working copy of the parameter `home` where
@@ -8,6 +8,7 @@ that is narrower, a real view of it where it is complex.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,21 +29,27 @@ def advance(items: Iterable[tuple], plan: Plan, root: dict[str, Any]) -> None:
     """Take every item through all stages and apply the step. root: the first group, with the totals."""
     for calls, bound, i in plan.passes:
         items = _reduced(items, calls, bound, i, root)
-    for p, u, s, hypers, ctx, home in items:
-        u = _through(plan.updates, u, p, s, hypers, ctx)
-        lr = 1.0 if plan.applies_lr else hypers[0]["lr"]
-        if isinstance(lr, float | int):
-            p.add_(u, alpha=-lr)  # the same as p - lr u, without a temporary
-        else:
-            p.sub_(u * lr)
-        for after, i in plan.afters:
-            q, new = after(p, s, hypers[i], ctx)
-            if new is not s:
-                s.update(new)
-            if q is not p:
-                _copy(p, q)
-        if home is not None:
-            _copy(home, p)
+    for item in items:
+        apply(item, plan)
+
+
+def apply(item: tuple, plan: Plan) -> None:
+    """Take an item through the stages after the last reduction, and apply the step."""
+    p, u, s, hypers, ctx, home = item
+    u = _through(plan.updates, u, p, s, hypers, ctx)
+    lr = 1.0 if plan.applies_lr else hypers[0]["lr"]
+    if isinstance(lr, float | int):
+        p.add_(u, alpha=-lr)  # the same as p - lr u, without a temporary
+    else:
+        p.sub_(u * lr)
+    for after, i in plan.afters:
+        q, new = after(p, s, hypers[i], ctx)
+        if new is not s:
+            s.update(new)
+        if q is not p:
+            _copy(p, q)
+    if home is not None:
+        _copy(home, p)
 
 
 def _through(calls: list[tuple], u: Any, p: Any, s: dict[str, Any], hypers: Any, ctx: Context) -> Any:
@@ -53,26 +60,36 @@ def _through(calls: list[tuple], u: Any, p: Any, s: dict[str, Any], hypers: Any,
     return u
 
 
+def summed(item: tuple, calls: list[tuple], bound: Bound, i: int) -> tuple[tuple, dict[str, Any]]:
+    """Take an item up to the stage that needs a reduction, and give its terms."""
+    p, u, s, hypers, ctx, home = item
+    u = _through(calls, u, p, s, hypers, ctx)
+    new, terms = bound.sums(u, p, s, hypers[i], ctx)
+    s.update(new)
+    return (p, u, s, hypers, ctx, home), terms
+
+
+def tell(items: list[tuple], sums: dict[str, Tensor], bound: Bound, i: int, root: dict[str, Any]) -> None:
+    """Reduce, and let every item's ctx.value be what came of it."""
+    overall = Context(_latest(items), None, items[0][4].loss, None)
+    value = bound.reduce(sums, root, overall)
+    of_group: dict[int, Any] = {}
+    for p, _, _, hypers, ctx, _ in items:
+        if id(hypers) not in of_group:
+            of_group[id(hypers)] = bound.stage.of_group(value, hypers[i])
+        value_here = of_group[id(hypers)]
+        ctx.value = value_here if value_here is None else value_here.to(p.device)
+
+
 def _reduced(items: Iterable[tuple], calls: list[tuple], bound: Bound, i: int, root: dict[str, Any]) -> list[tuple]:
-    """Run up to the stage that needs a reduction, and tell every item its result."""
     done, terms = [], {}
-    for p, u, s, hypers, ctx, home in items:
-        u = _through(calls, u, p, s, hypers, ctx)
-        new, sums = bound.sums(u, p, s, hypers[i], ctx)
-        s.update(new)
-        for name, term in sums.items():
-            terms.setdefault(name, []).extend(_by_index(term, ctx))
-        done.append((p, u, s, hypers, ctx, home))
+    for item in items:
+        item, own = summed(item, calls, bound, i)
+        for name, term in own.items():
+            terms.setdefault(name, []).extend(_by_index(term, item[4]))
+        done.append(item)
     if done:
-        ctx = done[0][4]
-        overall = Context(_latest(done), None, ctx.loss, None)
-        value = bound.reduce({n: _total(x) for n, x in terms.items()}, root, overall)
-        of_group: dict[int, Any] = {}
-        for p, _, _, hypers, ctx, _ in done:
-            if id(hypers) not in of_group:
-                of_group[id(hypers)] = bound.stage.of_group(value, hypers[i])
-            value_here = of_group[id(hypers)]
-            ctx.value = value_here if value_here is None else value_here.to(p.device)
+        tell(done, {n: _total(x) for n, x in terms.items()}, bound, i, root)
     return done
 
 
@@ -145,8 +162,26 @@ def _working(p: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
 
 
 def loop(chain: Chain, loss: Any) -> None:
-    """One parameter after another, in cache: the fastest on a CPU, and the one to debug with."""
-    advance(gather(chain, loss), chain.plan, chain.param_groups[0])
+    """One parameter after another, in cache: the fastest that needs no compiler, and the one to debug with."""
+    _keep_freed_memory()
+    advance(map(_owned, gather(chain, loss)), chain.plan, chain.param_groups[0])
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Let glibc's malloc keep what the rules' temporary tensors free, up to twice the size of this one.
+
+    It does so once it has seen a block of 16 to 32 MiB freed, as most training does; until then it gives every
+    such tensor back to the system, and the next one costs a page fault for each of its pages. Nothing is written
+    to the block, so that it takes no memory.
+    """
+    torch.empty(31 << 20, dtype=torch.uint8)
+
+
+def _owned(item: tuple) -> tuple:
+    """Let the rules take the old state's memory for the new."""
+    item[4].own = True
+    return item
 
 
 def foreach(chain: Chain, loss: Any) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from threading import local
 
 import torch
 from torch import Tensor
+
+_own = local()  # a generator for each thread and device: making one takes as long as drawing for a small tensor
 
 
 def draw(kind: str, like: Tensor, *key: object) -> Tensor:
@@ -15,8 +18,20 @@ def draw(kind: str, like: Tensor, *key: object) -> Tensor:
     leaves every other draw as it was.
     """
     digest = blake2b(repr(key).encode(), digest_size=8).digest()
-    generator = torch.Generator(like.device).manual_seed(int.from_bytes(digest))
+    generator = _generator(like.device).manual_seed(int.from_bytes(digest))
+    if like.is_contiguous():
+        return _fill(kind, torch.empty_like(like), generator)
     # drawn in the order of the indices whatever the memory format, which is then taken from `like`
-    sample = torch.randn if kind == "normal" else torch.rand
-    noise = sample(like.shape, generator=generator, dtype=like.dtype, device=like.device)
-    return noise if like.is_contiguous() else torch.empty_like(like).copy_(noise)
+    noise = _fill(kind, torch.empty(like.shape, dtype=like.dtype, device=like.device), generator)
+    return torch.empty_like(like).copy_(noise)
+
+
+def _fill(kind: str, x: Tensor, generator: torch.Generator) -> Tensor:
+    return x.normal_(generator=generator) if kind == "normal" else x.uniform_(generator=generator)
+
+
+def _generator(device: torch.device) -> torch.Generator:
+    name = str(device)
+    if not hasattr(_own, name):
+        setattr(_own, name, torch.Generator(device))
+    return getattr(_own, name)

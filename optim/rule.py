@@ -8,7 +8,8 @@ arguments, and the stages they stand for. A `Wrapper` is a stage that users put 
     Lookahead(AggMo)      L2, AggregatedMomentum | step | Lookahead
 
 To add an optimizer, add a file in `optim/rules` with a Spec; it is found by its name. Rules for rules:
-never write into `u`, `p`, `s` or the gradient (a tensor the rule has just made may be changed in place);
+never write into `u`, `p`, `s` or the gradient (a tensor the rule has just made may be changed in place, and
+`arithmetic` has running means that take the old one's place where the lift allows it, ctx.own);
 no `.item()`, no Python branch on a tensor (`arithmetic.choose`); decide on `p.ndim` and shapes only.
 That is what lets the same lines run tensor by tensor, by `torch._foreach`, compiled and vmapped.
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class Context:
     """What a rule may know beside its arguments, of one parameter at one step."""
 
-    __slots__ = ("t", "g", "loss", "noise", "value", "index", "drawn")
+    __slots__ = ("t", "g", "loss", "noise", "value", "index", "drawn", "own")
 
     def __init__(self, t: Any, g: Any, loss: Any, index: Any, drawn: Any = None) -> None:
         self.t = t  # 1-based count of this parameter's steps: an int, a 0-dim tensor when compiled
@@ -46,6 +47,14 @@ class Context:
         self.value: Any = None  # what this stage's `reduce` returned
         self.index = index  # the parameter's place among all parameters; a list of them in the foreach lift
         self.drawn = drawn  # noise of every drawing stage, for the driver
+        self.own = False  # True in the loop: a rule may give up the state it was given, by the functions of arithmetic
+
+    def owns(self, u: Any, s: State) -> bool:
+        """Whether `u` is the rules' own as well: neither the gradient nor state, nor a view of them."""
+        if not self.own:
+            return False
+        given = [self.g, *(x for x in s.values() if hasattr(x, "data_ptr"))]
+        return all(u.data_ptr() != x.data_ptr() for x in given)
 
 
 @dataclass(frozen=True)

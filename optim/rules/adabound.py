@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import maximum, mean, mean_square, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
@@ -42,9 +42,9 @@ class BoundedMoments(Rule):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         (beta1, beta2), t = h["betas"], ctx.t
-        new = {"m": lerp(s["m"], u, 1 - beta1), "v": lerp(s["v"], u * u, 1 - beta2)}
+        new = {"m": mean(s["m"], u, beta1, ctx.own), "v": mean_square(s["v"], u, beta2, ctx.own)}
         if self.amsbound:
-            new["v_max"] = s["v_max"].maximum(new["v"])
+            new["v_max"] = maximum(s["v_max"], new["v"], ctx.own)
         # The authors clip lr x between bounds that they scale by lr / base_lr, to make them follow a schedule.
         # The driver multiplies by lr, so that lr cancels from the bounds: no division by an lr of 0.
         final = h["final_lr"] / h["base_lr"]

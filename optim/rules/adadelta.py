@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import mean_square, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
@@ -31,9 +31,9 @@ class DeltaScaling(Rule):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         rho, eps = h["rho"], h["eps"]
-        v = lerp(s["v"], u * u, 1 - rho)
+        v = mean_square(s["v"], u, rho, ctx.own)
         delta = (s["d"] + eps).sqrt_().div_((v + eps).sqrt_()).mul_(u)
-        return delta, {"v": v, "d": lerp(s["d"], delta * delta, 1 - rho)}
+        return delta, {"v": v, "d": mean_square(s["d"], delta, rho, ctx.own)}
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import mean, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .amsgrad import MaxMoments
 from .decay import L2
+from .denominator import denominator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,11 +36,8 @@ class AdamMoments(Rule):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         beta1, beta2 = h["betas"]
-        m = lerp(s["m"], u, 1 - beta1)
-        v = lerp(s["v"], u * u, 1 - beta2)
-        # m's debiasing is put into the denominator, which is a fresh tensor and can take it in place
-        scale = (v / (1 - beta2**ctx.t)).sqrt_().add_(h["eps"]).mul_(1 - beta1**ctx.t)
-        return m / scale, {"m": m, "v": v}
+        m, v = mean(s["m"], u, beta1, ctx.own), mean_square(s["v"], u, beta2, ctx.own)
+        return ratio(m, denominator(v, h, ctx), ctx.own), {"m": m, "v": v}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp
+from ..arithmetic import lerp, mean, mean_square, ratio
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .adam import AdamMoments
+from .denominator import denominator
 from .projection import Projection
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ class LookaheadMoments(AdamMoments):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         beta1, beta2 = h["betas"]
-        m, v = lerp(s["m"], u, 1 - beta1), lerp(s["v"], u * u, 1 - beta2)
-        scale = (v / (1 - beta2**ctx.t)).sqrt_().add_(h["eps"]).mul_(1 - beta1**ctx.t)
-        return lerp(m, u, 1 - beta1) / scale, {"m": m, "v": v}
+        m, v = mean(s["m"], u, beta1, ctx.own), mean_square(s["v"], u, beta2, ctx.own)
+        return ratio(lerp(m, u, 1 - beta1), denominator(v, h, ctx), ctx.own), {"m": m, "v": v}
 
 
 @dataclass(frozen=True)

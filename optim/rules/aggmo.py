@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import axpy, zeros
+from ..arithmetic import accumulated, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
@@ -35,7 +35,7 @@ class AggregatedMomentum(Rule):
         new = {}
         mean = u
         for i, beta in enumerate(h["betas"]):
-            v = new[f"v{i}"] = axpy(beta, s[f"v{i}"], u)
+            v = new[f"v{i}"] = accumulated(s[f"v{i}"], u, beta, ctx.own)
             # summed at once, while v is in cache; v0 itself is state and stays as it is
             mean = v if i == 0 else mean + v if i == 1 else mean.add_(v)
         return mean if len(new) == 1 else mean.div_(len(new)), new

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import axpy
+from ..arithmetic import accumulated, axpy
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .aggmo import AggregatedMomentum
@@ -34,11 +34,11 @@ class WeightedMomentum(AggregatedMomentum):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         _same_number(h["betas"], h["rates"])
-        new = {f"v{i}": axpy(beta, s[f"v{i}"], u) for i, beta in enumerate(h["betas"])}
+        new = {f"v{i}": accumulated(s[f"v{i}"], u, beta, ctx.own) for i, beta in enumerate(h["betas"])}
         first, *rest = zip(h["rates"], new.values(), strict=True)
         mean = first[1] * first[0]
         for rate, v in rest:
-            mean = axpy(rate, v, mean)
+            mean = axpy(rate, v, mean, ctx.own)
         return mean.div_(len(new)), new
 
 

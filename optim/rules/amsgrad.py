@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import maximum, mean, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
+from .denominator import denominator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,15 +39,15 @@ class MaxMoments(Rule):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         beta1, beta2 = h["betas"]
-        m = lerp(s["m"], u, 1 - beta1)
-        v = lerp(s["v"], u * u, 1 - beta2)
+        m, v = mean(s["m"], u, beta1, ctx.own), mean_square(s["v"], u, beta2, ctx.own)
         whole = 1 - beta2**ctx.t
-        v_max = s["v_max"].maximum(v / whole if self.debias == "before" else v)
-        scale = (v_max / whole).sqrt_() if self.debias == "after" else v_max.sqrt()
-        scale = scale.add_(h["eps"])
-        if self.debias != "never":
-            scale = scale.mul_(1 - beta1**ctx.t)
-        return m / scale, {"m": m, "v": v, "v_max": v_max}
+        v_max = maximum(s["v_max"], v / whole if self.debias == "before" else v, ctx.own)
+        if self.debias == "after":
+            scale = denominator(v_max, h, ctx)
+        else:
+            scale = v_max.sqrt().add_(h["eps"])
+            scale = scale.mul_(1 - beta1**ctx.t) if self.debias == "before" else scale
+        return ratio(m, scale, ctx.own), {"m": m, "v": v, "v_max": v_max}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)

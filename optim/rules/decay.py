@@ -29,7 +29,7 @@ class L2(Rule):
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         decay = h["weight_decay"]
         # 0 must be the same as no decay to the last bit, and cost nothing: 0 * inf is nan, -0. + 0. is 0.
-        return (u, s) if is_zero(decay) else (axpy(decay, p, u), s)
+        return (u, s) if is_zero(decay) else (axpy(decay, p, u, ctx.owns(u, s)), s)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import axpy, choose, each, is_zero, zeros
+from ..arithmetic import accumulated, axpy, choose, each, is_zero, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 
@@ -38,7 +38,7 @@ class LayerwiseMomentum(Rule):
         return {"v": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        v = axpy(h["momentum"], s["v"], each(lambda u, p: self._scaled(u, p, h), u, p))
+        v = accumulated(s["v"], each(lambda u, p: self._scaled(u, p, h), u, p), h["momentum"], ctx.own)
         return v, {"v": v}
 
     def _scaled(self, u: Tensor, p: Tensor, h: Hyper) -> Tensor:

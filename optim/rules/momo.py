@@ -35,7 +35,7 @@ class MomoStep(ModelStep):
 
     def sums(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[State, dict[str, Tensor]]:
         gain = self.gain(h, ctx)
-        d, gamma = lerp(s["d"], u, gain), lerp(s["gamma"], dot(u, p), gain)
+        d, gamma = lerp(s["d"], u, gain, ctx.own), lerp(s["gamma"], dot(u, p), gain)
         return {"d": d, "gamma": gamma}, {"gamma": gamma, "dx": dot(d, p), "dd": dot(d, d)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:

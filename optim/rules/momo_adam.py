@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import dot, lerp, zeros
+from ..arithmetic import dot, lerp, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .model_step import ModelStep
@@ -36,8 +36,8 @@ class MomoAdamStep(ModelStep):
 
     def sums(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[State, dict[str, Tensor]]:
         gain = self.gain(h, ctx)
-        d, gamma = lerp(s["d"], u, gain), lerp(s["gamma"], dot(u, p), gain)
-        s = {"d": d, "v": lerp(s["v"], u * u, 1 - h["betas"][1]), "gamma": gamma}
+        d, gamma = lerp(s["d"], u, gain, ctx.own), lerp(s["gamma"], dot(u, p), gain)
+        s = {"d": d, "v": mean_square(s["v"], u, h["betas"][1], ctx.own), "gamma": gamma}
         return s, {"gamma": gamma, "dx": dot(d, p), "dd": dot(d, self.scaled(s, h, ctx))}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
@@ -45,7 +45,8 @@ class MomoAdamStep(ModelStep):
 
     def scaled(self, s: State, h: Hyper, ctx: Context) -> Tensor:
         """d / D; made in both passes, because keeping it would cost as much memory as v."""
-        return s["d"] / (s["v"] / (1 - h["betas"][1] ** ctx.t)).sqrt_().add_(h["eps"])
+        scale = s["v"].sqrt().div_((1 - h["betas"][1] ** ctx.t) ** 0.5).add_(h["eps"])
+        return ratio(s["d"], scale, ctx.own)
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("d", "gamma")  # both, or <d, p> - gamma would be of two different pasts

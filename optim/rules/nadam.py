@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import mean, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2, DecoupledDecay
@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from ..rule import Hyper, State
 
 
-def look_ahead(m: Tensor, g: Tensor, mu: Any, mu_next: Any, mu_product: Any) -> Tensor:
-    """mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t): m where the next step takes it."""
-    return (m * (mu_next / (1 - mu_product * mu_next))).add_(g * ((1 - mu) / (1 - mu_product)))
+def look_ahead(m: Tensor, g: Tensor, mu: Any, mu_next: Any, mu_product: Any) -> tuple[Tensor, Any]:
+    """mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t): m where the next step takes it.
+
+    As a tensor and the number to multiply it with, which saves a pass.
+    """
+    gain = (1 - mu) / (1 - mu_product)
+    return (m * (mu_next / ((1 - mu_product * mu_next) * gain))).add_(g), gain
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,10 @@ class NesterovMoments(Rule):
         beta1, beta2 = h["betas"]
         mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * h["momentum_decay"])) for t in (ctx.t, ctx.t + 1))
         mu_product = s["mu_product"] * mu
-        m = lerp(s["m"], u, 1 - beta1)
-        v = lerp(s["v"], u * u, 1 - beta2)
-        scale = (v / (1 - beta2**ctx.t)).sqrt_().add_(h["eps"])
-        u = look_ahead(m, u, mu, mu_next, mu_product).div_(scale)
-        return u, {"m": m, "v": v, "mu_product": mu_product}
+        m, v = mean(s["m"], u, beta1, ctx.own), mean_square(s["v"], u, beta2, ctx.own)
+        ahead, gain = look_ahead(m, u, mu, mu_next, mu_product)
+        scale = v.sqrt().mul_(1 / (gain * (1 - beta2**ctx.t) ** 0.5)).add_(h["eps"] / gain)
+        return ratio(ahead, scale, ctx.own), {"m": m, "v": v, "mu_product": mu_product}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)

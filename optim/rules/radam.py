@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import choose, lerp, zeros
+from ..arithmetic import choose, mean, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2, DecoupledDecay
@@ -42,18 +42,17 @@ class RectifiedMoments(Rule):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
         (beta1, beta2), t = h["betas"], ctx.t
-        m = lerp(s["m"], u, 1 - beta1)
-        v = lerp(s["v"], u * u, 1 - beta2)
-        mean = look_ahead(m, u, beta1, beta1, beta1**t) if self.nesterov else m / (1 - beta1**t)
+        m, v = mean(s["m"], u, beta1, ctx.own), mean_square(s["v"], u, beta2, ctx.own)
+        ahead, gain = look_ahead(m, u, beta1, beta1, beta1**t) if self.nesterov else (m, 1 / (1 - beta1**t))
         whole = 1 - beta2**t
         rho_inf = 2 / (1 - beta2) - 1
         rho = rho_inf - 2 * t * beta2**t / whole
 
         def rectified() -> Tensor:
             r2 = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
-            return mean / v.sqrt().add_(h["eps"]).div_((r2 * whole) ** 0.5)
+            return ratio(ahead, v.sqrt().add_(h["eps"]).mul_(1 / (gain * (r2 * whole) ** 0.5)), ctx.own)
 
-        return choose(rho > self.rho_threshold, rectified, lambda: mean), {"m": m, "v": v}
+        return choose(rho > self.rho_threshold, rectified, lambda: ahead * gain), {"m": m, "v": v}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import mean, mean_square, ratio, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
@@ -37,13 +37,13 @@ class RootMeanSquare(Rule):
         return {"r": zeros(p), "m": zeros(p)} if self.centered else {"r": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        r = lerp(s["r"], u * u, 1 - h["alpha"])
+        r = mean_square(s["r"], u, h["alpha"], ctx.own)
         if not self.centered:
-            return u / r.sqrt().add_(h["eps"]), {"r": r}
-        m = lerp(s["m"], u, 1 - h["alpha"])
+            return ratio(u, r.sqrt().add_(h["eps"]), ctx.own), {"r": r}
+        m = mean(s["m"], u, h["alpha"], ctx.own)
         # rounding can take a variance below zero
         variance = (r - m * m).clamp_min_(0.0)
-        return u / variance.sqrt_().add_(h["eps"]), {"r": r, "m": m}
+        return ratio(u, variance.sqrt_().add_(h["eps"]), ctx.own), {"r": r, "m": m}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import axpy, choose, is_zero, zeros
+from ..arithmetic import accumulated, axpy, choose, is_zero, zeros
 from ..ranges import ranged
 from ..rule import Context, Rule, Spec
 from .decay import L2
@@ -36,7 +36,7 @@ class HeavyBall(Rule):
         if not is_zero(dampening):
             gain = choose(ctx.t == 1, lambda: 1.0, lambda: 1 - dampening)
             u = u * gain
-        v = axpy(h["momentum"], s["v"], u)
+        v = accumulated(s["v"], u, h["momentum"], ctx.own)
         return v, {"v": v}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class NesterovMomentum(Rule):
         return {"v": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        v = axpy(h["momentum"], s["v"], u)
+        v = accumulated(s["v"], u, h["momentum"], ctx.own)
         return axpy(h["momentum"], v, u), {"v": v}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:

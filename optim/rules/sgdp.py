@@ -31,7 +31,7 @@ class DampedMomentum(Rule):
         return {"v": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        v = axpy(1 - h["dampening"], u, s["v"] * h["momentum"])
+        v = axpy(1 - h["dampening"], u, s["v"] * h["momentum"], ctx.own)
         return axpy(h["momentum"], v, u) if self.nesterov else v, {"v": v}
 
     def momenta(self, h: Hyper) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..arithmetic import lerp, zeros
+from ..arithmetic import mean, zeros
 from ..ranges import ranged
 from ..rule import Context, Wrapper
 
@@ -40,7 +40,7 @@ class EMA(Wrapper):
         return {"m": p * (1 - h["momentum"] ** t)}
 
     def after(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        return p, {"m": lerp(s["m"], p, 1 - h["momentum"])}
+        return p, {"m": mean(s["m"], p, h["momentum"], ctx.own)}
 
     def evaluation(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         return s["m"] / (1 - h["momentum"] ** ctx.t) if self.debias else s["m"]

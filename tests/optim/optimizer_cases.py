@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,9 +13,11 @@ from typing import Any
 import cases_adaptive
 import cases_moments
 import cases_wrapped
+import pytest
 import torch
 
 import optim
+from optim.compiled.library import compiler
 from optim.rule import overrides
 from optim.rules.adam import Adam
 from optim.rules.aggmo import AggMo, AggMoExp
@@ -25,6 +29,11 @@ with warnings.catch_warnings():
     # its modules use typing and torch names that have gone out of fashion; ours do not
     warnings.simplefilter("ignore")
     import torch_optimizer
+
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="there is no C compiler ($CC, cc, gcc or clang)")
+needs_cpp = pytest.mark.skipif(
+    not shutil.which(os.environ.get("CXX", "g++")), reason="torch.compile needs a C++ compiler ($CXX or g++)"
+)
 
 SHAPES = ((), (5,), (4, 3), (2, 3, 2, 2))
 

@@ -19,7 +19,7 @@ from optim import build, specs, wrappers
 README = (ROOT / "optim" / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 FILES = [block for kind, block in BLOCKS if kind in ("python", "yaml") and block.startswith("# ")]
-PACKAGES = ("configs", "data", "models", "optim", "report", "runner", "scripts", "tasks")
+PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "runner", "scripts", "tasks")
 
 
 def table(first: str) -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ from optimizer_cases import (
     Case,
     assert_compiled_is_close,
     assert_same,
+    needs_compiler,
     parameters,
     set_gradients,
     torch_optimizer,
@@ -421,6 +422,7 @@ def test_steps_run_stacked(name):
         torch.testing.assert_close(of_run, alone, rtol=1e-12, atol=1e-12)
 
 
+@needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""The compiled lift: the pure update of all parameters as one graph.
+"""The pure update of all parameters as one graph, by torch.compile.
 
 Hyper-parameters and step counts enter as one tensor, so that a schedule changes an input and not the program;
 a new program is compiled only where the set of parameters with gradients or their state changes.
@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .lifts import LIFTS, advance, gather
-from .rule import Context
+from ..lifts import advance
+from ..rule import Context
 
 if TYPE_CHECKING:
-    from .driver import Chain
+    from ..driver import Chain
 
 
-def compiled(chain: Chain, loss: Any) -> None:
-    """One fused program over all parameters: as fast as a hand-written step, after seconds of compilation."""
-    items = list(gather(chain, loss))
-    if not items:
-        return
+def step(chain: Chain, items: list[tuple], loss: Any) -> None:
+    """One step of all items."""
     keys = list(chain.plan.defaults)
     sizes = [[_size(group[key]) for key in keys] for group in chain.param_groups]
     names = [tuple(n for n in s if n != "step") for _, _, s, *_ in items]
@@ -67,7 +64,7 @@ def _program(chain: Chain, sizes: list[list[int]], ids: list[int]) -> Callable[.
     plan, keys = chain.plan, list(chain.plan.defaults)
     owners = [n for n, group in enumerate(chain.param_groups) for _ in group["params"]]
 
-    def step(ps, us, states, homes, values, drawn, loss, totals):  # noqa: ANN001
+    def program(ps, us, states, homes, values, drawn, loss, totals):  # noqa: ANN001
         groups, at = _groups(values, keys, sizes)
         root = {**groups[0], **totals}
         hypers = [plan.hypers(group) for group in groups]
@@ -82,7 +79,7 @@ def _program(chain: Chain, sizes: list[list[int]], ids: list[int]) -> Callable[.
         _overwrite(totals, root)
 
     # torch.compile counts programs per code object and gives up at the eighth: each optimizer gets its own
-    own = FunctionType(step.__code__.replace(), step.__globals__, step.__name__, None, step.__closure__)
+    own = FunctionType(program.__code__.replace(), program.__globals__, program.__name__, None, program.__closure__)
     return torch.compile(own, fullgraph=True, dynamic=False)
 
 
@@ -102,6 +99,3 @@ def _overwrite(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
     for name, x in old.items():
         if new[name] is not x:
             x.copy_(new[name])
-
-
-LIFTS["compile"] = compiled
