@@ -22,7 +22,7 @@ class Autoencoder(Model):
     """
 
     name: ClassVar[str] = "autoencoder"
-    output: ClassVar[Literal["scores", "image"]] = "image"
+    output: ClassVar[Literal["scores", "image", "point"]] = "image"
 
     encoder: tuple[int, ...] = field(default=(1000, 500, 250, 30), metadata={"range": "[1, inf)"})
 

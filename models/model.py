@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 if TYPE_CHECKING:
     from torch import nn
 
+WORDS = {"scores": "scores classes", "image": "draws images", "point": "is a single point"}  # of `output`, for refusals
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -18,11 +20,21 @@ class Model:
     """
 
     name: ClassVar[str]
-    #: "scores": one logit a class; "image": one logit a pixel of the input
-    output: ClassVar[Literal["scores", "image"]] = "scores"
+    #: "scores": one logit a class; "image": one logit a pixel of the input; "point": itself, whatever the input is
+    output: ClassVar[Literal["scores", "image", "point"]] = "scores"
+    #: the fewest pixels of an image's side that leave something after the network's strides and pools
+    smallest: ClassVar[int] = 1
 
     def validate(self) -> None:
         """Raise ValueError for a combination of fields that can't be."""
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Raise ValueError if samples of `shape` (channels, height, width) can't go through the network."""
+        if any(side < self.smallest for side in shape[1:]):
+            size = "x".join(map(str, shape[1:]))
+            raise ValueError(
+                f"model={self.name} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
+            )
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """Return the network for samples of `shape` (channels, height, width), freshly initialised on the CPU."""

@@ -1,0 +1,1 @@
+"""Building blocks of networks. They import torch at their top, so only `build` imports them."""
