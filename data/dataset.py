@@ -1,67 +1,22 @@
-"""What every data set offers: its shape before it is read, its samples as tensors, and a train/validation split.
+"""What every data set offers: its shape before it is read, its samples, and a train/validation split.
 
 A data set is described by a small frozen dataclass (its fields are the keys of `configs/data/*.yaml`), which
-answers `shape` and `classes` without reading a file and without importing torch. `load()` reads the samples;
-`split()` cuts the training part in two and applies the limits.
+answers `shape` and `classes` without reading a sample and without importing torch. `read()` finds the samples;
+`load()` splits the training part in two, applies the limits and says how to augment and normalise.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from data.samples import AnyPart, Samples
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Part:
-    """Samples of one part (train, val or test): inputs `x` (n, channels, height, width), labels `y` (n,)."""
-
-    x: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, index: Tensor) -> Part:
-        return Part(self.x[index], self.y[index])
-
-    def limited(self, limit: int | None) -> Part:
-        return self if limit is None else Part(self.x[:limit], self.y[:limit])
-
-    def to(self, device: str) -> Part:
-        return Part(self.x.to(device), self.y.to(device))
-
-
-@dataclass(frozen=True)
-class Samples:
-    """A data set in memory: uint8 images (0-255) or float32 features, split three ways.
-
-    `prepare` turns a batch into the network's input: uint8 is divided by 255, as torchvision's ToTensor does,
-    and then, if asked for, normalised by the mean and standard deviation of the whole training set.
-    """
-
-    train: Part
-    val: Part
-    test: Part
-    statistics: tuple[float, float] | None = None  # mean and standard deviation to normalise with
-
-    def prepare(self, x: Tensor) -> Tensor:
-        if not x.is_floating_point():
-            x = x.float().div_(255)
-        if self.statistics is None:
-            return x
-        mean, std = self.statistics
-        return x.sub(mean).div_(std)
-
-    def to(self, device: str) -> Samples:
-        parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
-        return replace(self, **parts)
-
-    def sizes(self) -> str:
-        return f"{len(self.train)} train, {len(self.val)} validation, {len(self.test)} test"
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations, one a channel
 
 
 def default_root() -> str:
@@ -73,15 +28,23 @@ class DataSet:
     """Base of all data sets. Fields are configuration keys; `name` is the value of `data=`."""
 
     name: ClassVar[str]
-    #: published mean and standard deviation of the pixels in [0, 1] for `normalize`; None: those of the training part
-    statistics: ClassVar[tuple[float, float] | None] = None
+    #: published means and standard deviations of the channels' pixels in [0, 1]; None: those of the training part
+    statistics: ClassVar[Statistics | None] = None
     unit_range: ClassVar[bool] = True  # inputs lie in [0, 1] unless normalised
+    has_classes: ClassVar[bool] = True  # labels mean something; told without looking for them, as `classes` may do
 
     root: str = ""  # folder of downloaded data sets; empty: $DATA_ROOT, else ./datasets
     val_fraction: float = field(default=0.1, metadata={"range": "(0, 1)"})  # of the training samples
-    split: Literal["random", "first"] = "random"  # "first": the first 1-val_fraction train (AggMo's code)
+    #: "first": the first 1-val_fraction train (AggMo's code). "test": every training sample trains and the test
+    #: samples are the validation too (MoMo's and neural-net-optimization's protocol): what is then selected by
+    #: validation has been selected on the test set
+    split: Literal["random", "first", "test"] = "random"
     split_seed: int = field(default=0, metadata={"range": "[0, inf)"})  # not `seed`: every seed, one split
+    shuffle: bool = True  # a new order every epoch; false: the training samples' own order
+    augment: Literal["none", "crop_flip"] = "none"  # random crops of the image padded by 4, half of them mirrored
     normalize: bool = False
+    mean: tuple[float, ...] = ()  # to normalise with: a value a channel or one for all; empty: the data set's own
+    std: tuple[float, ...] = field(default=(), metadata={"range": "(0, inf)"})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,24 +64,53 @@ class DataSet:
 
     def validate(self) -> None:
         """Raise ValueError for a combination of fields that can't be."""
+        (usual,) = (each.default for each in fields(self) if each.name == "val_fraction")
+        if self.split == "test" and self.val_fraction != usual:
+            raise ValueError(
+                f"data.split=test trains on every training sample; leave data.val_fraction={self.val_fraction} out"
+            )
+        if (self.mean or self.std) and not self.normalize:
+            raise ValueError("data.mean and data.std are what data.normalize=true subtracts and divides by; set it too")
+        if bool(self.mean) != bool(self.std):
+            raise ValueError("data.mean and data.std go together: set both or none")
+        for key in ("mean", "std"):
+            values = getattr(self, key)
+            if len(values) not in (0, 1, self.shape[0]):
+                raise ValueError(
+                    f"data.{key}={list(values)} is neither one value nor one for each of {self.shape[0]} channels"
+                )
 
-    def read(self) -> tuple[Part, Part]:
+    def read(self) -> tuple[AnyPart, AnyPart]:
         """Return (training samples, test samples); raise FileNotFoundError or ValueError saying what to do."""
         raise NotImplementedError
 
     def load(self, limits: tuple[int | None, int | None, int | None] = (None, None, None)) -> Samples:
         """Read, split and cut. limits: the most samples to keep of train, val and test."""
         training, test = self.read()
-        train_index, val_index = split_indices(len(training), self.val_fraction, self.split, self.split_seed)
-        train, val = training.take(train_index), training.take(val_index)
-        statistics = (self.statistics or pixel_statistics(train)) if self.normalize else None
-        parts = [part.limited(limit) for part, limit in zip((train, val, test), limits, strict=True)]
-        return Samples(*parts, statistics=statistics)
+        train, val = training, test
+        if self.split != "test":
+            train_index, val_index = split_indices(len(training), self.val_fraction, self.split, self.split_seed)
+            train, val = training.take(train_index), training.take(val_index)
+        statistics = as_tensors(self.chosen_statistics(train)) if self.normalize else None
+        train, val, test = (part.limited(limit) for part, limit in zip((train, val, test), limits, strict=True))
+        return Samples(train.augmented() if self.augment != "none" else train, val, test, statistics)
+
+    def chosen_statistics(self, train: AnyPart) -> Statistics:
+        return (self.mean, self.std) if self.mean else self.statistics or pixel_statistics(train)
 
 
-def pixel_statistics(part: Part) -> tuple[float, float]:
-    x = part.x.double() if part.x.is_floating_point() else part.x.double() / 255
-    return float(x.mean()), float(x.std())
+def pixel_statistics(part: AnyPart) -> Statistics:
+    x, _ = next(iter(part.in_order(len(part))))
+    channels = [(channel if x.is_floating_point() else channel / 255) for channel in x.double().unbind(1)]
+    return tuple(float(channel.mean()) for channel in channels), tuple(float(channel.std()) for channel in channels)
+
+
+def as_tensors(statistics: Statistics) -> tuple[float | Tensor, float | Tensor]:
+    """Each in the form that broadcasts over (n, channels, height, width); one value stays a number."""
+    import torch
+
+    mean, std = (each[0] if len(each) == 1 else torch.tensor(each).reshape(-1, 1, 1) for each in statistics)
+    return mean, std
 
 
 def split_indices(n: int, val_fraction: float, rule: str, seed: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from data.dataset import DataSet, Part
+from data.dataset import DataSet
+from data.samples import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,14 +7,14 @@ downloaded by torchvision's class, with progress and checksums.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from data.dataset import DataSet, Part
+from data.dataset import DataSet, Statistics
+from data.download import download
 from data.idx import read_idx
+from data.samples import Part
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ class MNIST(DataSet):
     """Handwritten digits (LeCun, Bottou, Bengio and Haffner, 1998)."""
 
     name: ClassVar[str] = "mnist"
-    statistics: ClassVar[tuple[float, float] | None] = (0.1307, 0.3081)
+    statistics: ClassVar[Statistics | None] = ((0.1307,), (0.3081,))
     torchvision_class: ClassVar[str] = "MNIST"
 
     @property
@@ -46,10 +46,10 @@ class MNIST(DataSet):
     def read(self) -> tuple[Part, Part]:
         found = self.find()
         if found is None:
-            self.download()
+            failure = download(self.torchvision_class, self.folder(), self.places()[0])
             found = self.find()
-        if found is None:
-            raise FileNotFoundError(self.missing("the download left them out"))
+            if found is None:
+                raise FileNotFoundError(self.missing(failure or "the download left them out"))
         return read_part(found[0], found[1]), read_part(found[2], found[3])
 
     def places(self) -> tuple[Path, Path]:
@@ -63,22 +63,6 @@ class MNIST(DataSet):
             if all(paths):
                 return [path for path in paths if path]
         return None
-
-    def download(self) -> None:
-        """Let torchvision fetch, verify and unpack; its many lines are shown only where they say something."""
-        from torchvision import datasets
-
-        raw = self.places()[0]
-        created = [folder for folder in (raw, *raw.parents) if not folder.exists()]
-        chatter = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(chatter):  # progress bars go to stderr and stay visible
-                getattr(datasets, self.torchvision_class)(self.folder(), train=True, download=True)
-        except (OSError, RuntimeError) as error:
-            with contextlib.suppress(OSError):
-                for folder in created:  # the empty ones that torchvision made
-                    folder.rmdir()
-            raise FileNotFoundError(self.missing(f"the download failed ({brief(error)})")) from None
 
     def missing(self, reason: str) -> str:
         layout, root = self.places()
@@ -96,7 +80,7 @@ class FashionMNIST(MNIST):
     """Articles of clothing in MNIST's format (Xiao, Rasul and Vollgraf, arXiv 1708.07747, 2017)."""
 
     name: ClassVar[str] = "fashion_mnist"
-    statistics: ClassVar[tuple[float, float] | None] = (0.2860, 0.3530)
+    statistics: ClassVar[Statistics | None] = ((0.2860,), (0.3530,))
     torchvision_class: ClassVar[str] = "FashionMNIST"
 
 
@@ -120,9 +104,3 @@ def as_labels(y: Tensor, path: Path) -> Tensor:
     if len(y) and int(y.max()) > 9:
         raise ValueError(f"{path} has a label {int(y.max())}; the classes are 0 to 9")
     return y.long()
-
-
-def brief(error: BaseException) -> str:
-    """The first line of an error, without the URL lists that follow it."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

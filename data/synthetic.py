@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from data.dataset import DataSet, Part
+from data.dataset import DataSet
+from data.samples import Part
 
 
 @dataclass(frozen=True, kw_only=True)

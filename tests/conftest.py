@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
+import pickle
 import struct
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -40,3 +44,68 @@ def write_mnist(folder: Path, num_train: int = 60, num_test: int = 20, gz: bool 
         else:
             (folder / name).write_bytes(idx_bytes(array))
     return arrays
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes what Python 2 wrote into CIFAR's files: byte strings, and numpy by its old module names."""
+
+    def save_string(self, value):
+        data = value.encode("ascii") if isinstance(value, str) else value
+        size = struct.pack("<B", len(data)) if len(data) < 256 else struct.pack("<i", len(data))
+        self.write((pickle.SHORT_BINSTRING if len(data) < 256 else pickle.BINSTRING) + size + data)
+        self.memoize(value)
+
+    def save_global(self, obj, name=None):
+        module = obj.__module__.replace("numpy._core", "numpy.core")
+        self.write(pickle.GLOBAL + f"{module}\n{name or obj.__qualname__}\n".encode())
+        self.memoize(obj)
+
+    dispatch = {
+        **pickle._Pickler.dispatch,
+        bytes: save_string,
+        str: save_string,
+        types.FunctionType: save_global,
+        types.BuiltinFunctionType: save_global,
+        type: save_global,
+    }
+
+
+def write_cifar(folder: Path, monkeypatch, classes: int = 10, sizes: tuple[int, ...] = (60, 20), seed: int = 0) -> dict:
+    """Small files in CIFAR's true format, with torchvision's list of checksums patched to theirs; returns the arrays
+    {file: (images (n, 3, 32, 32), labels)}. sizes: images of each training file and of each test file."""
+    import numpy
+    from torchvision import datasets
+
+    random = numpy.random.default_rng(seed)
+    known = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[classes]
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for key, n in zip(("train_list", "test_list"), sizes, strict=True):
+        checksums = []
+        for file, _ in vars(known)[key]:
+            images = random.integers(0, 256, (n, 3, 32, 32), dtype=numpy.uint8)
+            labels = random.integers(0, classes, n).tolist()
+            names = {"labels": labels} if classes == 10 else {"fine_labels": labels, "coarse_labels": labels}
+            batch = {"batch_label": file, **names, "data": images.reshape(n, -1), "filenames": ["a.png"] * n}
+            content = io.BytesIO()
+            Python2Pickler(content, 2).dump(batch)
+            (folder / file).write_bytes(content.getvalue())
+            checksums.append([file, hashlib.md5(content.getvalue()).hexdigest()])
+            arrays[file] = images, labels
+        monkeypatch.setattr(known, key, checksums)
+    return arrays
+
+
+def write_images(folder: Path, train: int = 12, val: int = 6, classes: tuple[str, ...] = ("cat", "dog")) -> None:
+    """`train` and `val` JPEG files of different sizes for each class, in ImageNet's layout."""
+    import numpy
+    from PIL import Image
+
+    random = numpy.random.default_rng(0)
+    for part, count in (("train", train), ("val", val)):
+        for name in classes:
+            (folder / part / name).mkdir(parents=True, exist_ok=True)
+            for i in range(count):
+                pixels = random.integers(0, 256, (3, 4, 3), dtype=numpy.uint8)
+                image = Image.fromarray(pixels).resize((40 + 3 * (i % 12), 50 - 2 * (i % 12)))
+                image.save(folder / part / name / f"{i}.jpg")

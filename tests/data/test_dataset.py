@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from data.dataset import Part, Samples, split_indices
+from data.dataset import split_indices
 from data.digits import Digits
+from data.samples import Part, Samples
 from data.synthetic import Synthetic
 
 
@@ -26,6 +27,28 @@ def test_random_split_depends_on_its_seed_only():
 def test_split_that_empties_a_part_is_refused():
     with pytest.raises(ValueError, match="data.val_fraction=0.001"):
         split_indices(10, 0.001, "random", 0)
+
+
+def test_split_test_trains_on_everything_and_validates_on_the_test_part():
+    data = Digits(split="test")
+    data.validate()
+    samples, held_out = data.load(), Digits().load()
+    assert len(samples.train) == len(held_out.train) + len(held_out.val)
+    assert torch.equal(samples.val.x, held_out.test.x) and torch.equal(samples.test.x, held_out.test.x)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"split": "test", "val_fraction": 0.3}, "leave data.val_fraction=0.3 out"),
+        ({"mean": (0.5,), "std": (0.5,)}, "data.normalize=true"),
+        ({"mean": (0.5,), "normalize": True}, "data.mean and data.std go together"),
+        ({"mean": (0.5, 0.4), "std": (0.5,), "normalize": True}, r"data.mean=\[0.5, 0.4\] .* each of 3 channels"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(fields, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        Synthetic(sample_shape=(3, 8, 8), **fields).validate()
 
 
 def test_digits_are_scikit_learns():
@@ -58,6 +81,29 @@ def test_prepare_divides_bytes_and_normalises():
     normal = Samples(part, part, part, (0.5, 0.25)).prepare(part.x)
     assert normal.tolist() == [[-2.0, 2.0]]
     assert part.x.tolist() == [[0, 255]]
+
+
+def test_statistics_are_those_of_each_channel_of_the_training_part():
+    data = Synthetic(sample_shape=(3, 8, 8), num_classes=2, normalize=True)
+    samples = data.load()
+    x = torch.cat([x for x, _ in samples.eval_batches("train", 100)]).double()
+    assert x.mean((0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+    assert x.transpose(0, 1).flatten(1).std(1).tolist() == pytest.approx([1, 1, 1], abs=1e-6)
+    given = Synthetic(sample_shape=(3, 8, 8), num_classes=2, normalize=True, mean=(0.1, 0.2, 0.3), std=(0.5,)).load()
+    (ours, _), *_ = given.eval_batches("test", 500)
+    mean = torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1)
+    assert torch.equal(ours, (given.test.x - mean) / 0.5)
+
+
+def test_batches_from_the_middle_are_the_rest_of_the_epochs():
+    samples = Digits().load((50, 20, 20))
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    batches = list(samples.train_batches(order, 8, 0, seed=1))
+    assert [len(y) for _, y in batches] == [8] * 6 + [2]
+    assert torch.equal(torch.cat([x for x, _ in batches]), samples.train.x[order])
+    assert torch.equal(torch.cat([y for _, y in batches]), samples.train.y[order])
+    for (x, y), (late_x, late_y) in zip(batches[3:], samples.train_batches(order, 8, 3, seed=1), strict=True):
+        assert torch.equal(x, late_x) and torch.equal(y, late_y)
 
 
 def test_prepare_leaves_resident_floats_alone():

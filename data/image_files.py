@@ -1,0 +1,155 @@
+"""Images that stay in their files: decoded, cut and stacked by worker processes while the network trains.
+
+What is random about an image is seeded by its own number for the epoch, so the same images come out whatever the
+number of workers and wherever in an epoch they start.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy
+    import torch
+    from PIL.Image import Image
+    from torch import Tensor
+
+    from data.samples import Batches
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Samples of one part as files. Batches are uint8 (n, 3, image_size, image_size) on `device`.
+
+    As they are: the shorter side resized to image_size * 256 / 224, then the centre; augmented: a random part
+    (area 8 % to 100 %, aspect 3/4 to 4/3) resized, half of them mirrored (torchvision's RandomResizedCrop and
+    RandomHorizontalFlip, which is how ImageNet is commonly trained since Szegedy et al., CVPR 2015).
+    """
+
+    files: numpy.ndarray[Any, Any]  # bytes: a list of str would be copied, reference count by count, by every worker
+    y: Tensor  # labels (n,), on the CPU
+    image_size: int
+    num_workers: int
+    device: torch.device
+    random: bool = False
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def to(self, device: str) -> ImageFiles:
+        import torch
+
+        return replace(self, device=torch.device(device))
+
+    def take(self, index: Tensor) -> ImageFiles:
+        return replace(self, files=self.files[index.numpy()], y=self.y[index])
+
+    def limited(self, limit: int | None) -> ImageFiles:
+        return self if limit is None else replace(self, files=self.files[:limit], y=self.y[:limit])
+
+    def augmented(self) -> ImageFiles:
+        return replace(self, random=True)
+
+    def in_turn(self, order: Tensor, batch_size: int, start: int, seed: int) -> Batches:
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        seeds = torch.randint(2**63 - 1, (len(self),), generator=generator) if self.random else None
+        return self.decoded(order.split(batch_size)[start:], seeds)
+
+    def in_order(self, size: int) -> Batches:
+        import torch
+
+        return self.decoded(torch.arange(len(self)).split(size), None)
+
+    def decoded(self, batches: Sequence[Tensor], seeds: Tensor | None) -> Batches:
+        """The images of each index tensor; seeds: of each image's own draws (n,). ValueError names a damaged file."""
+        import torch
+        from torch.utils.data import DataLoader
+
+        cuda = self.device.type == "cuda"
+        loader = DataLoader(
+            Decoder(self.files, self.y, transform(self.image_size, seeds is not None), seeds),  # type: ignore[arg-type]
+            batch_sampler=[index.tolist() for index in batches],
+            num_workers=min(self.num_workers, len(batches)),
+            collate_fn=stack,
+            pin_memory=cuda,
+            worker_init_fn=leave_signals_alone,
+            generator=torch.Generator(),  # else it draws from the global one, and a resumed run would draw once more
+        )
+        for batch in loader:
+            if isinstance(batch, str):
+                raise ValueError(batch)
+            x, y = batch
+            yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Item i: (image as uint8 (3, size, size), label), or the sentence that says what is wrong with its file."""
+
+    files: numpy.ndarray[Any, Any]
+    y: Tensor
+    transform: Callable[[Image], Tensor]
+    seeds: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor] | str:
+        from PIL import Image
+
+        path = os.fsdecode(self.files[i])
+        try:
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+        except Exception as error:  # PIL raises many kinds for damaged files
+            reason = str(error).replace(f" file '{path}'", " it")
+            return f"{path} is not an image that can be read ({reason}); replace or remove it"
+        if self.seeds is None:
+            return self.transform(image), self.y[i]
+        with global_generator(int(self.seeds[i])):
+            return self.transform(image), self.y[i]
+
+
+@contextmanager
+def global_generator(seed: int) -> Iterator[None]:
+    """torch's global CPU generator, which torchvision's transforms draw from, at `seed`; then as it was."""
+    import torch
+
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset CUDA's too
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def transform(size: int, random: bool) -> Callable[[Image], Tensor]:
+    from torchvision.transforms import v2
+
+    if random:
+        return v2.Compose([v2.RandomResizedCrop(size), v2.RandomHorizontalFlip(), v2.PILToTensor()])
+    return v2.Compose([v2.Resize(size * 256 // 224), v2.CenterCrop(size), v2.PILToTensor()])
+
+
+def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Tensor, Tensor] | str:
+    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback."""
+    import torch
+
+    for item in items:
+        if isinstance(item, str):
+            return item
+    x, y = zip(*items, strict=True)
+    return torch.stack(x), torch.stack(y)
+
+
+def leave_signals_alone(worker: int) -> None:
+    """Ctrl-C reaches the whole group of processes: the run decides when its workers end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

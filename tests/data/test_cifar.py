@@ -1,0 +1,166 @@
+import hashlib
+import io
+import os
+import pickle
+import pickletools
+import tarfile
+
+import numpy
+import pytest
+import torch
+from conftest import write_cifar
+
+from data.cifar import CIFAR10, CIFAR100
+
+TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
+KINDS = {10: (CIFAR10, "cifar-10-batches-py", TRAIN), 100: (CIFAR100, "cifar-100-python", ["train"])}
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """torchvision's download fails at once, as it does without a network."""
+    import torchvision.datasets.cifar
+
+    def refuse(url, root, **kwargs):
+        raise OSError("Name or service not known\nTried mirror after mirror")
+
+    monkeypatch.setattr(torchvision.datasets.cifar, "download_and_extract_archive", refuse)
+
+
+def check_equal(samples, arrays, train):
+    """The training part in the files' order, then the test part."""
+    for parts, files in (((samples.train, samples.val), train), ((samples.test,), sorted(set(arrays) - set(train)))):
+        images = numpy.concatenate([arrays[file][0] for file in files])
+        labels = sum((arrays[file][1] for file in files), [])
+        assert torch.equal(torch.cat([part.x for part in parts]), torch.from_numpy(images))
+        assert torch.cat([part.y for part in parts]).tolist() == labels
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("inside", [False, True])
+def test_files_are_read_in_torchvisions_layout_and_in_the_root_itself(tmp_path, monkeypatch, classes, inside):
+    kind, layout, train = KINDS[classes]
+    arrays = write_cifar(tmp_path / layout, monkeypatch, classes)
+    samples = kind(root=str(tmp_path / layout if inside else tmp_path), split="first").load()
+    check_equal(samples, arrays, train)
+    assert samples.train.x.dtype == torch.uint8 and samples.train.y.dtype == torch.int64
+    assert len(samples.val) == len(train) * 6 and kind().classes == classes
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_equal_to_torchvisions_reader(tmp_path, monkeypatch, classes):
+    from torchvision import datasets
+
+    kind, layout, _ = KINDS[classes]
+    write_cifar(tmp_path / layout, monkeypatch, classes)
+    theirs = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[classes]
+    monkeypatch.setattr(theirs, "_load_meta", lambda self: None)  # the names of the classes: another file
+    ours = kind(root=str(tmp_path), split="first").load()
+    for train, parts in ((True, (ours.train, ours.val)), (False, (ours.test,))):
+        other = theirs(str(tmp_path), train=train)
+        assert torch.equal(torch.cat([part.x for part in parts]).permute(0, 2, 3, 1), torch.from_numpy(other.data))
+        assert torch.cat([part.y for part in parts]).tolist() == other.targets
+
+
+def test_the_test_files_are_written_as_python_2_wrote_the_true_ones(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch)
+    names = {opcode.name for opcode, _, _ in pickletools.genops((tmp_path / "test_batch").read_bytes())}
+    assert {"SHORT_BINSTRING", "BINSTRING", "GLOBAL"} <= names
+    assert not {"BINUNICODE", "SHORT_BINBYTES", "BINBYTES"} & names
+    assert b"numpy.core.multiarray\n_reconstruct\n" in (tmp_path / "test_batch").read_bytes()
+
+
+def test_the_published_checksums_are_the_ones_that_count(monkeypatch, tmp_path):
+    """Without patched checksums, files of our own making are refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        write_cifar(tmp_path, patch)
+    with pytest.raises(ValueError, match="data_batch_1 is damaged .* not c99cafc152244af753f735de768cd75f"):
+        CIFAR10(root=str(tmp_path)).load()
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.mkdir, ("exploded",)
+
+
+@pytest.mark.parametrize("file", ["data_batch_3", "test_batch"])
+def test_a_damaged_file_is_named_and_never_unpickled(tmp_path, monkeypatch, file):
+    write_cifar(tmp_path, monkeypatch)
+    (tmp_path / file).write_bytes(pickle.dumps(Bomb()))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=file):
+        CIFAR10(root=str(tmp_path)).load()
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_read_only_folder_is_enough(tmp_path, monkeypatch):
+    arrays = write_cifar(tmp_path, monkeypatch)
+    tmp_path.chmod(0o555)
+    check_equal(CIFAR10(root=str(tmp_path), split="first").load(), arrays, TRAIN)
+    assert sorted(os.listdir(tmp_path)) == sorted(arrays)
+
+
+def test_torchvision_downloads_what_is_missing(tmp_path, monkeypatch):
+    import torchvision.datasets.cifar
+
+    arrays = {}
+
+    def fetch(url, root, filename, md5):
+        assert len(md5) == 32
+        arrays.update(write_cifar(tmp_path / "cifar-10-batches-py", monkeypatch))
+
+    monkeypatch.setattr(torchvision.datasets.cifar, "download_and_extract_archive", fetch)
+    check_equal(CIFAR10(root=str(tmp_path), split="first").load(), arrays, TRAIN)
+
+
+def test_the_archive_as_it_is_published_is_enough(tmp_path, monkeypatch):
+    """Put into data.root, it is unpacked without a network."""
+    from torchvision import datasets
+
+    arrays = write_cifar(tmp_path / "elsewhere", monkeypatch, 100)
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        archive.add(tmp_path / "elsewhere", "cifar-100-python")
+    monkeypatch.setattr(datasets.CIFAR100, "tgz_md5", hashlib.md5(content.getvalue()).hexdigest())
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "cifar-100-python.tar.gz").write_bytes(content.getvalue())
+    check_equal(CIFAR100(root=str(tmp_path / "root"), split="first").load(), arrays, ["train"])
+
+
+def test_offline_message_says_what_where_and_what_instead(tmp_path, offline):
+    with pytest.raises(FileNotFoundError) as error:
+        CIFAR10(root=str(tmp_path / "none")).load()
+    message = str(error.value)
+    for word in (*TRAIN, "test_batch", "none/cifar-10-batches-py", "cifar-10-python.tar.gz", "https://", "data.root"):
+        assert word in message
+    assert "Name or service not known" in message and "task=digits" in message and "\n" not in message
+    assert not (tmp_path / "none").exists()  # nothing is left behind
+
+
+def test_only_the_missing_files_are_named(tmp_path, monkeypatch, offline):
+    write_cifar(tmp_path, monkeypatch)
+    (tmp_path / "data_batch_4").unlink()
+    with pytest.raises(FileNotFoundError, match=rf"Missing: data_batch_4\. Put them into {tmp_path},"):
+        CIFAR10(root=str(tmp_path)).load()
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_normalised_by_channel(tmp_path, monkeypatch, classes):
+    """By the AggMo code's values unless told otherwise; as ToTensor and Normalize do it, to the last bit."""
+    from torchvision.transforms import functional as F
+
+    kind, _, _ = KINDS[classes]
+    write_cifar(tmp_path, monkeypatch, classes)
+    momo = {10: ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))}.get(classes, ((0.5,), (0.5,)))
+    aggmo = {
+        10: ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+        100: ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    }[classes]
+    for own, (mean, std) in (({}, aggmo), ({"mean": momo[0], "std": momo[1]}, momo)):
+        data = kind(root=str(tmp_path), normalize=True, **own)
+        data.validate()
+        samples = data.load()
+        (x, _), *_ = samples.eval_batches("test", 20)
+        mean, std = (list(each) * (3 // len(each)) for each in (mean, std))
+        for image, ours in zip(samples.test.x, x, strict=True):
+            assert torch.equal(ours, F.normalize(F.to_tensor(image.permute(1, 2, 0).numpy()), mean, std))
