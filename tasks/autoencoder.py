@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from data.dataset import DataSet, Samples
-from models.model import Model
+from data.dataset import DataSet
+from data.samples import Samples
+from models.model import WORDS, Model
 from tasks.task import Task
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Reconstruction(Task):
         if model.output != "image":
             raise ValueError(
                 f"task={self.name} needs a model that draws images, such as model=autoencoder; "
-                f"model={model.name} scores classes"
+                f"model={model.name} {WORDS[model.output]}"
             )
         if not data.in_unit_range:
             raise ValueError(
@@ -47,14 +48,14 @@ class Reconstruction(Task):
         return binary_cross_entropy_with_logits(output, x.flatten(1))
 
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return output.sigmoid().sub_(x.flatten(1)).square_().sum()
+        return output.sigmoid().sub_(x.flatten(1)).square().sum()
 
     def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
         """Save reconstructions.png: test images in the upper row, their reconstructions below."""
         import torch
         from torchvision.utils import save_image
 
-        x = samples.prepare(samples.test.x[:PICTURES])
+        x, _ = next(samples.eval_batches("test", PICTURES))
         with torch.no_grad():
             drawn = model(x).sigmoid().reshape(x.shape)
         scale = max(1, SMALLEST // x.shape[-1])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from data.dataset import DataSet
-from models.model import Model
+from models.model import WORDS, Model
 from tasks.task import Task
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ class Classification(Task):
 
     def check(self, data: DataSet, model: Model) -> None:
         if model.output != "scores":
-            raise ValueError(f"task={self.name} needs a model that scores classes; model={model.name} draws images")
+            does = WORDS[model.output]
+            raise ValueError(f"task={self.name} needs a model that scores classes; model={model.name} {does}")
+        if not data.has_classes:
+            raise ValueError(f"task={self.name} needs data with classes; data={data.name} has none")
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy

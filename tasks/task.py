@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from data.dataset import DataSet, Samples
+from data.dataset import DataSet
+from data.samples import Samples
 from models.model import Model
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Task:
 
     def is_better(self, value: float, than: float) -> bool:
         return value > than if self.better == "max" else value < than
+
+    def observe(self, model: nn.Module) -> dict[str, Tensor]:
+        """What else to record of a training step, 0-dim tensors by their key in metrics.jsonl; read once a row."""
+        return {}
 
     def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
         """Save what is worth looking at besides the curves; `model` holds the weights that were tested."""

@@ -1,0 +1,66 @@
+"""Turn a vector into a direction: a scale-invariant function, whose vector grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from data.dataset import DataSet
+from data.samples import Samples
+from tasks.problem import Problem, coordinates, heights, start_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Problem):
+    """f(w) = 1 - cos(w, x), mean over the samples x, which are the directions of data=directions. Metric `angle`:
+    between w and x, in radians.
+
+    Records `norm`, ||w||, and in two dimensions the coordinates x0 and x1.
+    Source: the two-dimensional toy of the project page of Heo et al., "AdamP", ICLR 2021. The gradient is
+    orthogonal to w, so every step lengthens w and shortens the next one's turn.
+    """
+
+    objective: ClassVar[str] = "cosine"
+    metric: ClassVar[str] = "angle"
+    data: ClassVar[str] = "directions"
+
+    def check_dimension(self, dimension: int, data: DataSet) -> None:
+        if dimension != data.shape[-1]:
+            raise ValueError(f"model.start has {dimension} coordinates, and data.dim={data.shape[-1]} directions")
+
+    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        from torch.nn.functional import cosine_similarity
+
+        return (1 - cosine_similarity(output, x.flatten(1))).mean()
+
+    def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """By half the angle's tangent, which is exact for small angles too (Kahan)."""
+        from torch.nn.functional import normalize
+
+        w, x = normalize(output), normalize(x.flatten(1))
+        return 2 * ((w - x).norm(dim=1)).atan2((w + x).norm(dim=1)).sum()
+
+    def observe(self, model: nn.Module) -> dict[str, Tensor]:
+        w = coordinates(model)
+        places = {"x0": w[0], "x1": w[1]} if len(w) == 2 else {}
+        return {**places, "norm": w.norm()}
+
+    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
+        """Save trajectory.png: the path over the function in two dimensions, and the norm step by step."""
+        from report.trajectory import Scene, Window, draw_norm, draw_path, read_path
+
+        start, name = start_of(model), "length of w"
+        if len(start) != 2:
+            draw_norm(folder, name, hypot(*start))
+            return
+        path = read_path(folder, ("x0", "x1"), start)
+        window = Window.around([*path, (0.0, 0.0)], equal=True)
+        optima = ((0.0, 0.0), (float(window.x[-1]), 0.0))
+        values = heights(window, lambda x, y: 1 - x / x.hypot(y))
+        scene = Scene(window, values, ("first coordinate of w", "second coordinate of w"), optima)
+        draw_path(folder, path, scene, ("norm", name, hypot(*start)))

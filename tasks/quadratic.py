@@ -1,0 +1,51 @@
+"""Descend a quadratic: how fast along directions of high and low curvature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from data.dataset import DataSet
+from data.samples import Samples
+from tasks.problem import Problem, coordinates, start_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quadratic(Problem):
+    """f(x) = 1/2 sum_i eigenvalues_i x_i^2; the condition number is the ratio of the largest and the least.
+
+    Records the coordinates x0, x1, ... of every step: the distances along the eigenvectors, with their signs.
+    Source: the quadratics of Lucas, Sun, Zemel and Grosse, "Aggregated Momentum", ICLR 2019, figures 1 to 3; the
+    eigenvalues of figure 1 are not in its text and ours are our choice.
+    """
+
+    objective: ClassVar[str] = "quadratic"
+    data: ClassVar[str] = "steps"
+
+    eigenvalues: tuple[float, ...] = field(default=(1.0, 0.1, 0.01, 0.001), metadata={"range": "(0, inf)"})
+
+    def check_dimension(self, dimension: int, data: DataSet) -> None:
+        if dimension != len(self.eigenvalues):
+            raise ValueError(
+                f"task.eigenvalues={list(self.eigenvalues)} are {len(self.eigenvalues)}, model.start has {dimension} "
+                "coordinates; give each coordinate its eigenvalue"
+            )
+
+    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return (output[0].square() * output.new_tensor(self.eigenvalues)).sum() / 2
+
+    def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return output[0].norm() * len(y)
+
+    def observe(self, model: nn.Module) -> dict[str, Tensor]:
+        return {f"x{i}": x for i, x in enumerate(coordinates(model).unbind())}
+
+    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
+        """Save trajectory.png: the distance along each eigenvector, step by step."""
+        from report.trajectory import draw_distances
+
+        draw_distances(folder, self.eigenvalues, start_of(model))

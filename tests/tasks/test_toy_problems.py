@@ -1,0 +1,255 @@
+"""The toy problems run as any other task, and show what their papers say of them."""
+
+import json
+import sys
+from math import atan2, hypot
+
+import pytest
+import torch
+
+from data.digits import Digits
+from data.synthetic import Synthetic
+from data.toys import Directions, Slopes, Steps
+from models.mlp import MLP
+from models.point import Point
+from runner.commandline import main
+from tasks.autoencoder import Reconstruction
+from tasks.classification import Classification
+from tasks.cosine import Cosine
+from tasks.quadratic import Quadratic
+from tasks.regret import Regret
+from tasks.rosenbrock import Rosenbrock
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """run(*overrides) -> the run's folder, each run in a folder of its own."""
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    count = 0
+
+    def go(*overrides, outputs=None, code=0):
+        nonlocal count
+        count += 1
+        outputs = outputs or tmp_path / str(count)
+        assert main([*overrides, f"outputs={outputs}", "log.tensorboard=false", "log.progress=none"]) == code
+        (file,) = outputs.rglob("status.json")
+        return file.parent
+
+    return go
+
+
+def rows_of(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [row for row in rows if row.get("per") == "step"]
+
+
+@pytest.fixture
+def walk(tmp_path):
+    """walk(*overrides) -> the rows of a run's steps, without its test and its pictures."""
+    from runner.compose import compose
+    from runner.console import Console
+    from runner.folder import RunFolder
+    from runner.run import load_samples, set_up
+    from runner.signals import StopRequest
+    from runner.validate import validate
+
+    count = 0
+
+    def go(*overrides):
+        nonlocal count
+        count += 1
+        config = validate(compose(*overrides, "++log.tensorboard=false"))
+        folder = RunFolder(tmp_path / f"walk-{count}")
+        folder.open()
+        console = Console(folder.path / "log.txt", "none")
+        trainer = set_up(config, folder, load_samples(config), "cpu", console, StopRequest())
+        trainer.fit()
+        trainer.records.close()
+        console.close()
+        folder.close()
+        return rows_of(folder.path)
+
+    return go
+
+
+# --- the functions ---------------------------------------------------------------------------------------------------
+
+
+def loss_and_metric(task, w, x, n=1):
+    w = torch.tensor([w], dtype=torch.float64)
+    x = torch.tensor(x, dtype=torch.float64).reshape(n, 1, 1, -1)
+    y = torch.zeros(n)
+    return float(task.loss(w, x, y)), float(task.metric_sum(w, x, y))
+
+
+def test_quadratic():
+    task = Quadratic(eigenvalues=(2.0, 0.5))
+    assert loss_and_metric(task, [3.0, -4.0], [0.0] * 6, 6) == (9.0 + 4.0, 6 * 5.0)
+
+
+def test_cosine_of_a_batch_of_directions():
+    loss, angles = loss_and_metric(Cosine(), [2.0, 2.0], [3.0, 0.0, 0.0, 1.0, -5.0, -5.0], 3)
+    root = 0.5**0.5
+    assert loss == pytest.approx(((1 - root) * 2 + 2) / 3)
+    assert angles == pytest.approx(torch.pi / 4 * 2 + torch.pi)
+    _, small = loss_and_metric(Cosine(), [1.0, 1e-9], [1.0, 0.0])
+    assert small == pytest.approx(1e-9)
+
+
+@pytest.mark.parametrize("place", [(-2.0, 2.0), (0.5, -1.0), (1.0, 1.0)])
+def test_rosenbrock_has_the_two_angles_as_its_coordinates_and_no_use_for_the_radius(place):
+    psi, phi = place
+    azimuth, elevation = torch.tensor(psi * 2 / 3, dtype=torch.float64), torch.tensor(phi * 2 / 3, dtype=torch.float64)
+    unit = [elevation.cos() * azimuth.cos(), elevation.cos() * azimuth.sin(), elevation.sin()]
+    for r in (1.0, 3.0):
+        loss, distance = loss_and_metric(Rosenbrock(), [float(r * x) for x in unit], [0.0])
+        assert loss == pytest.approx(0.01 * ((1 - psi) ** 2 + 300 * (phi - psi**2) ** 2), abs=1e-12)
+        assert distance == pytest.approx(hypot(psi - 1, phi - 1), abs=1e-12)
+
+
+def test_regret_is_the_loss_beyond_the_best_points():
+    loss, distance = loss_and_metric(Regret(), [0.5], [1010.0, -10.0], 2)
+    assert loss == (1010 * 0.5 - 10 * 0.5) / 2 - (1010 * -1 - 10 * -1) / 2 and distance == 2 * 1.5
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "model", "what"),
+    [
+        (Quadratic(name="quadratic"), Steps(), MLP(), "it needs model=point, not model=mlp"),
+        (Quadratic(name="quadratic"), Digits(), Point(start=(1, 1, 1, 1)), "needs data=steps, not data=digits"),
+        (Quadratic(name="quadratic"), Steps(), Point(), "give each coordinate its eigenvalue"),
+        (Cosine(name="cosine"), Directions(dim=3), Point(), "model.start has 2 coordinates, and data.dim=3"),
+        (Rosenbrock(name="rosenbrock"), Steps(), Point(), "3 coordinates, not 2"),
+        (Regret(name="regret"), Slopes(), Point(start=(0.0,)), "needs model.bounds"),
+        (Regret(name="regret"), Slopes(rare=10), Point(start=(0.0,), bounds=(-1, 1)), r"best point .* is 1$"),
+        (Classification(name="digits"), Digits(), Point(), "model=point is a single point"),
+        (Classification(name="digits"), Steps(), MLP(), "data=steps has none"),
+        (Reconstruction(name="autoencoder"), Synthetic(), Point(), "model=point is a single point"),
+    ],
+)
+def test_combinations_that_make_no_sense_are_refused(task, data, model, what):
+    with pytest.raises(ValueError, match=what):
+        task.check(data, model)
+
+
+# --- as runs ---------------------------------------------------------------------------------------------------------
+
+
+def test_gradient_descent_takes_each_coordinate_at_its_own_rate(walk):
+    """x_i after t steps is (1 - lr eigenvalue_i)^t: rows hold where a step led, and the loss of where it began."""
+    rows = walk("task=quadratic", "optim=sgd", "++optim.lr=0.25", "++data.num_steps=15", "++epochs=2")
+    assert [row["step"] for row in rows] == list(range(1, 31))
+    h = (1.0, 0.1, 0.01, 0.001)
+    for t, row in enumerate(rows, 1):
+        for i, eigenvalue in enumerate(h):
+            assert row[f"x{i}"] == pytest.approx((1 - 0.25 * eigenvalue) ** t, rel=1e-4)
+        before = [(1 - 0.25 * eigenvalue) ** (t - 1) for eigenvalue in h]
+        assert row["loss"] == pytest.approx(sum(e * x * x for e, x in zip(h, before, strict=True)) / 2, rel=1e-4)
+        assert row["distance"] == pytest.approx(hypot(*before), rel=1e-4)
+
+
+def test_aggmo_damps_every_direction_of_a_quadratic_and_a_large_momentum_none(walk):
+    """Lucas et al., figure 1, with lr 0.33: largest distances in the last quarter of 1,000 steps."""
+
+    def last(*overrides):
+        rows = walk(*overrides, "++data.num_steps=1000", "++epochs=1")[750:]
+        return [max(abs(row[f"x{i}"]) for row in rows) for i in range(4)]
+
+    assert all(x > 0.4 for x in last("task=quadratic", "optim=momentum", "++optim.momentum=0.999"))
+    damped = last("experiment=aggmo/quadratics")
+    assert all(x < bound for x, bound in zip(damped, (1e-5, 1e-4, 1e-2, 0.2), strict=True))
+
+
+@pytest.mark.parametrize(("momentum", "published"), [(0.9, 2.93), (0.99, 27.87)])
+def test_momentum_lengthens_the_vector_of_the_2d_toy_as_published(walk, momentum, published):
+    setting = ("experiment=adamp/toy2d", f"++optim.momentum={momentum}", "++data.num_steps=500", "++epochs=1")
+    rows = walk(*setting)
+    assert rows[-1]["norm"] == pytest.approx(published, rel=0.01)
+    assert rows[-1]["norm"] == pytest.approx(hypot(rows[-1]["x0"], rows[-1]["x1"]), rel=1e-5)
+    kept = walk(*setting, "optim=sgdp")
+    assert 1 < kept[-1]["norm"] < 1.2 and kept[-1]["angle"] < 0.05
+
+
+def test_the_3d_toy_has_the_published_radii_and_order(walk):
+    end = {}
+    for name, more in {
+        "momentum": [],
+        "decayed": ["++optim.weight_decay=0.01"],
+        "projected": ["optim=sgdp", "++optim.momentum=0.9"],
+    }.items():
+        rows = walk("experiment=adamp/rosenbrock3d", *more)
+        assert len(rows) == 200
+        end[name] = rows[-1] | {"highest": max(row["r"] for row in rows)}
+        end[name]["away"] = hypot(end[name]["psi"] - 1, end[name]["phi"] - 1)
+    assert end["momentum"]["r"] == pytest.approx(3.17, abs=0.1)
+    assert end["projected"]["highest"] == pytest.approx(1.12, abs=0.02)
+    assert end["decayed"]["r"] < 1.2 < 2.5 < end["decayed"]["highest"] < 3
+    assert end["projected"]["away"] < 0.4 < end["decayed"]["away"] < 1 < 1.4 < end["momentum"]["away"]
+
+
+def test_momentum_lengthens_noisy_scale_invariant_weights_most(walk):
+    """The order of the AdamP page's weight norms: momentum, then SGDP, then SGD."""
+    ends = []
+    for more in (["optim=sgd"], ["optim=sgdp", "++optim.momentum=0.9"], []):
+        rows = walk("experiment=adamp/norm_growth", "++epochs=2", *more)
+        assert "x0" not in rows[0]
+        ends.append(rows[-1]["norm"])
+    assert 1 < ends[0] < ends[1] < ends[2] / 2
+
+
+@pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.9, 1.0), ("amsgrad", -1.0, -0.6)])
+def test_adam_goes_to_the_worst_point_and_amsgrad_to_the_best(walk, optim, low, high):
+    rows = walk("experiment=amsgrad/online", f"optim={optim}", "++epochs=4", "++log.every=101")
+    assert low < rows[-1]["x"] <= high and all(-1 <= row["x"] <= 1 for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("optim", "end"), [("adam", 1), ("amsgrad", -1)])
+def test_the_commands_of_the_online_example(walk, optim, end):
+    assert walk("task=amsgrad_online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.1)
+    assert walk("experiment=amsgrad/online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.95, 1), ("amsgrad", -1, -0.15)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_stochastic_example(walk, optim, low, high, seed):
+    rows = walk("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"++seed={seed}")
+    assert low <= rows[-1]["x"] <= high
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        ["task=rosenbrock", "optim=adamp", "epochs=6"],
+        ["task=amsgrad_stochastic", "optim=adam", "data.num_periods=1", "log.every=7", "epochs=4"],
+    ],
+    ids=lambda choice: choice[0],
+)
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, monkeypatch, choice):
+    from runner.training import Trainer
+
+    undisturbed = run(*choice)
+    chunks, train_steps = [0], Trainer.train_steps
+
+    def stopping(self, *args):
+        chunks[0] += 1
+        if chunks[0] == 37:
+            raise KeyboardInterrupt
+        return train_steps(self, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_steps", stopping)
+        folder = run(*choice, outputs=tmp_path / "stopped", code=130)
+    assert rows_of(folder) and not (folder / "trajectory.png").exists()
+    assert run(*choice, outputs=tmp_path / "stopped") == folder
+    assert (folder / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
+    assert (folder / "trajectory.png").read_bytes() == (undisturbed / "trajectory.png").read_bytes()
+
+
+def test_rosenbrock_starts_where_the_page_does():
+    from runner.compose import compose
+
+    x, y, z = compose("task=rosenbrock")["model"]["start"]
+    assert hypot(x, y, z) == pytest.approx(1, abs=1e-7)
+    assert (1.5 * atan2(y, x), 1.5 * atan2(z, hypot(x, y))) == pytest.approx((-2, 2), abs=1e-6)
