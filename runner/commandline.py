@@ -10,28 +10,44 @@ from typing import Any
 
 from runner.compose import CONFIGS, compose, read_saved
 from runner.help import help_text
+from runner.processes import ALONE, Processes
 from runner.signals import STOPPED_BY_SIGNAL
 from runner.validate import ConfigError, validate
 from runner.words import CHOOSABLE, in_words
 
 BAD_INPUT = 2  # exit code
+GRID = "hydra.sweeper.grid="  # where Hydra lets a sweep's own settings through
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
 
 def main(argv: list[str]) -> int:
-    """Run the command; return the exit code: 0 done (a diverged run is a result), 1 a run failed, 2 bad input."""
+    """Run the command; return the exit code: 0 done (a diverged run is a result), 1 a run failed, 2 bad input.
+
+    Under torchrun all processes run the command together.
+    """
+    processes = Processes.of_environment()
+    try:
+        return processes.together(lambda: command(argv, processes))
+    except KeyboardInterrupt:
+        if processes.first:
+            print("interrupted", file=sys.stderr)
+        return 130
+
+
+def command(argv: list[str], processes: Processes) -> int:
     try:
         if {"--help", "-h"} & set(argv):
             print(help_text(CONFIGS), end="")
             return 0
+        if processes.size > 1 and any(word == "-m" or word.startswith("--m") for word in argv):
+            raise ConfigError(
+                f"-m is for one process; start each experiment of its own with {processes.size} processes"
+            )
         if any(word.startswith("config=") for word in argv):
-            return run_one(lambda: read_saved(argv))
-        return compose_and_run(argv)
+            return run_one(lambda: read_saved(argv), processes)
+        return compose_and_run(argv, processes)
     except ConfigError as error:
         return refuse(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
 
 
 def refuse(message: str) -> int:
@@ -39,7 +55,7 @@ def refuse(message: str) -> int:
     return BAD_INPUT
 
 
-def compose_and_run(argv: list[str]) -> int:
+def compose_and_run(argv: list[str], processes: Processes) -> int:
     import hydra
     from omegaconf import DictConfig, OmegaConf
 
@@ -47,12 +63,14 @@ def compose_and_run(argv: list[str]) -> int:
 
     def job(composed: DictConfig) -> None:
         codes.append(-1)  # begun: what is raised from here on is not about composing
-        codes[-1] = run_one(lambda: OmegaConf.to_container(composed, resolve=True))
+        codes[-1] = run_one(lambda: OmegaConf.to_container(composed, resolve=True), processes)
         if codes[-1] > STOPPED_BY_SIGNAL:
             raise SystemExit(codes[-1])  # Ctrl-C ends a sweep, not only its current run
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise instead of printing: its errors are put in words below
     words = arguments(argv)
+    if not {"-m", "--multirun"} & set(words) and any(word.startswith(GRID) for word in words):
+        raise ConfigError("sweep= names a grid of runs; add -m to run them")
     sys.argv = [sys.argv[0], *words]
     try:
         if any(word == "-c" or word.startswith("--cfg") for word in words):
@@ -69,7 +87,7 @@ def compose_and_run(argv: list[str]) -> int:
     return max(codes, default=0)
 
 
-def run_one(compose_it: Callable[[], Any]) -> int:
+def run_one(compose_it: Callable[[], Any], processes: Processes = ALONE) -> int:
     """Run the experiment that `compose_it` returns as plain containers.
 
     Never raises for the user's mistakes, so that a sweep goes on.
@@ -81,10 +99,11 @@ def run_one(compose_it: Callable[[], Any]) -> int:
             raw = compose_it()
         except OmegaConfBaseException as error:  # an interpolation that leads nowhere
             return refuse(in_words(error))
-        config = validate(raw)
+        with processes.agreed():
+            config = validate(raw)
         from runner.run import run
 
-        return run(config)
+        return run(config, processes=processes)
     except ConfigError as error:
         return refuse(str(error))
 
@@ -114,6 +133,8 @@ def override(word: str) -> list[str]:
         return no_choice(key)
     if key == "wrap":
         refuse_repeated(value)
+    if key == "sweep":
+        return [GRID + value]
     return [word if chooses(key, equals) else f"++{word}"]
 
 

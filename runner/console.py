@@ -14,13 +14,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Console:
-    """progress: auto (bars when stderr is a terminal, else lines), bar, plain or none."""
+    """progress: auto (bars when stderr is a terminal, else lines), bar, plain or none. quiet: log.txt only."""
 
-    def __init__(self, log: Path, progress: str) -> None:
+    def __init__(self, log: Path, progress: str, quiet: bool = False) -> None:
+        self.quiet = quiet
         self.log = open(log, "a", encoding="utf-8")  # noqa: SIM115 - open for the run's life
         if progress == "auto":
             progress = "bar" if sys.stderr is not None and sys.stderr.isatty() else "plain"
-        self.progress = progress
+        self.progress = "none" if quiet else progress
         self.total: tqdm | None = None
         self.epoch: tqdm | None = None
         self.last_line = 0.0
@@ -28,6 +29,8 @@ class Console:
     def say(self, text: str) -> None:
         """A line for the reader and for log.txt."""
         self.note(text)
+        if self.quiet:
+            return
         with contextlib.suppress(BrokenPipeError):  # `| head` must not end the run
             if self.total is not None:
                 tqdm.write(text, file=sys.stdout)

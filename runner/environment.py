@@ -17,7 +17,7 @@ LONGEST_DIFF = 200_000  # characters of uncommitted changes kept
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str, processes: int = 1) -> dict[str, Any]:
     """Facts as JSON-ready values; what can't be found out is null."""
     import torch
 
@@ -28,6 +28,7 @@ def environment(device: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "device": device,
+        "processes": processes,
         "device_name": device_name(device),
         "driver": driver() if device.startswith("cuda") else None,
         "cuda": torch.version.cuda if device.startswith("cuda") else None,

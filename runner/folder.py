@@ -18,11 +18,12 @@ from runner.schema import Config
 from runner.validate import ConfigError
 
 #: keys that change where, how fast or how visibly a run happens, but not what is computed
-NOT_SIGNED = ("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "eval_batch_size")
+NOT_SIGNED = ("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "track", "eval_batch_size")
 #: what a run writes in its folder
 FILES = (
     *("config.yaml", "environment.json", "status.json", "metrics.jsonl", "timings.jsonl", "log.txt"),
     *("events.out.tfevents.*", "checkpoints/last.pt", "checkpoints/best.pt", "curves.png", "reconstructions.png"),
+    "trajectory.png",
 )
 LONGEST_LABEL = 120  # characters; file systems allow 255 bytes a name
 
@@ -30,7 +31,7 @@ LONGEST_LABEL = 120  # characters; file systems allow 255 bytes a name
 def signature(config: Config) -> str:
     """Eight hex digits of the configuration that decides the results, seed aside."""
     signed = {key: value for key, value in config.plain.items() if key not in NOT_SIGNED}
-    signed["data"] = {key: value for key, value in signed["data"].items() if key != "root"}
+    signed["data"] = {key: value for key, value in signed["data"].items() if key not in ("root", "num_workers")}
     signed["wrap"] = list(signed["wrap"].values())  # a list, because their order counts
     return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:8]
 
@@ -70,6 +71,10 @@ def folder_of(config: Config) -> Path:
     return root / config.task.name / label(config) / signature(config) / f"seed={config.settings.seed}"
 
 
+class Held(ConfigError):
+    """Another process is at work in the folder."""
+
+
 class RunFolder:
     """A run's folder, held by one process at a time."""
 
@@ -91,9 +96,7 @@ class RunFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.close()
-            raise ConfigError(
-                f"another process is running this experiment in {self.path}; wait for it or stop it"
-            ) from None
+            raise Held(f"another process is running this experiment in {self.path}; wait for it or stop it") from None
         for leftover in (*self.path.glob("*.tmp"), *self.path.glob("checkpoints/*.tmp")):
             if leftover.is_file():  # of a process that was killed while writing
                 leftover.unlink()

@@ -13,6 +13,7 @@ HEADINGS = {
     "optim/lr_schedule": "optim/lr_schedule=   how its learning rate moves",
     "wrap": "wrap=[...]   what is wrapped around the optimizer, in this order",
     "experiment": "experiment=  a paper's experiment as a whole",
+    "sweep": "sweep=       with -m: grids of settings, an optimizer with its own",
 }
 
 USAGE = """\

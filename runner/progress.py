@@ -61,7 +61,7 @@ class Progress:
             raise Diverged(self.epoch + 1, self.step, f"loss is {loss}")
         if self.first_loss is None:
             self.first_loss = loss
-        if loss > explode * max(self.first_loss, 1e-12):
+        if loss > explode * max(abs(self.first_loss), 1e-12):
             what = f"loss {loss:.4g} is more than {explode:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(self.epoch + 1, self.step, what)
 
@@ -78,7 +78,7 @@ class Progress:
         """Raise Diverged if the validation of the epoch just closed says so."""
         if not (isfinite(loss) and isfinite(metric)):
             raise Diverged(self.epoch, self.step, f"validation loss is {loss}")
-        if self.first_loss is not None and loss > explode * max(self.first_loss, 1e-12):
+        if self.first_loss is not None and loss > explode * max(abs(self.first_loss), 1e-12):
             what = f"validation loss {loss:.4g} is more than {explode:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(self.epoch, self.step, what)
 

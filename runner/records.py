@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,17 @@ METRICS, TIMINGS = "metrics.jsonl", "timings.jsonl"
 class Records:
     """Append-only rows with a length that a checkpoint remembers.
 
-    hparams: flat hyper-parameters for TensorBoard's HParams tab; None for no TensorBoard at all.
+    hparams: flat hyper-parameters for TensorBoard's HParams tab, which shows them beside the `values` of validation
+    and test; None for no TensorBoard at all.
     """
 
-    def __init__(self, folder: Path, hparams: dict[str, Any] | None, lengths: dict[str, int] | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hparams: dict[str, Any] | None,
+        lengths: dict[str, int] | None,
+        values: Sequence[str] = ("loss",),
+    ) -> None:
         """Open for appending after `lengths` bytes a file (None: start anew); what lies behind them is cut off."""
         self.folder = folder
         self.files = {}
@@ -41,7 +49,7 @@ class Records:
             file.truncate(length)
             file.seek(0, os.SEEK_END)
             self.files[name] = file
-        self.board = None if hparams is None else Board(folder, hparams)
+        self.board = None if hparams is None else Board(folder, hparams, values)
         if self.board and lengths:
             for row in read_rows(folder / METRICS):
                 self.board.add(row)
@@ -83,8 +91,8 @@ class Records:
 class Board:
     """TensorBoard's event file, opened at the first flush: its import need not delay the first training step."""
 
-    def __init__(self, folder: Path, hparams: dict[str, Any]) -> None:
-        self.folder, self.hparams = folder, hparams
+    def __init__(self, folder: Path, hparams: dict[str, Any], values: Sequence[str]) -> None:
+        self.folder, self.hparams, self.values = folder, hparams, values
         self.waiting: list[dict[str, Any]] = []
         self.writer: Any = None
         for old in folder.glob("events.out.tfevents.*"):
@@ -97,7 +105,7 @@ class Board:
         if not self.waiting:
             return
         if self.writer is None:
-            self.writer = self._open(self.waiting[0])
+            self.writer = self._open()
         for row in self.waiting:
             prefix = tag(row)
             for key in value_keys(row):
@@ -108,12 +116,12 @@ class Board:
         self.waiting.clear()
         self.writer.flush()
 
-    def _open(self, row: dict[str, Any]) -> Any:
+    def _open(self) -> Any:
         from torch.utils.tensorboard import SummaryWriter
         from torch.utils.tensorboard.summary import hparams
 
         writer = SummaryWriter(str(self.folder))
-        metrics = {f"{split}/{key}": 0.0 for split in ("val", "test") for key in value_keys(row)}
+        metrics = {f"{split}/{key}": 0.0 for split in ("val", "test") for key in self.values}
         experiment, session, _ = hparams(self.hparams, metrics)
         file_writer = writer._get_file_writer()  # add_hparams would put its own run beside this one
         file_writer.add_summary(experiment)

@@ -44,6 +44,8 @@ class Settings:
     epochs: int = field(default=30, metadata={"range": "[1, inf)"})
     batch_size: int = field(default=128, metadata={"range": "[1, inf)"})
     eval_batch_size: int = field(default=1000, metadata={"range": "[1, inf)"})
+    drop_last: bool = False
+    accumulate: int = field(default=1, metadata={"range": "[1, inf)"})
     limit_train: int | None = field(default=None, metadata={"range": "[1, inf)"})
     limit_val: int | None = field(default=None, metadata={"range": "[1, inf)"})
     limit_test: int | None = field(default=None, metadata={"range": "[1, inf)"})
@@ -57,8 +59,18 @@ class Settings:
     deterministic: bool = False
     threads: int | None = field(default=None, metadata={"range": "[1, 1024]"})
     lift: Literal["auto", "loop", "foreach", "compile"] = "auto"
+    amp: Literal["none", "bf16"] = "none"
+    channels_last: bool = False
+    compile: bool = False
+    cuda_graphs: bool = False
+    track: bool = False
     checkpoint: Checkpoint = Checkpoint()
     log: Log = Log()
+
+    @property
+    def full_pass(self) -> int:
+        """Samples that go through the network at once."""
+        return -(-self.batch_size // self.accumulate)
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,25 @@ def stream_seed(seed: int, stream: str, *counters: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
-    """The permutation of the n training samples in the 1-based `epoch`, on the CPU."""
+def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Tensor:
+    """The order of the n training samples in the 1-based `epoch`, on the CPU: a permutation, or as they lie."""
     import torch
 
+    if not shuffle:
+        return torch.arange(n)
     return torch.randperm(n, generator=torch.Generator().manual_seed(stream_seed(seed, "order", epoch)))
 
 
+def seed_process(seed: int, rank: int, step: int = 0) -> None:
+    """Seed torch's global generators (dropout draws from them) for a process: the first's are those of a run of one
+    process; each of the others draws its own masks, from `step` on."""
+    import torch
+
+    torch.manual_seed(stream_seed(seed, "global", *((rank, step) if rank else ())))
+
+
 def rng_state() -> dict[str, Tensor]:
-    """torch's global generators (dropout draws from them), as tensors that load with weights_only=True."""
+    """torch's global generators, as tensors that load with weights_only=True."""
     import torch
 
     state = {"cpu": torch.get_rng_state()}
@@ -44,6 +54,6 @@ def restore_rng_state(state: dict[str, Tensor]) -> None:
 
     for device, value in state.items():
         if device == "cpu":
-            torch.set_rng_state(value)
+            torch.set_rng_state(value.cpu())  # a checkpoint is loaded to the run's device
         elif torch.cuda.is_available() and int(device.split(":")[1]) < torch.cuda.device_count():
-            torch.cuda.set_rng_state(value, device)
+            torch.cuda.set_rng_state(value.cpu(), device)

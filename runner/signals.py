@@ -19,10 +19,15 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """While in use, the first signal sets `number`; a second one ends the run without saving."""
+    """While in use, the first signal sets `number`; a second one ends the run without saving.
 
-    def __init__(self) -> None:
+    passed_on: by torchrun, which sends a terminal's Ctrl-C once more to those that have got it already: nobody is
+    impatient, and what has not ended after its 30 s it kills.
+    """
+
+    def __init__(self, passed_on: bool = False) -> None:
         self.number = 0
+        self.passed_on = passed_on
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
@@ -31,9 +36,9 @@ class StopRequest:
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number:
+        if self.number and not self.passed_on:
             raise KeyboardInterrupt
-        self.number = number
+        self.number = self.number or number
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._before.items():

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import islice
 from math import isfinite
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from data.dataset import Part, Samples
+from data.samples import Samples
 from optim.driver import Chain
 from optim.schedules import Pace
 from runner import checkpoint
 from runner.console import Console
 from runner.folder import RunFolder
+from runner.processes import ALONE, Processes
 from runner.progress import Diverged, Means, Progress
 from runner.records import Records
 from runner.schema import Config
-from runner.seeding import epoch_order, restore_rng_state, rng_state
+from runner.seeding import epoch_order, restore_rng_state, rng_state, seed_process, stream_seed
+from runner.sharing import to_evaluate
 from runner.signals import Interrupted, StopRequest
 from runner.status import write_status
+from runner.steps import Steps
+from runner.watch import Watch, read
 
 LONGEST_CHUNK = 200  # steps between two readings of the device, whatever is logged
+LONGEST_CHUNK_S = 5.0  # of several processes: they stop at a chunk's end only, and torchrun kills them after 30 s
 
 
 class Trainer:
-    """Trains one model with one optimizer on one task and writes down how it goes."""
+    """Trains one model with one optimizer on one task and writes down how it goes.
+
+    Of several processes each has a Trainer. All take the same decisions, from numbers summed over the processes.
+    """
 
     def __init__(
         self,
@@ -37,13 +46,16 @@ class Trainer:
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
+        processes: Processes = ALONE,
     ) -> None:
         self.config, self.settings, self.task = config, config.settings, config.task
         self.samples, self.model, self.optimizer = samples, model, optimizer
-        self.folder, self.console, self.stop = folder, console, stop
-        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self.folder, self.console, self.stop, self.processes = folder, console, stop, processes
+        self.steps = Steps(model, optimizer, self.task, self.settings, console.say, processes)
+        self.step_s = LONGEST_CHUNK_S  # seconds of a step in the slowest process, once known
+        self.watch = Watch(model) if self.settings.track else None
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
-        self.steps_per_epoch = -(-len(samples.train) // self.settings.batch_size)
+        self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
         self.pace = Pace(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
         self.progress = Progress()
         self.records: Records
@@ -62,25 +74,36 @@ class Trainer:
 
     def train_epoch(self) -> None:
         """Train the open epoch from where it stands to its end."""
-        progress = self.progress
-        order = epoch_order(len(self.samples.train), self.settings.seed, progress.epoch + 1)
-        batches = order.to(self.samples.train.y.device).split(self.settings.batch_size)
+        progress, settings = self.progress, self.settings
+        epoch = progress.epoch + 1
+        sharing = self.steps.sharing
+        order = epoch_order(len(self.samples.train), settings.seed, epoch, self.config.data.shuffle)
+        order = sharing.order(order, settings.batch_size)
+        draws = stream_seed(settings.seed, "augment", epoch)
+        taken = sharing.taken(settings.batch_size)
+        batches = self.samples.train_batches(order, taken, progress.step_in_epoch, draws)
         self.model.train()
-        self.console.start_epoch(progress.epoch + 1, progress.step_in_epoch)
+        self.console.start_epoch(epoch, progress.step_in_epoch)
         while progress.step_in_epoch < self.steps_per_epoch:
-            end = min(progress.step_in_epoch + self.chunk(), self.steps_per_epoch)
+            steps = min(self.chunk(), self.steps_per_epoch - progress.step_in_epoch)
+            before = progress.seconds["train"]
             with progress.clock("train"):
-                outcomes = self.train_steps(batches[progress.step_in_epoch : end])
-            self.count(outcomes)
+                outcomes, seen = self.train_steps(batches, steps)
+            progress.seconds["train"] -= self.steps.preparing_s
+            self.steps.preparing_s = 0.0
+            self.step_s = self.processes.largest((progress.seconds["train"] - before) / steps)
+            self.count(outcomes, seen)
             self.stop_if_asked()
-            every = self.settings.checkpoint
+            every = settings.checkpoint
             if every.unit == "step" and progress.step % every.every == 0:
                 self.save()
 
     def stop_if_asked(self) -> None:
-        if self.stop.number and self.progress.epoch < self.settings.epochs:
+        """Stop in all processes, whichever has been asked: signals reach them at different moments."""
+        number = int(self.processes.largest(self.stop.number))
+        if number and self.progress.epoch < self.settings.epochs:
             self.save()
-            raise Interrupted(self.stop.number)
+            raise Interrupted(number)
 
     def chunk(self) -> int:
         """Steps until the device must be read: for a row, for a checkpoint, or for a look at the losses."""
@@ -89,36 +112,42 @@ class Trainer:
         for every in (self.settings.log.every, checkpoints.every if checkpoints.unit == "step" else 0):
             if every:
                 steps = min(steps, every - step % every)
+        if self.processes.size > 1:
+            steps = min(steps, max(1, int(LONGEST_CHUNK_S / self.step_s)))
         return steps
 
-    def train_steps(self, batches: tuple[Tensor, ...]) -> list[tuple[float, float, int, float]]:
-        """Train on each batch; return (mean loss, sum of the metric, samples, lr) of each, read once at the end."""
-        model, optimizer, task, samples = self.model, self.optimizer, self.task, self.samples
-        x_all, y_all, step = samples.train.x, samples.train.y, self.progress.step
-        clip_norm, clip_value = self.settings.clip_norm, self.settings.clip_value
+    def train_steps(
+        self, batches: Iterator[tuple[Tensor, Tensor]], steps: int
+    ) -> tuple[list[tuple[float, float, int, float]], dict[str, float]]:
+        """Train on the next batches; return (mean loss, sum of the metric, samples, lr) of each, read once at the
+        end, and what is to be recorded of the last step beside these."""
+        first = self.progress.step
+        has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metrics, counted = [], [], []
-        for index in batches:
-            x, y = samples.prepare(x_all.index_select(0, index)), y_all.index_select(0, index)
-            lr = self.pace.set(optimizer, self.base_lrs, step + len(losses))
-            output = model(x)
-            loss = task.loss(output, x, y)
-            optimizer.zero_grad()
-            loss.backward()
-            if clip_norm is not None:
-                clip_grad_norm_(self.parameters, clip_norm)
-            if clip_value is not None:
-                clip_grad_value_(self.parameters, clip_value)
-            loss = loss.detach()
-            optimizer.step(loss=loss)
+        for x, y in islice(batches, steps):
+            lr = self.pace.set(self.optimizer, self.base_lrs, first + len(losses))
+            last, n = len(losses) == steps - 1, self.batch(self.progress.step_in_epoch + len(losses))
+            loss, metric_sum = self.steps.train(x, y, self.watch if has_row and last else None, n)
             losses.append(loss)
-            metrics.append(task.metric_sum(output.detach(), x, y))
-            counted.append((len(index), lr))
-            if self.stop.number:
+            metrics.append(metric_sum)
+            counted.append((n, lr))
+            if self.stop.number and self.processes.size == 1:
                 break
-        means, sums = torch.stack(losses).tolist(), torch.stack(metrics).tolist()
-        return [(loss, total, n, lr) for loss, total, (n, lr) in zip(means, sums, counted, strict=True)]
+        means, sums = (self.processes.sum(torch.stack(each)).tolist() for each in (losses, metrics))
+        outcomes = [(loss, total, n, lr) for loss, total, (n, lr) in zip(means, sums, counted, strict=True)]
+        return outcomes, self.observed() if has_row and len(losses) == steps else {}
 
-    def count(self, outcomes: list[tuple[float, float, int, float]]) -> None:
+    def batch(self, number: int) -> int:
+        """Samples of an epoch's 0-based batch, in all processes."""
+        size = self.settings.batch_size
+        return min(size, len(self.samples.train) - number * size)
+
+    def observed(self) -> dict[str, float]:
+        """What the task and `track=true` have to say of the step just taken; what is no number is left out."""
+        values = {**self.task.observe(self.model), **(self.watch.seen if self.watch else {})}
+        return {key: value for key, value in read(values).items() if isfinite(value)}
+
+    def count(self, outcomes: list[tuple[float, float, int, float]], seen: dict[str, float]) -> None:
         """Enter the steps one by one, so that where chunks end changes no row."""
         progress, every = self.progress, self.settings.log.every
         for loss, metric_sum, n, lr in outcomes:
@@ -128,8 +157,8 @@ class Trainer:
             progress.this_epoch.add(loss, metric_sum, n)
             if every:
                 progress.this_interval.add(loss, metric_sum, n)
-                if progress.step % every == 0:
-                    self.record("train", progress.epoch + 1, progress.this_interval, lr=lr, per="step")
+                if progress.step % every == 0:  # a chunk ends here: `seen` is of this step
+                    self.record("train", progress.epoch + 1, progress.this_interval, lr=lr, **seen, per="step")
                     progress.this_interval = Means()
         self.console.steps(len(outcomes), progress.this_epoch.loss / progress.this_epoch.samples)
 
@@ -139,7 +168,7 @@ class Trainer:
         epoch = progress.epoch + 1
         lr = self.base_lrs[0] * self.pace.factor(progress.step - 1)
         train = self.record("train", epoch, progress.this_epoch, lr=lr, per="epoch")
-        val = self.record("val", epoch, self.evaluate(self.samples.val), lr=lr, per="epoch")
+        val = self.record("val", epoch, self.evaluate("val"), lr=lr, per="epoch")
         progress.epoch, progress.step_in_epoch, progress.this_epoch = epoch, 0, Means()
         progress.watch_validation(val["loss"], val[metric], self.settings.explode)
         progress.last = {"epoch": epoch, "step": progress.step, "loss": val["loss"], metric: val[metric]}
@@ -155,7 +184,9 @@ class Trainer:
         every, over = self.settings.checkpoint, epoch == self.settings.epochs or progress.stopped_early
         if over or (every.unit == "epoch" and epoch % every.every == 0):
             self.save()
-        write_status(self.folder, self.task, "running", progress)
+        else:
+            self.records.flush()  # whoever looks on sees every finished epoch
+        self.tell()
         self.console.end_epoch(
             epoch,
             self.settings.epochs,
@@ -164,35 +195,42 @@ class Trainer:
             f"val {metric} {val[metric]:.4f}",
         )
 
+    def tell(self) -> None:
+        write_status(self.folder, self.task, "running", self.progress)
+
     # --- evaluation --------------------------------------------------------------------------------------------
 
-    def evaluate(self, part: Part, own_weights: bool = False) -> Means:
-        """Loss and metric over every sample of a part, each once, with the weights that the method says to use
-        (own_weights: with those of the model)."""
-        means, size = Means(), self.settings.eval_batch_size
-        losses, sums = [], []
+    def evaluate(self, part: str, own_weights: bool = False) -> Means:
+        """Loss and metric over every sample of a part, "val" or "test", each once, with the weights that the method
+        says to use (own_weights: with those of the model)."""
+        means = Means()
+        losses, sums, sizes = [], [], []
         weights = nullcontext() if own_weights else self.optimizer.evaluation_weights()
         self.model.eval()
+        self.processes.same_buffers(self.model)
+        own = to_evaluate(self.samples, part, self.processes.rank, self.processes.size)
         with self.progress.clock("eval"), torch.no_grad(), weights:
-            for x, y in zip(part.x.split(size), part.y.split(size), strict=True):
-                x = self.samples.prepare(x)
-                output = self.model(x)
-                losses.append(self.task.loss(output, x, y))
-                sums.append(self.task.metric_sum(output, x, y))
-            read = torch.stack(losses).tolist(), torch.stack(sums).tolist()
-        for loss, total, y in zip(*read, part.y.split(size), strict=True):
-            means.add(loss, total, len(y))
-        return means
+            for x, y in own.eval_batches(part, self.settings.eval_batch_size):
+                if len(y):  # fewer samples than processes leave some of these without
+                    loss, metric_sum = self.steps.evaluate(x, y)
+                    losses.append(loss)
+                    sums.append(metric_sum)
+                    sizes.append(len(y))
+            numbers = [torch.stack(each).tolist() if each else [] for each in (losses, sums)]
+        for loss, total, n in zip(*numbers, sizes, strict=True):
+            means.add(loss, total, n)
+        loss, total, n = self.processes.sums(means.loss, means.metric, means.samples)
+        return Means(loss, total, int(n))
 
     def test(self) -> dict[str, dict[str, float]]:
         """Test the last weights and the best, record both, and leave the best in the model."""
         progress = self.progress
-        last = self.record("test", progress.epoch, self.evaluate(self.samples.test), weights="last")
-        best = checkpoint.load(self.folder.path / "checkpoints" / "best.pt", str(self.samples.test.y.device))
+        last = self.record("test", progress.epoch, self.evaluate("test"), weights="last")
+        best = checkpoint.load(self.folder.path / "checkpoints" / "best.pt", str(self.samples.device))
         if best is None or progress.best is None:
             raise ValueError(f"{self.folder.path}: checkpoints/best.pt is gone; rerun=true runs from the start")
         self.model.load_state_dict(best["model"])
-        means = self.evaluate(self.samples.test, own_weights=True)  # best.pt holds evaluation weights already
+        means = self.evaluate("test", own_weights=True)  # best.pt holds evaluation weights already
         tested = self.record("test", progress.best["epoch"], means, step=progress.best["step"], weights="best")
         keys = ("loss", self.task.metric)
         results = {"last": {key: last[key] for key in keys}, "best": {key: tested[key] for key in keys}}
@@ -216,6 +254,8 @@ class Trainer:
         return row
 
     def save_best(self) -> None:
+        if not self.processes.first:
+            return
         with self.optimizer.evaluation_weights():
             content = {"model": self.model.state_dict(), **(self.progress.best or {})}
             checkpoint.save(self.folder.path / "checkpoints" / "best.pt", content)
@@ -228,9 +268,10 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "pace": self.pace.state_dict(),
-            "rng": rng_state(),
+            "rng": self.processes.everyone(rng_state()),
         }
-        checkpoint.save(self.folder.path / "checkpoints" / "last.pt", content)
+        if self.processes.first:
+            checkpoint.save(self.folder.path / "checkpoints" / "last.pt", content)
 
     def resume(self, content: dict) -> None:
         """Continue from a checkpoint as if nothing had happened."""
@@ -238,8 +279,16 @@ class Trainer:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.pace.load_state_dict(content["pace"])
-        restore_rng_state(content["rng"])
+        rank, states = self.processes.rank, content["rng"]
+        if rank < len(states):
+            restore_rng_state(states[rank])
+        else:  # the run goes on with more processes than it had
+            seed_process(self.settings.seed, rank, self.progress.step)
 
 
 def rounded(seconds: dict[str, float]) -> dict[str, float]:
     return {f"{kind}_s": round(value, 4) for kind, value in seconds.items()}
+
+
+def num_batches(samples: int, batch_size: int, drop_last: bool) -> int:
+    return samples // batch_size if drop_last else -(-samples // batch_size)

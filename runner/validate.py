@@ -60,6 +60,7 @@ def combine(config: Config) -> None:
             check(stage, f"{config.optim.name}'s settings come to ")
         Plan(config.optim, config.wrap)  # wrappers that can't be around this optimizer
         config.task.check(config.data, config.model)
+        check_shape(config)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     if not re.fullmatch(r"\w[\w.-]*", config.task.name):
@@ -76,6 +77,13 @@ def combine(config: Config) -> None:
         raise ConfigError(f"finetune.epochs={tail} must be fewer than epochs={epochs}")
     if config.lr_schedule.warmup > epochs:
         raise ConfigError(f"optim.lr_schedule.warmup={config.lr_schedule.warmup} is longer than epochs={epochs}")
+
+
+def check_shape(config: Config) -> None:
+    try:
+        config.model.check_shape(config.data.shape)
+    except ValueError as error:
+        raise ValueError(f"{error} (data={config.data.name})") from None
 
 
 def take_group(raw: dict[str, Any], group: str) -> dict[str, Any]:
@@ -199,7 +207,7 @@ def convert(value: Any, kind: Any, path: str) -> Any:
     if origin is Literal:
         if value not in args:
             raise ConfigError(f"{path}={show(value)} is not one of {', '.join(map(str, args))}")
-        return value
+        return args[args.index(value)]  # 18.0 is the same setting as 18
     if origin is tuple:
         return convert_tuple(value, args, path)
     number = isinstance(value, int | float) and not isinstance(value, bool)

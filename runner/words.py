@@ -8,6 +8,18 @@ from runner.compose import CONFIGS
 from runner.help import summaries
 from runner.validate import choices
 
+HYDRAS = {  # its groups that are of use here, and what to install for a choice
+    "hydra/launcher": {
+        "basic": "",
+        "local": "",
+        "stacked": "",
+        "joblib": "pip install hydra-joblib-launcher",
+        "submitit_local": "pip install hydra-submitit-launcher",
+        "submitit_slurm": "pip install hydra-submitit-launcher",
+        "ray": "pip install 'ray[default]<3' && pip install --no-deps hydra-ray-launcher",
+    },
+    "hydra/sweeper": {"runs": "", "optuna": ""},
+}
 CHOOSABLE = ("task", "data", "model", "optim", "wrap", "experiment")  # groups that `key=value` chooses from
 
 
@@ -20,6 +32,8 @@ def in_words(error: Exception) -> str:
         return f"{override.removeprefix('++')} can't be read; write key=value, lists as 'key=[1,2]', in quotes"
     if match := re.search(r"Could not (?:find|load) '([^']*)/([^'/]*)'", text):
         return unknown_choice(*experiment_parts(match[1], match[2]))
+    if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
+        return unknown_key(*match.groups())
     if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
         return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*CHOOSABLE, 'optim/lr_schedule']))}"
     if isinstance(error, OSError):
@@ -28,8 +42,16 @@ def in_words(error: Exception) -> str:
 
 
 def unknown_choice(group: str, choice: str) -> str:
-    known = dict(summaries(CONFIGS, group))
+    if install := HYDRAS.get(group, {}).get(choice):
+        return f"{group}={choice} needs a package: {install}"
+    known = HYDRAS.get(group) or dict(summaries(CONFIGS, group))
     return f"{group}={choice} is unknown; {choices(choice, known) if known else '--help lists what can be chosen'}"
+
+
+def unknown_key(hydra: str, group: str, key: str) -> str:
+    if (group, key) == ("sweeper", "grid"):
+        return "sweep= names a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
+    return f"{hydra}.{group}.{key} is not a key of the chosen {hydra}/{group}"
 
 
 def experiment_parts(group: str, choice: str) -> tuple[str, str]:

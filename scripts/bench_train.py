@@ -1,169 +1,192 @@
 """Samples per second of this runner's training loop against the plainest PyTorch loop that a user would write.
 
-    python scripts/bench_train.py [--rounds 9] [--threads N] [--json FILE]
+    python scripts/bench_train.py [--only mlp,autoencoder,resnet20,resnet34] [--rounds 9] [--threads N] [--json FILE]
 
-Plain loop: torchvision's MNIST class with ToTensor, a shuffling DataLoader, torch.optim.SGD with momentum, `.item()`
-on every loss. Runner: `Trainer.train_epoch` with its rows and metrics, the same network, batch and update. Both see
-random images in MNIST's true format (speed does not depend on what they show). Each round times both, one after
-the other, in this process; the figures are medians over rounds with [least, most]. Prints, judges nothing.
+Plain loop: torchvision's data set class and transforms, a shuffling DataLoader, torch.optim.SGD with momentum,
+`.item()` on every loss, float32. Runner: `Trainer.train_epoch` with its rows and metrics, the same network, batch and
+update, plain and with each switch. All see random images in the data set's true format (speed does not depend on what
+they show). Each round times every variant and the plain loop, one after the other, in this process; the figures are
+medians over rounds with [least, most].
+
+Floor: the step's floating-point operations, counted by torch, over the speed of a large matrix product measured here.
+Data: the share of a step that the runner spends on taking, cropping, flipping and normalising a batch.
+Prints, judges nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
-import struct
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy
 import torch
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from plain_loop import PlainLoop, images_like  # noqa: E402
+
+from data.dataset import as_tensors  # noqa: E402
+from data.samples import Part, Samples  # noqa: E402
 from runner.compose import compose  # noqa: E402
 from runner.console import Console  # noqa: E402
 from runner.environment import device_name  # noqa: E402
 from runner.folder import RunFolder  # noqa: E402
-from runner.run import load_samples, set_up  # noqa: E402
+from runner.run import set_up  # noqa: E402
 from runner.signals import StopRequest  # noqa: E402
+from runner.training import Trainer  # noqa: E402
 from runner.validate import validate  # noqa: E402
 
-CASES = {  # name: overrides, training images (the plain loop is far slower: it gets its own share)
-    "MLP 784-64-10, batch 128": (["task=mnist", "++data.normalize=false"], 12800),
-    "autoencoder 784-1000-500-250-30, batch 200": (["task=autoencoder"], 8000),
+CONVOLUTIONS = {
+    "": [],
+    "channels_last": ["channels_last=true"],
+    "compile": ["compile=true"],
+    "compile, channels_last": ["compile=true", "channels_last=true"],
+    "bf16": ["amp=bf16"],
+    "bf16, channels_last": ["amp=bf16", "channels_last=true"],
+    "bf16, compile, channels_last": ["amp=bf16", "compile=true", "channels_last=true"],
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    title: str
+    overrides: list[str]
+    images: int  # an epoch's
+    variants: dict[str, list[str]]
+
+
+CASES = {
+    "mlp": Case("MLP 784-64-10, batch 128", ["task=mnist", "++data.normalize=false"], 12800, {"": []}),
+    "autoencoder": Case(
+        "autoencoder 784-1000-500-250-30, batch 200",
+        ["task=autoencoder"],
+        8000,
+        {"": [], "compile": ["compile=true"], "bf16": ["amp=bf16"], "bf16, compile": ["amp=bf16", "compile=true"]},
+    ),
+    "resnet20": Case("ResNet-20, batch 128", ["task=cifar10", "model=resnet20"], 1280, CONVOLUTIONS),
+    "resnet34": Case("ResNet-34, batch 128", ["task=cifar10"], 256, CONVOLUTIONS),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="mlp,autoencoder,resnet20", help=f"cases among {', '.join(CASES)}")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=None, help="CPU threads of torch")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, default=None, help="write the figures there too")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(f"{device_name('cpu')}, {torch.get_num_threads()} threads, torch {torch.__version__}, fp32, eager")
+    print(f"{device_name(options.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    peaks = {dtype: peak(options.device, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    print("matrix product: " + ", ".join(f"{speed:,.0f} GFLOP/s in {str(t)[6:]}" for t, speed in peaks.items()))
     results = {}
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        write_images(root / "MNIST" / "raw")
-        for name, (overrides, images) in CASES.items():
-            results[name] = compare(name, overrides, images, root, options.rounds)
+    for name in options.only.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            results[name] = compare(CASES[name], Path(folder), options.rounds, options.device, peaks)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def compare(name: str, overrides: list[str], images: int, root: Path, rounds: int) -> dict:
-    config = validate(
-        compose(
-            *(*overrides, "optim=momentum", "++log.progress=none", "++log.tensorboard=false"),
-            *(f"++data.root={root}", f"++limit_train={images}"),
+def compare(case: Case, root: Path, rounds: int, device: str, peaks: dict[torch.dtype, float]) -> dict[str, Any]:
+    trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in enumerate(case.variants.items())}
+    first = trainers[""]
+    plain = PlainLoop(first, case.images, device)
+    runs = {name: lambda trainer=trainer: epoch(trainer) for name, trainer in trainers.items()}
+    runs["plain loop"] = plain.epoch
+    for run in runs.values():
+        run()  # warm, and compiled
+    speeds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            speeds[name].append(case.images / timed(run, device))
+    flops = flops_of_step(first)
+    print(f"\n{case.title}: {flops / 1e9:,.2f} GFLOP a step ({rounds} rounds of {case.images} samples)")
+    result: dict[str, Any] = {"flops": flops, "speeds": speeds, "data_share": data_share(first, device)}
+    for name, values in speeds.items():
+        ratios = [a / b for a, b in zip(values, speeds["plain loop"], strict=True)]
+        batch = first.settings.batch_size
+        floor = 1e3 * flops / (1e9 * peaks[torch.bfloat16 if "bf16" in name else torch.float32])
+        title = name if name == "plain loop" else f"runner{' with ' if name else ''}{name}"
+        print(
+            f"  {title:<42} {spread(values)} samples/s   {spread(ratios)} x   "
+            f"{1e3 * batch / statistics.median(values):,.2f} ms a step, floor {floor:,.2f}"
         )
-    )
-    folder = RunFolder(root / "outputs" / config.task.name)
-    folder.open()
-    console = Console(folder.path / "log.txt", "none")
-    trainer = set_up(config, folder, load_samples(config), "cpu", console, StopRequest())
-    plain = PlainLoop(trainer.model, config, root, images)
-
-    def ours() -> float:
-        trainer.progress.step_in_epoch, trainer.progress.this_epoch = 0, type(trainer.progress.this_epoch)()
-        return timed(trainer.train_epoch, images)
-
-    for warm in (ours, lambda: timed(plain.epoch, images)):
-        warm()
-    pairs = [(ours(), timed(plain.epoch, images)) for _ in range(rounds)]
-    ratios = [a / b for a, b in pairs]
-    step = {"forward_backward": bare_step(trainer, with_optimizer=False), "whole": bare_step(trainer)}
-    loop = 1e3 * config.settings.batch_size / statistics.median(a for a, _ in pairs)
-    print(f"\n{name} ({rounds} rounds of {images} samples)")
-    print(f"  runner      {spread([a for a, _ in pairs])} samples/s")
-    print(f"  plain loop  {spread([b for _, b in pairs])} samples/s")
-    print(f"  ratio       {spread(ratios)}")
-    print(
-        f"  one step of the runner {loop:.3f} ms; on one resident batch: forward and backward "
-        f"{step['forward_backward']:.3f} ms, with the optimizer {step['whole']:.3f} ms"
-    )
-    return {
-        "runner": [a for a, _ in pairs],
-        "plain": [b for _, b in pairs],
-        "ratio": ratios,
-        "step_ms": loop,
-        **step,
-    }
+    print(f"  data path: {100 * result['data_share']:.2f} % of the runner's step")
+    return result
 
 
-class PlainLoop:
-    """What a tutorial shows."""
-
-    def __init__(self, model: nn.Module, config, root: Path, images: int) -> None:
-        import copy
-
-        from torchvision import datasets, transforms
-
-        everything = datasets.MNIST(str(root), train=True, transform=transforms.ToTensor())
-        subset = torch.utils.data.Subset(everything, range(images))
-        self.loader = torch.utils.data.DataLoader(subset, config.settings.batch_size, shuffle=True)
-        self.model = copy.deepcopy(model)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=config.optim.lr, momentum=config.optim.momentum)
-        reconstruct = config.task.metric == "mse"
-        self.loss = nn.BCEWithLogitsLoss() if reconstruct else nn.CrossEntropyLoss()
-        self.target = (lambda x, y: x.flatten(1)) if reconstruct else (lambda x, y: y)
-        self.total = 0.0
-
-    def epoch(self) -> None:
-        self.model.train()
-        for x, y in self.loader:
-            self.optimizer.zero_grad()
-            loss = self.loss(self.model(x), self.target(x, y))
-            loss.backward()
-            self.optimizer.step()
-            self.total += loss.item()
+def build(case: Case, switches: list[str], folder: Path, device: str) -> Trainer:
+    quiet = ["++log.progress=none", "++log.tensorboard=false", f"++device={device}"]
+    config = validate(compose(*case.overrides, *(f"++{word}" for word in switches), "optim=momentum", *quiet))
+    x, y = images_like(config.data.shape, case.images)
+    train = Part(x, y)
+    if config.data.augment == "crop_flip":
+        train = train.augmented()
+    rest = Part(x[:100], y[:100])
+    statistics = as_tensors(config.data.chosen_statistics(rest)) if config.data.normalize else None
+    samples = Samples(train, rest, rest, statistics).to(device)
+    place = RunFolder(folder)
+    place.open()
+    with contextlib.redirect_stdout(None):
+        return set_up(config, place, samples, device, Console(place.path / "log.txt", "none"), StopRequest())
 
 
-def bare_step(trainer, with_optimizer: bool = True, repeats: int = 60) -> float:
-    """Median milliseconds of one step on a batch that lies ready: the floor under the loop."""
+def epoch(trainer: Trainer) -> None:
+    trainer.progress.step_in_epoch, trainer.progress.this_epoch = 0, type(trainer.progress.this_epoch)()
+    trainer.train_epoch()
+
+
+def flops_of_step(trainer: Trainer) -> int:
+    """Of forward and backward pass of a full batch, multiplications and additions counted apart."""
     size = trainer.settings.batch_size
-    x, y = trainer.samples.prepare(trainer.samples.train.x[:size]), trainer.samples.train.y[:size]
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        trainer.optimizer.zero_grad()
+    x, y = next(trainer.samples.train_batches(torch.arange(size), size, 0, 0))
+    with FlopCounterMode(display=False) as counter:
         trainer.task.loss(trainer.model(x), x, y).backward()
-        if with_optimizer:
-            trainer.optimizer.step()
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times)
+    return counter.get_total_flops()
 
 
-def timed(work, samples: int) -> float:
+def data_share(trainer: Trainer, device: str, repeats: int = 5) -> float:
+    """Seconds of an epoch's batches alone over seconds of the epoch, medians."""
+    size, n = trainer.settings.batch_size, len(trainer.samples.train)
+
+    def batches() -> None:
+        for _ in trainer.samples.train_batches(torch.randperm(n), size, 0, 0):
+            pass
+
+    alone = statistics.median(timed(batches, device) for _ in range(repeats))
+    return alone / statistics.median(timed(lambda: epoch(trainer), device) for _ in range(repeats))
+
+
+def peak(device: str, dtype: torch.dtype, size: int = 2048) -> float:
+    """GFLOP/s of a large matrix product, the best of some."""
+    a = torch.rand(size, size, device=device).to(dtype)
+    return max(2e-9 * size**3 / timed(lambda: a @ a, device) for _ in range(12))
+
+
+def timed(work: Any, device: str) -> float:
+    if device != "cpu":
+        torch.cuda.synchronize()
     start = time.perf_counter()
     work()
-    return samples / (time.perf_counter() - start)
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
 def spread(values: list[float]) -> str:
     digits = 2 if max(values) < 1000 else 0
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
-
-
-def write_images(folder: Path) -> None:
-    """Random files of MNIST's format and size."""
-    folder.mkdir(parents=True)
-    random = numpy.random.default_rng(0)
-    for part, n in (("train", 60000), ("t10k", 100)):
-        pixels, labels = (
-            random.integers(0, 256, (n, 28, 28), numpy.uint8),
-            random.integers(0, 10, n, numpy.uint8),
-        )
-        for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-            header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-            (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.tobytes())
 
 
 if __name__ == "__main__":

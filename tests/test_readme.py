@@ -11,7 +11,7 @@ from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
-PACKAGES = ("configs", "data", "models", "optim", "report", "runner", "tasks")
+PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "runner", "tasks")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,8 @@ def test_commands_of_the_readme_compose():
     lines = re.findall(r"^python main.py (?!--help)(.*)", README, re.MULTILINE)
     assert len(lines) >= 7
     for line in lines:
-        words = [word for word in shlex.split(line, comments=True) if word not in ("--cfg", "job", "-m")]
+        skipped = ("--cfg", "job", "-m")
+        words = [w for w in shlex.split(line, comments=True) if w not in skipped and not w.startswith("sweep=")]
         single = [re.sub(r"^([\w./]+=)([^\[,]*),.*", r"\1\2", word) for word in words]
         validate(compose(*arguments(single)))
 

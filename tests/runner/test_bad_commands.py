@@ -90,6 +90,14 @@ BAD = [
     ("epochs=5 finetune.epochs=5", ["finetune.epochs=5", "epochs=5"]),
     ("epochs=3 optim/lr_schedule=cosine optim.lr_schedule.warmup=4", ["warmup=4", "epochs=3"]),
     ("task.name=../evil", ["task.name=../evil"]),
+    # networks that can't be, or can't take the data
+    ("model=resnet34 model.depth=19", ["model.depth=19 is not one of 18, 34, 50"]),
+    ("model=resnet20 model.depth=21", ["model.depth=21 is not 6n+2", "20 or 26"]),
+    ("model=resnet20 model.shortcut=C", ["model.shortcut=C is not one of A, B"]),
+    ("model=vgg16", ["model=vgg16", "at least 32x32 pixels, not 8x8", "data=digits"]),
+    ("model=vit_tiny", ["model.patch=16 does not divide images of 8x8 pixels", "data=digits"]),
+    ("model=torchvision_resnet18", ["3 channels, not 1", "data=digits"]),
+    ("model.std=0.2", ["model.std=0.2 is of model.init=normal", "model.init=default"]),
     # the machine can't
     ("device=cuda:9", ["device=cuda:9", "CUDA"]),
     ("device=tpu", ["device=tpu", "auto, cpu, cuda"]),

@@ -112,7 +112,7 @@ def test_evaluation_sees_every_sample_exactly_once(make_trainer, size):
             return prepare(self, x)
 
     trainer.samples = Spy(**vars(trainer.samples))
-    means = trainer.evaluate(trainer.samples.val)
+    means = trainer.evaluate("val")
     assert torch.equal(torch.cat(seen), trainer.samples.val.x)
     assert means.samples == len(trainer.samples.val)
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_every_epoch_sees_every_training_sample_once(make_trainer):
             shown.append(x)
             return loss(self, output, x, y)
 
-    trainer.task = Spy(name="digits")
+    trainer.steps.task = Spy(name="digits")
     orders = []
     for _ in range(2):
         shown.clear()
@@ -183,7 +183,7 @@ def test_best_weights_give_the_recorded_validation(run, make_trainer):
     trainer = make_trainer("++limit_train=300")
     content = torch.load(folder / "checkpoints" / "best.pt", weights_only=True)
     trainer.model.load_state_dict(content["model"])
-    means = trainer.evaluate(trainer.samples.val, own_weights=True).means("acc")
+    means = trainer.evaluate("val", own_weights=True).means("acc")
     assert means == {key: status(folder)["best"][key] for key in ("loss", "acc")}
 
 
@@ -313,7 +313,7 @@ def test_clipping_bounds_the_gradient(make_trainer):
     for override, bound in (("++clip_norm=0.01", None), ("++clip_value=0.001", 0.001)):
         trainer = make_trainer(override, "++limit_train=128")
         trainer.train_epoch()
-        grads = [p.grad for p in trainer.parameters]
+        grads = [p.grad for p in trainer.steps.parameters]
         if bound is None:
             assert float(torch.stack([g.norm() for g in grads]).norm()) == pytest.approx(0.01, rel=1e-3)
         else:
@@ -326,7 +326,7 @@ def test_clipping_bounds_the_gradient(make_trainer):
 def first_batches(make_trainer, *overrides):
     """Initial weights and the inputs of the first two epochs."""
     trainer = make_trainer("++limit_train=100", "++batch_size=30", "++epochs=2", *overrides)
-    weights = [p.detach().clone() for p in trainer.parameters]
+    weights = [p.detach().clone() for p in trainer.steps.parameters]
     shown, loss = [], trainer.task.loss
 
     class Spy(type(trainer.task)):
@@ -335,7 +335,7 @@ def first_batches(make_trainer, *overrides):
                 shown.append(x)
             return loss(output, x, y)
 
-    trainer.task = Spy(name="digits")
+    trainer.steps.task = Spy(name="digits")
     trainer.fit()
     return torch.cat([w.flatten() for w in weights]), torch.cat(shown)
 
@@ -456,7 +456,7 @@ def test_divergence_that_only_the_test_sees_is_recorded(run, monkeypatch):
 
     def ruined(self, part, own_weights=False):
         means = evaluate(self, part, own_weights)
-        if part is self.samples.test:
+        if part == "test":
             means.loss = float("nan")
         return means
 

@@ -1,0 +1,95 @@
+"""Which way a group of runs is fastest: as one program, in one of its forms, or each in a process of its own.
+
+Found by a few steps of each, whose traces are removed. A compiled form is tried only where minutes are at stake:
+compiling alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from runner.setup import build
+from runner.stacked.run import StackedRun
+from runner.stacked.stack import Stack
+from runner.steps import Steps
+
+STEPS = 5
+WORTH_COMPILING_S = 20.0  # of training left in the best form without
+PROCESSES = "processes"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """form: of Program, or "processes"; step_s: seconds that one step of all runs takes in each way tried."""
+
+    form: str
+    step_s: dict[str, float]
+
+    def __str__(self) -> str:
+        times = ", ".join(f"{1e3 * seconds:.3g} ms {way}" for way, seconds in self.step_s.items())
+        return f"{self.form} (a step of all runs: {times})"
+
+
+def choose(stack: Stack, processes: int, compile_it: bool = True) -> Choice:
+    """Try what could be fastest. processes: how many could run at a time on this machine instead."""
+    run = stack.first
+    left = (run.settings.epochs - run.progress.epoch) * run.steps_per_epoch
+    times = {form: timed(stack, form) for form in ("vmap", "autograd")}
+    if compile_it and min(times.values()) * left > WORTH_COMPILING_S:
+        times["compile"] = timed(stack, "compile")
+    if processes > 1:
+        times[PROCESSES] = alone(run, stack) * len(stack.runs) / processes
+    return Choice(min(times, key=times.__getitem__), times)
+
+
+def timed(stack: Stack, form: str) -> float:
+    """Median seconds of a step of all runs. Whatever the form raises is raised."""
+    before, t = snapshot(stack), stack.axis.t
+    stack.program.form = form
+    try:
+        stack.first.model.train()
+        x, y = next(stack.batches(1, 0))
+        return median(lambda: stack.program.step(x, y, stack.shared), x)
+    finally:
+        stack.axis.t = t
+        for tensor, value in before:
+            tensor.copy_(value)
+
+
+def snapshot(stack: Stack) -> list[tuple[Tensor, Tensor]]:
+    axis, buffers = stack.axis, stack.program.buffers
+    states = [x for state in axis.states for x in state.values()]
+    return [(x, x.clone()) for x in (*axis.params, *states, *axis.totals.values(), *buffers.values())]
+
+
+def alone(run: StackedRun, stack: Stack) -> float:
+    """Median seconds of a step of one run by itself, on one CPU thread."""
+    device = run.samples.train.device
+    model, optimizer = build(run.config, str(device), run.console, run.processes)
+    steps = Steps(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
+    x, y = next(stack.batches(1, 0))
+    if not stack.shared:
+        x, y = x[0], y[0]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return median(lambda: steps.train(x, y), x)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def median(step: Callable[[], object], like: Tensor) -> float:
+    times = []
+    for _ in range(STEPS + 1):
+        start = time.perf_counter()
+        step()
+        if like.is_cuda:
+            torch.cuda.synchronize(like.device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])  # the first one warms up, or compiles
