@@ -151,6 +151,28 @@ class Chain(torch.optim.Optimizer):
                     for bound in self.plan.bounds:
                         bound.carry(working(p), s, old, group)
 
+    @torch.no_grad()
+    def observe(self, old: list[Tensor]) -> dict[str, Tensor]:
+        """What the base rules have to say of the step just taken: 0-dim tensors by name.
+
+        old: every parameter as it was before the step; the gradients must still be there. Norms of momentum buffers
+        by their state's name ("v0_norm"), zeta and its cap for Momo's, the projected fraction of weights for AdamP's.
+        """
+        root, seen = self.param_groups[0], {}
+        befores = iter(old)
+        items = [(p, q, group) for group in self.param_groups for p, q in zip(group["params"], befores, strict=False)]
+        for bound in (b for b in self.plan.bounds if not b.prefix):
+            terms: dict[str, Tensor] = {}
+            for p, before, group in items:
+                if p.grad is not None and self.state.get(p):
+                    s = self.state[p]
+                    ctx = Context(s["step"], working(p.grad), None, None)
+                    for name, term in bound.stage.observe(working(before), s, group, ctx).items():
+                        terms[name] = terms[name] + term if name in terms else term
+            if terms:
+                seen |= bound.stage.observed(terms, root, root)
+        return seen
+
     def _zero_totals(self) -> dict[str, Tensor]:
         if not self.plan.totals:
             return {}

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from .arithmetic import dot
 from .ranges import annotation
 
 if TYPE_CHECKING:
@@ -90,6 +91,17 @@ class Rule:
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         """Which of the stage's tensors are momentum, running sums of updates: what wrappers may reset or pull back."""
         return ()
+
+    # What is worth watching of a step that has been taken: `observe` for each parameter, its terms summed over all,
+    # then `observed` once. `p` is the parameter as it was before the step, `s` the state after it.
+
+    def observe(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
+        """0-dim terms to be summed over all parameters; here the squares of each momentum's norm."""
+        return {name: dot(s[name], s[name]) for name in self.momenta(h) if s[name].ndim or not p.ndim}
+
+    def observed(self, terms: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
+        """The values by name; `g` holds the global numbers. Here the norm of each momentum over all parameters."""
+        return {f"{name}_norm": total.sqrt() for name, total in terms.items()}
 
     # Methods that look at all parameters at once (Momo, clipping) take two passes: `sums` for each parameter
     # in every group, then `reduce` once, then `update`, which finds the result in ctx.value.

@@ -7,7 +7,8 @@
 
 All 2-norms. For weights that are followed by a normalisation only the direction counts: the effective step is what
 Heo et al. ("AdamP", ICLR 2021, section 2) compare, and the norm's growth is what makes it shrink. What an optimizer
-knows beside these (MoMo's zeta, AggMo's velocities) comes from `Chain.observing`.
+knows beside these comes from `Chain.observe`, as optimizer/zeta and so on: Momo's zeta and its cap, the norm of every
+momentum (AggMo's velocities are v0, v1, ...), AdamP's and SGDP's projected fraction of the weights.
 
 Values stay on the device until the row is written.
 """
@@ -47,6 +48,7 @@ class Watch:
         yield
         with torch.no_grad():
             self.compare(old)
+        self.seen |= {f"optimizer/{name}": value for name, value in optimizer.observe(old).items()}
 
     def compare(self, old: list[Tensor]) -> None:
         new = [p.detach() for p in self.parameters]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import axpy, choose, is_zero, lerp
+from ..arithmetic import axpy, choose, dot, is_zero, lerp
 from ..ranges import ranged
 from ..rule import Context, Rule
 
@@ -76,11 +76,30 @@ class ModelStep(Rule):
 
     def tau(self, value: Tensor, h: Hyper) -> Tensor:
         """The step size of a group; lr / rho where zeta is not a number: 0/0 without gradients, a nan loss."""
+        zeta, cap = self.zeta(value, h)
+        return choose(zeta < cap, lambda: zeta, lambda: cap)
+
+    def zeta(self, value: Tensor, h: Hyper) -> tuple[Tensor, Tensor]:
+        """The step to where the model meets its lower bound, and lr / rho, which caps it."""
         gap, dx, dd, rho, *fstar = value.unbind()
         lower = fstar[0].clamp_min(h["lb"]) if self.use_fstar else h["lb"]
-        zeta = ((1 + h["lr"] * h["weight_decay"]) * (gap - rho * lower) + dx).clamp_min(0) / dd
-        cap = h["lr"] / rho
-        return choose(zeta < cap, lambda: zeta, lambda: cap)
+        return ((1 + h["lr"] * h["weight_decay"]) * (gap - rho * lower) + dx).clamp_min(0) / dd, h["lr"] / rho
+
+    def metric(self, s: State, h: Hyper, ctx: Context) -> Tensor:
+        """d in the norm's dual: <d, metric> is ||d||^2."""
+        return s["d"]
+
+    def observe(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
+        return {"gamma": s["gamma"], "dx": dot(s["d"], p), "dd": dot(s["d"], self.metric(s, h, ctx))}
+
+    def observed(self, terms: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
+        """zeta and its cap, lr / rho, the smaller being the step size; with use_fstar by the bound as it is now."""
+        from torch import stack
+
+        rho = 1 - self.rate(h) ** g["k"] if self.bias_correction else g["k"].new_ones(())
+        bound = [g["fstar"]] if self.use_fstar else []
+        zeta, cap = self.zeta(stack([g["f"] - terms["gamma"], terms["dx"], terms["dd"], rho, *bound]), h)
+        return {"zeta": zeta, "cap": cap}
 
     def proximal(self, u: Tensor, p: Tensor, h: Hyper, divide: bool = True) -> Tensor:
         """What takes p to (p - u) / (1 + lr wd); without `divide` to (1 - lr wd) p - u, as AdamW decays."""

@@ -48,6 +48,9 @@ class MomoAdamStep(ModelStep):
         scale = s["v"].sqrt().div_((1 - h["betas"][1] ** ctx.t) ** 0.5).add_(h["eps"])
         return ratio(s["d"], scale, ctx.own)
 
+    def metric(self, s: State, h: Hyper, ctx: Context) -> Tensor:
+        return self.scaled(s, h, ctx)
+
     def momenta(self, h: Hyper) -> tuple[str, ...]:
         return ("d", "gamma")  # both, or <d, p> - gamma would be of two different pasts
 

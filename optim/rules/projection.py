@@ -43,6 +43,13 @@ class Projection(Rule):
         decay = self.decay(h)
         return each(lambda u, g, p: _projected(u, g, p, decay, h), u, ctx.g, p), s
 
+    def observe(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
+        return {"projected": _is_projected(ctx.g, p, h) * p.numel(), "numel": p.new_tensor(p.numel())}
+
+    def observed(self, terms: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
+        """The fraction of all weights that belong to projected tensors."""
+        return {"projected": terms["projected"] / terms["numel"].clamp_min(1)}
+
 
 def _projected(u: Tensor, g: Tensor, p: Tensor, decay: Any, h: Hyper) -> Tensor:
     if p.ndim < 2 or not p.numel():
@@ -62,3 +69,14 @@ def _radial(up: Tensor, gp: Tensor, g_norm: Tensor, p_norm: Tensor, size: int, h
     """Whether g is orthogonal to p in every row, and the multiple of p that is u's radial part."""
     cosine = gp.abs() / (g_norm.clamp_min(h["eps"]) * p_norm.clamp_min(h["eps"]))
     return cosine.amax() < h["delta"] / size**0.5, up / (p_norm + h["eps"]) ** 2
+
+
+def _is_projected(g: Tensor, p: Tensor, h: Hyper) -> Tensor:
+    """1 where p's step loses its radial part, else 0; 0-dim."""
+    if p.ndim < 2 or not p.numel():
+        return p.new_zeros(())
+    g_rows, p_rows = (x.reshape(p.shape[0], -1) for x in (g, p))
+    gp, g_norm, p_norm = (g_rows * p_rows).sum(1), g_rows.norm(dim=1), p_rows.norm(dim=1)
+    by_row, _ = _radial(gp, gp, g_norm, p_norm, p_rows.shape[1], h)
+    by_tensor, _ = _radial(gp.sum(), gp.sum(), g_norm.norm(), p_norm.norm(), p.numel(), h)
+    return (by_row | by_tensor).to(p.dtype)

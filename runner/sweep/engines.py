@@ -141,10 +141,11 @@ def every_job_awaited() -> Iterator[None]:
     """Let submitit and ray return the exception of a job that died: they would raise it and await no other."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ImportError):
-            import submitit
+            from submitit import Job as Submitted
+            from submitit.core.utils import FailedJobError, UncompletedJobError
 
-            errors = (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError)
-            stack.enter_context(returning(submitit.Job, "results", errors, lambda error: [error]))
+            died = (FailedJobError, UncompletedJobError)
+            stack.enter_context(returning(Submitted, "results", died, lambda error: [error]))
         if ray := sys.modules.get("ray"):
             stack.enter_context(returning(ray, "get", ray.exceptions.RayError, lambda error: error))
         yield

@@ -23,8 +23,8 @@ from runner.run import refuse_unshared
 from runner.signals import StopRequest
 from runner.validate import ConfigError, validate
 
-SMALL = ["task=digits", "epochs=2", "limit_train=150", "limit_val=33", "limit_test=31", "batch_size=64", "log.every=2"]
-SMALL += ["eval_batch_size=10"]  # 64, 64 and 22 samples a step
+SMALL = ["task=digits", "epochs=2", "limit_train=149", "limit_val=33", "limit_test=31", "batch_size=64", "log.every=2"]
+SMALL += ["eval_batch_size=10"]  # 64, 64 and 21 samples a step
 
 
 def child(rank, size, port, argv, cwd):
@@ -72,9 +72,10 @@ def rows(cwd):
 def assert_same_rows(found, expected, rel=1e-6):
     assert len(found) == len(expected)
     for row, other in zip(found, expected, strict=True):
+        assert row.keys() == other.keys()
         for key, value in other.items():
-            assert row.pop(key) == (pytest.approx(value, rel=rel) if isinstance(value, float) else value), key
-        assert not row
+            close = rel if key in ("loss", "acc", "lr") else 1e-4  # norms of small differences of weights
+            assert row[key] == (pytest.approx(value, rel=close) if isinstance(value, float) else value), key
 
 
 def files(cwd):
@@ -83,8 +84,8 @@ def files(cwd):
 
 
 def test_two_processes_give_the_results_of_one(tmp_path):
-    """Momo reads each step's loss; the last batch has 22 samples in three passes, 33 and 31 samples are evaluated."""
-    command = [*SMALL, "optim=momo", "accumulate=3", "clip_norm=1", "track=true"]
+    """Momo reads each step's loss, more so with a large lr; the last batch has 21 samples, validation 33, test 31."""
+    command = [*SMALL, "optim=momo", "optim.lr=100", "accumulate=2", "track=true"]
     alone(command, tmp_path / "one")
     assert run(command, tmp_path / "two") == [0, 0], said(tmp_path / "two")
     assert_same_rows(rows(tmp_path / "two"), rows(tmp_path / "one"))
@@ -109,6 +110,7 @@ def test_a_refused_command_is_told_of_once(tmp_path):
         (3, ["limit_train=65", "drop_last=false"]),  # the last batch has one sample for three processes
         (3, ["accumulate=21", "limit_val=2", "limit_test=1"]),  # passes of four samples, the last batch's last of two
         (2, ["optim=adam", "wrap=[gradient_noise,lookahead,ema]", "clip_value=0.01", "batch_size=50"]),
+        (2, ["optim=sgd", "clip_norm=0.1", "accumulate=3"]),
         (2, ["task=digits", "optim=momo_adam", "optim/lr_schedule=plateau", "optim.lr_schedule.patience=0"]),
         (2, ["finetune.epochs=1", "data.shuffle=false", "drop_last=true"]),
     ],

@@ -65,7 +65,12 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("words", CASES, ids=lambda words: words[0])
+QUICK = (CASES[0], CASES[2])
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow, id=" ".join(c[:2])) for c in CASES]
+)
 def test_stacked_runs_are_the_runs_alone(words, sweep):
     _, _, alone = sweep(*words)
     code, said, stacked = sweep(*words, form="vmap")
@@ -73,6 +78,7 @@ def test_stacked_runs_are_the_runs_alone(words, sweep):
     assert_same(alone, stacked)
 
 
+@pytest.mark.slow
 def test_the_forms_agree_also_with_batch_norm(sweep):
     words = ["model=resnet20", "data=synthetic", "data.sample_shape=[3,8,8]", "seed=0,1", "limit_train=96", "epochs=2"]
     _, _, alone = sweep(*words)
@@ -82,6 +88,7 @@ def test_the_forms_agree_also_with_batch_norm(sweep):
         assert_same(alone, stacked, rtol=1e-3)  # a network of 20 layers multiplies rounding
 
 
+@pytest.mark.slow
 def test_the_autoencoder(sweep):
     words = ["task=autoencoder", "data=synthetic", "data.split=random", "model.encoder=[20,5]", "seed=0,1"]
     _, _, alone = sweep(*words)
@@ -102,6 +109,7 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(sweep):
         assert status.get("diverged") == other.get("diverged")
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_early_is_tested_as_it_was(sweep):
     """Learning rate 0 never gets better: it ends after three epochs, the others train on."""
     words = ["optim=sgd", "optim.lr=0,0.1", "patience=1", "epochs=6"]
@@ -112,6 +120,7 @@ def test_a_run_that_stops_early_is_tested_as_it_was(sweep):
     assert epochs[0] == 3
 
 
+@pytest.mark.slow
 def test_best_and_last_weights_are_the_runs_own(sweep):
     words = ["optim=momentum", "optim.lr=0.01,0.3", "seed=0,1", "wrap=[lookahead]"]
     _, _, alone = sweep(*words)
@@ -125,6 +134,7 @@ def test_best_and_last_weights_are_the_runs_own(sweep):
         assert a["optimizer"]["state"][0]["step"] == b["optimizer"]["state"][0]["step"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_stack_goes_on_where_it_was(sweep, monkeypatch):
     words = ["optim=adam", "seed=0,1,2", "epochs=5"]
     _, _, whole = sweep(*words, form="vmap")
@@ -146,6 +156,7 @@ def test_an_interrupted_stack_goes_on_where_it_was(sweep, monkeypatch):
         assert rows(folder) == rows(outputs / name)
 
 
+@pytest.mark.slow
 def test_runs_that_stand_at_different_steps_are_stacked_apart(sweep):
     """As after a kill while the checkpoints were being written."""
     words = ["optim=adam", "epochs=4"]
@@ -165,6 +176,7 @@ def test_runs_that_stand_at_different_steps_are_stacked_apart(sweep):
         assert b == pytest.approx(a, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_can_not_be_stacked_is_said_and_runs_one_after_another(sweep):
     code, said, outputs = sweep("optim=aggmo", "optim.lr=0.01,0.1", "accumulate=2", form="vmap")
     assert code == 0 and "not stacked: accumulate=1 only" in said and len(runs(outputs)) == 2
@@ -177,6 +189,7 @@ def test_what_can_not_be_stacked_is_said_and_runs_one_after_another(sweep):
     assert code == 0 and "not stacked: model=vgg16: dropout would draw other masks than alone" in said
 
 
+@pytest.mark.slow
 def test_large_groups_are_cut(sweep, monkeypatch):
     sizes, init = [], stack_module.Stack.__init__
 
@@ -189,6 +202,7 @@ def test_large_groups_are_cut(sweep, monkeypatch):
     assert code == 0 and sizes == [2, 2, 1]
 
 
+@pytest.mark.slow
 def test_a_group_that_memory_can_not_hold_is_halved(sweep, monkeypatch):
     sizes, init = [], stack_module.Stack.__init__
 
@@ -228,6 +242,7 @@ def test_groups_share_all_but_numbers():
     assert stackable(config("++finetune.epochs=1")) and not stackable(config())
 
 
+@pytest.mark.slow
 def test_the_trial_leaves_no_trace(sweep):
     _, _, plain = sweep("optim=adam", "seed=0,1", form="vmap")
     code, said, outputs = sweep("optim=adam", "seed=0,1", form="auto")

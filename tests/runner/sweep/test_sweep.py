@@ -131,7 +131,7 @@ def test_a_grid_without_m_is_refused(tmp_path, monkeypatch, capsys):
     assert "add -m" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("launcher", ["basic", "local"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("local", marks=pytest.mark.slow)])
 def test_a_run_that_fails_leaves_the_others_alone_and_is_retried(launcher, sweep, tmp_path):
     """Where the folder of seed 1 should be lies a file: that run can't start."""
     sweep("seed=0", "epochs=1")
