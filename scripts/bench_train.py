@@ -98,7 +98,8 @@ def main() -> None:
 
 
 def compare(case: Case, root: Path, rounds: int, device: str, peaks: dict[torch.dtype, float]) -> dict[str, Any]:
-    trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in enumerate(case.variants.items())}
+    variants = enumerate(case.variants.items())
+    trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in variants}
     first = trainers[""]
     plain = PlainLoop(first, case.images, device)
     runs = {name: lambda trainer=trainer: epoch(trainer) for name, trainer in trainers.items()}

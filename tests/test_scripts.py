@@ -237,7 +237,8 @@ def test_the_test_requirements_come_on_top(project):
     # pytest is a stand-in too: one that says what it was asked.
     (project.fakes / "pytest.py").write_text("import json, sys; print(json.dumps(sys.argv[1:]))")
     project.good_run()
-    assert json.loads(project.run("-k", "a or b", script="scripts/test").stdout) == ["-k", "a or b"]
+    asked = json.loads(project.run("-k", "a or b", script="scripts/test").stdout)
+    assert asked == ["-n", "2", "--dist", "worksteal", "-k", "a or b"]
     calls = (project.fakes / "calls").read_text().splitlines()
     assert [call.count("-r ") for call in calls] == [1, 2]
 

@@ -24,11 +24,12 @@ def sweep(words: list[str], loader: Any, master: Any, launcher: Any, grid: str |
     """
     composer = Composer(loader, master)
     jobs = plan(expand(words, composer.parser, grid), composer)
-    tell(summary(jobs))
     valid = [job for job in jobs if job.state != REFUSED]
     if not valid:
+        tell(summary(jobs))
         raise ConfigError("no run of this sweep can be")
     ledger = Ledger(jobs, outputs_of(valid), tell)
+    tell(summary(jobs))
     left = [job for job in valid if job.state in (TODO, RESUME)]
     code = launch(left, launcher, ledger) if left else 0
     tell(f"\n{ledger.table()}")

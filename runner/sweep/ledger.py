@@ -14,6 +14,7 @@ from runner.folder import RunFolder, write_whole
 from runner.records import flat
 from runner.status import finished
 from runner.sweep.plan import DONE, REFUSED, Job
+from runner.validate import ConfigError
 
 Row = dict[str, Any]
 
@@ -54,8 +55,11 @@ class Ledger:
             settings = flat(job.config.plain)  # type: ignore[union-attr]
             values = {key: settings.get(key, "") for key in self.varying}
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.folder / "sweep.csv", text.getvalue().encode())
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / "sweep.csv", text.getvalue().encode())
+        except OSError as error:
+            raise ConfigError(f"outputs: can't write {self.folder}: {error.strerror}") from None
 
     def code(self) -> int:
         """0 if every run ended with a result, a diverged one included; else 1."""
