@@ -109,7 +109,7 @@ def compare(case: Case, root: Path, rounds: int, device: str, peaks: dict[torch.
     trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in variants}
     first = trainers[""]
     plain = PlainLoop(first, case.images, device)
-    runs = {name: lambda trainer=trainer: epoch(trainer) for name, trainer in trainers.items()}
+    runs: dict[str, Any] = {name: lambda trainer=trainer: epoch(trainer) for name, trainer in trainers.items()}
     runs["plain loop"] = plain.epoch
     for run in runs.values():
         run()  # warm, and compiled

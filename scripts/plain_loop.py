@@ -24,7 +24,7 @@ class PlainLoop:
     """One network trained by SGD with momentum on images that come through a DataLoader, one by one."""
 
     def __init__(self, trainer: Trainer, images: int, device: str) -> None:
-        config = trainer.config
+        config: Any = trainer.config
         data = data_set(config, *images_like(config.data.shape, images))
         self.loader = torch.utils.data.DataLoader(data, config.settings.batch_size, shuffle=True)
         self.model = copy.deepcopy(trainer.model)

@@ -145,15 +145,17 @@ class Stack:
         self.first.model.eval()
         self.axis.settle()
         found = [Means() for _ in self.runs]
+        losses, sums, sizes = [], [], []
         with contextlib.ExitStack() as weights:
             for run in self.runs:
                 weights.enter_context(run.optimizer.evaluation_weights())
-            numbers = [
-                (*self.program.evaluate(x, y), len(y))
-                for x, y in self.samples.eval_batches(part, self.first.settings.eval_batch_size)
-            ]
-        losses, sums = (torch.stack([row[i] for row in numbers]).tolist() for i in (0, 1))
-        for loss, total, (*_, n) in zip(losses, sums, numbers, strict=True):
+            for x, y in self.samples.eval_batches(part, self.first.settings.eval_batch_size):
+                loss, metric_sum = self.program.evaluate(x, y)
+                losses.append(loss)
+                sums.append(metric_sum)
+                sizes.append(len(y))
+        numbers = (torch.stack(each).tolist() for each in (losses, sums))
+        for loss, total, n in zip(*numbers, sizes, strict=True):
             for r, means in enumerate(found):
                 means.add(loss[r], total[r], n)
         return found

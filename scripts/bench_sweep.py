@@ -1,0 +1,115 @@
+"""Runs per hour of a sweep by launcher: stacked in each of its forms, one after another, and parallel processes.
+
+    python scripts/bench_sweep.py [--cases digits,mlp,autoencoder] [--runs 8,32,128] [--rounds 3] [--processes 2]
+
+Each round runs the same R runs (learning rates and seeds differ) by every launcher in turn, in this process, each into
+an empty folder: set-up, training, tests, figures and files included, the import of torch and what is compiled once not.
+Figures are medians over rounds with [least, most]; a ratio is within a round, to one run after another. Where R is
+larger than --measured, runs one after another and in processes are timed on that many and scaled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from runner.compose import compose  # noqa: E402
+from runner.environment import device_name  # noqa: E402
+from runner.stacked.program import FORMS  # noqa: E402
+from runner.sweep.attempt import one_by_one  # noqa: E402
+from runner.sweep.local import places, run_parallel  # noqa: E402
+from runner.sweep.plan import TODO, Job  # noqa: E402
+from runner.sweep.stacked import Stacked  # noqa: E402
+from runner.validate import validate  # noqa: E402
+
+IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
+CASES = {
+    "digits": ("digits, MLP 64-64-10, 30 epochs", ["task=digits", "optim=momentum"]),
+    "mlp": (
+        "MLP 784-64-10 on 12,800 synthetic images, 2 epochs",
+        [*("task=mnist", "model=mlp", "optim=momentum", "++epochs=2", "++data.num_train=14222"), *IMAGES],
+    ),
+    "autoencoder": (
+        "autoencoder 784-1000-500-250-30 on 2,000 synthetic images, 1 epoch",
+        [*("task=autoencoder", "optim=momentum", "++epochs=1", "++data.num_train=2222"), *IMAGES],
+    ),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default="digits,mlp,autoencoder")
+    parser.add_argument("--runs", default="8,32,128")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--measured", type=int, default=32, help="most runs to time one after another")
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    print(f"{device_name(options.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for case in options.cases.split(","):
+        for runs in map(int, options.runs.split(",")):
+            compare(case, runs, options)
+
+
+def compare(case: str, runs: int, options: argparse.Namespace) -> None:
+    title, words = CASES[case]
+    few = min(runs, options.measured)
+    where = places(options.processes, 1, options.device, None)
+    ways: dict[str, tuple[int, Callable[[Sequence[Job]], int]]] = {
+        "one after another": (few, lambda jobs: one_by_one(jobs, nothing)),
+        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where)),
+        **{f"stacked, {form}": (runs, stacked(form)) for form in FORMS},
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(options.rounds + 1):
+        for way, (count, run) in ways.items():
+            with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+                jobs = jobs_of(words, count, folder, options.device)
+                start = time.perf_counter()
+                run(jobs)
+                spent = (time.perf_counter() - start) / count
+                done = len(list(Path(folder).rglob("curves.png")))
+            assert done == count, f"{way}: {done} of {count} runs have ended"
+            if number:  # the first round warms up and compiles
+                seconds[way].append(spent)
+    print(f"\n{title}; {runs} runs ({options.rounds} rounds)")
+    for way, each in seconds.items():
+        ratios = [a / b for a, b in zip(seconds["one after another"], each, strict=True)]
+        print(f"  {way:<20} {spread([3600 / s for s in each], 0)} runs an hour   {spread(ratios, 2)} x")
+
+
+def stacked(form: str) -> Callable[[Sequence[Job]], int]:
+    return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing)
+
+
+def nothing(*_: object) -> None:
+    pass
+
+
+def jobs_of(words: list[str], count: int, folder: str, device: str) -> list[Job]:
+    """Learning rates around 0.01, a seed for every eight of them."""
+    quiet = ["++log.tensorboard=false", f"++outputs={folder}", f"++device={device}"]
+    base = compose(*words, *quiet)
+    jobs = []
+    for number in range(count):
+        raw = {**base, "seed": number // 8, "optim": {**base["optim"], "lr": 0.001 * 1.5 ** (number % 8)}}
+        jobs.append(Job(number, (), TODO, validate(raw)))
+    return jobs
+
+
+def spread(values: list[float], digits: int) -> str:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
+
+
+if __name__ == "__main__":
+    main()
