@@ -1,7 +1,7 @@
 """Compare the optimizers of any folder of runs: `python scripts/report.py outputs/digits`.
 
 Prints a table of each optimizer's best setting (chosen on validation) and draws comparison.png into the folder,
-one for each task.
+one for each task; where runs differ in the learning rate, also its effect: sensitivity.png and its table.
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from report.comparison import best_settings, draw_comparison, table  # noqa: E402
 from report.runs import load  # noqa: E402
+from report.sensitivity import draw_sensitivity, one_score_a_seed, scores, sensitivity_table  # noqa: E402
 
 
 def main() -> int:
@@ -31,6 +32,13 @@ def main() -> int:
         path = folder / ("comparison.png" if len(tasks) == 1 else f"comparison_{task}.png")
         if chosen:
             draw_comparison(chosen, path)
+            print(path)
+        of_task = [run for run in runs if run.task == task and run.status.get("status") in ("done", "diverged")]
+        found = scores(of_task)
+        if found and one_score_a_seed(of_task):
+            print(f"\n{sensitivity_table(found, of_task)}")
+            path = folder / ("sensitivity.png" if len(tasks) == 1 else f"sensitivity_{task}.png")
+            draw_sensitivity(found, of_task, path)
             print(path)
     return 0
 
