@@ -60,3 +60,32 @@ def test_the_effective_step_of_a_longer_vector_is_shorter():
         return watched(network)[0]["effective_step"]
 
     assert turned(10.0) == pytest.approx(turned(1.0) / 10, rel=0.01)
+
+
+def test_rows_and_tensorboard_hold_what_is_tracked(tmp_path, monkeypatch):
+    """track=true: the per-step rows, and no others; training itself is the same to the last bit."""
+    import json
+    import sys
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from runner.commandline import main
+
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    words = ["optim=momo", "epochs=2", "limit_train=200", "batch_size=50", "log.every=2", "threads=1"]
+    found = {}
+    for track in ("false", "true"):
+        assert main([*words, f"track={track}", f"outputs={tmp_path / track}"]) == 0
+        (file,) = (tmp_path / track).rglob("metrics.jsonl")
+        found[track] = [json.loads(line) for line in file.read_text().splitlines()]
+    names = ["weight_norm", "gradient_norm", "update_norm", "effective_step"]
+    layers = ["1.weight", "1.bias", "3.weight", "3.bias", "5.weight", "5.bias"]
+    keys = {*names, *(f"{name}/{layer}" for name in names for layer in layers), "optimizer/zeta", "optimizer/cap"}
+    for plain, tracked in zip(found["false"], found["true"], strict=True):
+        more = tracked.keys() - plain.keys()
+        assert {key: tracked[key] for key in plain} == plain
+        assert more == (keys if tracked.get("per") == "step" else set()), more ^ keys
+    (events,) = (tmp_path / "true").rglob("events.out.tfevents.*")
+    board = EventAccumulator(str(events)).Reload()
+    steps = [event.step for event in board.Scalars("train_step/optimizer/zeta")]
+    assert steps == [2, 4, 6, 8]
