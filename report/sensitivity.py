@@ -20,7 +20,7 @@ def scores(runs: Sequence[Run]) -> Scores:
     found: Scores = defaultdict(lambda: defaultdict(list))
     for run in runs:
         own = found[run.optimizer][run.config["optim"]["lr"]]
-        if run.status["status"] == "done":
+        if run.status["status"] == "done" and run.status.get("final"):
             own.append(run.status["final"][run.status["metric"]])
     return {name: dict(sorted(rates.items())) for name, rates in sorted(found.items()) if len(rates) >= FEWEST_RATES}
 

@@ -39,7 +39,9 @@ Hydra's own flags: --hydra-help
 def help_text(configs: Path) -> str:
     sections = [USAGE]
     for group, heading in HEADINGS.items():
-        lines = [f"  {name:<22} {about}" for name, about in summaries(configs, group)]
+        known = summaries(configs, group)
+        width = max(len(name) for name, _ in known)
+        lines = [f"  {name:<{width}}  {about}" for name, about in known]
         sections.append("\n".join([heading, *lines]) + "\n")
     return "\n".join([*sections, COMMON])
 

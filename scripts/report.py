@@ -29,6 +29,8 @@ def main() -> int:
         diverged = sum(run.task == task and run.status.get("status") == "diverged" for run in runs)
         finished = sum(run.task == task for run in done)
         print(f"{task}: {finished} finished runs, {diverged} diverged\n{table(chosen)}")
+        if any(run.task == task and run.config.get("data", {}).get("split") == "test" for run in done):
+            print("Validation was the test set (data.split=test): what was chosen on it has seen the test.")
         path = folder / ("comparison.png" if len(tasks) == 1 else f"comparison_{task}.png")
         if chosen:
             draw_comparison(chosen, path)
