@@ -252,7 +252,17 @@ def test_killed_workers_lose_no_run(tmp_path, engine):
     sweep = Sweep(tmp_path, engine, "optim=sgd,adam,aggmo", "epochs=300").start()
     assert until(lambda: len(sweep.running()) == 2)
     marks = ("popen_loky", "submitit.core._submit", "ray::_run_job")
-    os.kill(next(pid for pid, args in sweep.descendants().items() if any(map(args.__contains__, marks))), 9)
+
+    def workers():  # a process that has just begun has no command line yet
+        return [pid for pid, args in sweep.descendants().items() if any(map(args.__contains__, marks))]
+
+    try:
+        assert until(workers), sweep.descendants()
+    except BaseException:
+        sweep.process.kill()
+        sweep.process.communicate()
+        raise
+    os.kill(workers()[0], 9)
     code, text = sweep.end()
     if engine == "submitit_local":  # which says which job died, and does not try again
         assert code == 1 and text.count(": failed: ") + text.count(": interrupted") == 1, text
