@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .compiled.dynamo import overwrite, size_of, unpacked
 from .driver import Chain
 from .lifts import advance
 from .noise import draw
@@ -105,7 +106,7 @@ class RunAxis:
         """The step of one run, for vmap: writes parameters, state and totals in place, returns the loss."""
         plan, keys = self.plan, self.keys
         group = self.chains[0].param_groups[0]
-        sizes = [len(group[key]) if isinstance(group[key], tuple | list) else 0 for key in keys]
+        sizes = [size_of(group[key]) for key in keys]
 
         def step(
             ps: list[Tensor],
@@ -116,10 +117,7 @@ class RunAxis:
             loss: Tensor,
             drawn: list[dict[str, Tensor]],
         ) -> Tensor:
-            numbers, at = {}, 0
-            for key, size in zip(keys, sizes, strict=True):
-                numbers[key] = tuple(values[at + i] for i in range(size)) if size else values[at]
-                at += size or 1
+            (numbers,), at = unpacked(values, keys, [sizes])
             hypers, root = plan.hypers(numbers), {**numbers, **totals}
             items = [
                 (p, g, dict(s), hypers, Context(values[at], g, loss, i, noise or None), None)
@@ -141,15 +139,9 @@ def structure(chain: Chain) -> Any:
         (type(bound.stage), tuple(value for name, value in vars(bound.stage).items() if name not in bound.names))
         for bound in chain.plan.bounds
     )
-    sizes = tuple(len(group[k]) if isinstance(group[k], tuple | list) else 0 for k in chain.plan.defaults)
+    sizes = tuple(size_of(group[key]) for key in chain.plan.defaults)
     return type(chain.spec), stages, sizes, group["maximize"], tuple(p.shape for p in group["params"])
 
 
 def stacked(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack([x.detach() for x in tensors])
-
-
-def overwrite(old: dict[str, Tensor], new: dict[str, Any]) -> None:
-    for name, x in old.items():
-        if new[name] is not x:
-            x.copy_(new[name])

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import pickle
+import shutil
 import struct
 import sys
 import types
@@ -14,6 +15,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def copy_project(place: Path, packages: tuple[str, ...], files: list[str]) -> Path:
+    """A copy of the project's packages with new files: blocks of a README, whose first line is `# path`."""
+    for package in packages:
+        shutil.copytree(ROOT / package, place / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for block in files:
+        first, content = block.split("\n", 1)
+        path = place / first.removeprefix("# ")
+        assert not path.exists()
+        path.write_text(content)
+    return place
 
 
 @pytest.fixture(autouse=True)

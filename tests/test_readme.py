@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy_project
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -18,17 +18,10 @@ PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "ru
 def project(tmp_path_factory):
     """A copy of the project with the README's new optimizer, model and task."""
     place = tmp_path_factory.mktemp("project")
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, place / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "main.py", place)
     files = [block for kind, block in BLOCKS if kind in ("python", "yaml") and block.startswith("# ")]
     assert len(files) == 6
-    for block in files:
-        first, content = block.split("\n", 1)
-        path = place / first.removeprefix("# ")
-        assert not path.exists()
-        path.write_text(content)
-    return place
+    return copy_project(place, PACKAGES, files)
 
 
 def run(project, *argv):

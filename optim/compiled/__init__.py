@@ -2,7 +2,7 @@
 
 trace      a rule is run once on tensors that have a shape and no content, and what it does is written down
 source     what was written down, as loops in C
-library    the loops, compiled and loaded
+building   the loops, compiled and loaded
 kernels    the step: one call for all parameters, on a CPU
 dynamo     the step by torch.compile: on other devices, and for rules with operations that `trace` doesn't know
 """

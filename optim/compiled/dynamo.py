@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def step(chain: Chain, items: list[tuple], loss: Any) -> None:
     """One step of all items."""
     keys = list(chain.plan.defaults)
-    sizes = [[_size(group[key]) for key in keys] for group in chain.param_groups]
+    sizes = [[size_of(group[key]) for key in keys] for group in chain.param_groups]
     names = [tuple(n for n in s if n != "step") for _, _, s, *_ in items]
     ids = [ctx.index for *_, ctx, _ in items]
     structure = repr((sizes, names, ids))
@@ -42,7 +42,7 @@ def step(chain: Chain, items: list[tuple], loss: Any) -> None:
     )
 
 
-def _size(value: Any) -> int:
+def size_of(value: Any) -> int:
     return len(value) if isinstance(value, tuple | list) else 0
 
 
@@ -51,7 +51,7 @@ def _values(chain: Chain, keys: list[str], ts: list[int], device: torch.device) 
     numbers: list[Any] = []
     for group in chain.param_groups:
         for key in keys:
-            numbers.extend(group[key] if _size(group[key]) else [group[key]])
+            numbers.extend(group[key] if size_of(group[key]) else [group[key]])
     numbers += ts
     # float64, because 1 - beta2 in float32 is wrong in the fifth digit
     dtype = torch.float32 if device.type == "mps" else torch.float64
@@ -65,7 +65,7 @@ def _program(chain: Chain, sizes: list[list[int]], ids: list[int]) -> Callable[.
     owners = [n for n, group in enumerate(chain.param_groups) for _ in group["params"]]
 
     def program(ps, us, states, homes, values, drawn, loss, totals):  # noqa: ANN001
-        groups, at = _groups(values, keys, sizes)
+        groups, at = unpacked(values, keys, sizes)
         root = {**groups[0], **totals}
         hypers = [plan.hypers(group) for group in groups]
         items = []
@@ -75,15 +75,21 @@ def _program(chain: Chain, sizes: list[list[int]], ids: list[int]) -> Callable[.
         advance(items, plan, root)
         # into the same memory: the program then needs no buffers of its own
         for old, item in zip(states, items, strict=True):
-            _overwrite(old, item[2])
-        _overwrite(totals, root)
+            overwrite(old, item[2])
+        overwrite(totals, root)
 
+    return compiled_apart(program)
+
+
+def compiled_apart(function: Any) -> Callable[..., Any]:
+    """The function as one graph for fixed shapes, whatever else has been compiled from the same lines."""
     # torch.compile counts programs per code object and gives up at the eighth: each optimizer gets its own
-    own = FunctionType(program.__code__.replace(), program.__globals__, program.__name__, None, program.__closure__)
+    code = function.__code__.replace()
+    own = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
     return torch.compile(own, fullgraph=True, dynamic=False)
 
 
-def _groups(values: Tensor, keys: list[str], sizes: list[list[int]]) -> tuple[list[dict[str, Any]], int]:
+def unpacked(values: Tensor, keys: list[str], sizes: list[list[int]]) -> tuple[list[dict[str, Any]], int]:
     """The groups' hyper-parameters as views of `values`, and how many of its elements they take."""
     groups, at = [], 0
     for row in sizes:
@@ -95,7 +101,7 @@ def _groups(values: Tensor, keys: list[str], sizes: list[list[int]]) -> tuple[li
     return groups, at
 
 
-def _overwrite(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
+def overwrite(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
     for name, x in old.items():
         if new[name] is not x:
             x.copy_(new[name])

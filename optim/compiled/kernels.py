@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..lifts import tell
-from .library import CHUNK, compiler, load, runner, text
+from .building import CHUNK, compiler, load, runner, text
 from .programs import LOSS, VALUE, Item, Phases, U, is_zero
 from .source import Source
 

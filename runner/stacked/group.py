@@ -67,8 +67,6 @@ def structure(entry: Any) -> dict[str, Any]:
             continue
         if isinstance(value, tuple):
             value = len(value) if all(isinstance(x, float) for x in value) else list(value)
-        if isinstance(value, int) and derived and field.name == "k":
-            continue  # aggmo_exp: how many velocities; the stages below say it
         found[field.name] = value
     if derived:
         found["stages"] = [structure_of_stage(stage) for stage in entry.stages()]

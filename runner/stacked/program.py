@@ -11,13 +11,13 @@ gradient of their sum is each run's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
+from optim.compiled.dynamo import compiled_apart
 from optim.runaxis import RunAxis, stacked
 from runner.schema import Settings
 from tasks.task import Task
@@ -60,7 +60,7 @@ class Program:
         if self.form == "vmap" or not full:
             return mapped
         if shared not in self.compiled:
-            self.compiled[shared] = compiled(lambda *args: mapped(*args))
+            self.compiled[shared] = compiled_apart(lambda *args: mapped(*args))
         return self.compiled[shared]
 
     def one_run(
@@ -133,10 +133,3 @@ def stack_buffers(networks: Sequence[nn.Module]) -> dict[str, Tensor]:
         for network, view in zip(networks, whole, strict=True):
             network.get_buffer(name).data = view
     return found
-
-
-def compiled(function: Any) -> Callable[..., Any]:
-    # torch.compile counts programs per code object and gives up at the eighth: each stack gets its own
-    code = function.__code__.replace()
-    own = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
-    return torch.compile(own, fullgraph=True, dynamic=False)

@@ -20,9 +20,9 @@ from typing import Any
 
 from runner.run import first_line, tell
 from runner.signals import STOPPED_BY_SIGNAL, StopRequest
-from runner.sweep.local import LOOK_S
+from runner.sweep.local import LOOK_S, cores
 from runner.sweep.plan import Job
-from runner.sweep.worker import Worker, cores, site
+from runner.sweep.worker import Worker, site
 from runner.validate import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,13 +6,13 @@ import csv
 import hashlib
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.folder import RunFolder, write_whole
 from runner.records import flat
-from runner.status import finished
+from runner.status import FINISHED, finished
 from runner.sweep.plan import DONE, REFUSED, Job
 from runner.validate import ConfigError
 
@@ -27,7 +27,8 @@ class Ledger:
         self.refused = len(jobs) - len(self.jobs)
         self.rows = {job.number: row_of(job) for job in self.jobs}
         self.open = [job for job in self.jobs if job.state != DONE]
-        self.varying = varying(self.jobs)
+        self.settings = {job.number: flat(job.config.plain) for job in self.jobs if job.config}
+        self.varying = varying(self.settings.values())
         self.folder = outputs / "sweeps" / (name or name_of(self.jobs))
         self.ended, self.started = 0, time.monotonic()
         self.write()
@@ -37,13 +38,20 @@ class Ledger:
         not start."""
         row = self.rows[job.number] = row_of(job)
         self.ended += 1
-        if row["status"] not in ("done", "diverged", "interrupted"):
+        if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
         left = len(self.open) - self.ended
         rest = f"; about {brief_time((time.monotonic() - self.started) / self.ended * left)} to go" if left else ""
-        self.say(f"[{self.ended}/{len(self.open)}] {line_of(job, row, self.varying)}{rest}")
+        self.say(f"[{self.ended}/{len(self.open)}] {self.line_of(job, row)}{rest}")
         self.write()
+
+    def line_of(self, job: Job, row: Row) -> str:
+        what = setting(self.settings[job.number], self.varying)
+        if row["status"] == "done":
+            return f"{what}: test {row['metric']} {number(row['test_' + row['metric']])}, {row['seconds']} s"
+        log = f"; see {job.folder / 'log.txt'}" if row["status"] == "failed" else ""
+        return f"{what}: {row['status']}{': ' + row['error'] if row['error'] else log}"
 
     def write(self) -> None:
         """sweep.csv: a row a run, in the sweep's order; no clock in it, so that a repeated sweep's is the same."""
@@ -52,8 +60,7 @@ class Ledger:
         writer = csv.DictWriter(text, keys, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for job in self.jobs:
-            settings = flat(job.config.plain)  # type: ignore[union-attr]
-            values = {key: settings.get(key, "") for key in self.varying}
+            values = {key: self.settings[job.number].get(key, "") for key in self.varying}
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,7 @@ class Ledger:
 
     def code(self) -> int:
         """0 if every run ended with a result, a diverged one included; else 1."""
-        return int(self.refused > 0 or any(row["status"] not in ("done", "diverged") for row in self.rows.values()))
+        return int(self.refused > 0 or any(row["status"] not in FINISHED for row in self.rows.values()))
 
     def table(self) -> str:
         """run, status, epochs, best, test, seconds: a line a run."""
@@ -73,7 +80,7 @@ class Ledger:
             best, test = (row.get(f"{which}_{row['metric']}", "") for which in ("best", "test"))
             lines.append(
                 (
-                    setting(job, self.varying),
+                    setting(self.settings[job.number], self.varying),
                     row["status"],
                     str(row["epochs"]),
                     number(best),
@@ -94,7 +101,7 @@ def row_of(job: Job) -> Row:
     status = RunFolder(job.folder).read_json("status.json") or {}
     metric = config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
-    if row["status"] in ("done", "diverged") and not finished(status, metric):
+    if row["status"] in FINISHED and not finished(status, metric):
         row["status"] = "failed"
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
@@ -112,34 +119,23 @@ def metric_keys(rows: Any) -> list[str]:
     return ["best_epoch", *keys, "error"]
 
 
-def varying(jobs: Sequence[Job]) -> list[str]:
+def varying(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the optimizer, its learning rate and the seed.
 
     Optimizers have each their own defaults: an optimizer's setting counts if it differs among runs of the same one.
     """
     seen: dict[str, set[str]] = {}
-    for settings in (flat(job.config.plain) for job in jobs if job.config):
+    for settings in runs:
         for key, value in settings.items():
             whose = settings["optim.name"] if key.startswith("optim.") else ""
             seen.setdefault(f"{whose}: {key}", set()).add(f"{value!r}")
-    differ = [key.split(": ")[1] for key, values in seen.items() if ": " in key and len(values) > 1]
+    differ = [key.split(": ")[1] for key, values in seen.items() if len(values) > 1]
     return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *differ, "seed"]))
 
 
-def setting(job: Job, keys: Sequence[str]) -> str:
-    settings = flat(job.config.plain)  # type: ignore[union-attr]
+def setting(settings: dict[str, Any], keys: Sequence[str]) -> str:
     words = [f"{key.removeprefix('optim.')}={settings[key]}" for key in keys[3:] if settings.get(key) is not None]
     return " ".join([settings["task.name"], settings["optim.name"], f"lr={settings['optim.lr']:g}", *words])
-
-
-def line_of(job: Job, row: Row, keys: Sequence[str]) -> str:
-    what = setting(job, keys)
-    if row["status"] == "done":
-        return f"{what}: test {row['metric']} {number(row['test_' + row['metric']])}, {row['seconds']} s"
-    reason = (
-        f": {row['error']}" if row["error"] else f"; see {job.folder / 'log.txt'}" if row["status"] == "failed" else ""
-    )
-    return f"{what}: {row['status']}{reason}"
 
 
 def number(value: Any) -> str:

@@ -37,11 +37,15 @@ class Place:
 
 def places(n_jobs: int | None, jobs_per_gpu: int, device: str, threads: int | None) -> list[Place]:
     """One place for each process that runs at a time."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cards = [] if device in ("cpu", "mps") else gpus()
-    count = n_jobs or (len(cards) * jobs_per_gpu if cards else max(1, cores // (threads or 1)))
-    each = threads or max(1, cores // count)
+    count = n_jobs or (len(cards) * jobs_per_gpu if cards else max(1, cores() // (threads or 1)))
+    each = threads or max(1, cores() // count)
     return [Place(each, cards[i % len(cards)] if cards else None) for i in range(count)]
+
+
+def cores() -> int:
+    """The CPU cores that this process may use; Slurm confines a job to those it asked for."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> list[str]:

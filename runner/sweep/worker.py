@@ -20,7 +20,7 @@ from typing import Any
 
 from runner.folder import write_whole
 from runner.schema import Config
-from runner.sweep.local import LOOK_S, PRELOAD, Place, Process, alive
+from runner.sweep.local import LOOK_S, PRELOAD, Place, Process, alive, cores
 from runner.sweep.plan import TODO, Job
 from runner.validate import validate
 
@@ -78,8 +78,3 @@ class Worker:
 
 def site() -> str:
     return f"{socket.gethostname()} {os.environ.get('SLURM_JOB_ID', '')}"
-
-
-def cores() -> int:
-    """The CPU cores that this process may use; Slurm confines a job to those it asked for."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

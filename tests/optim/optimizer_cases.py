@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import optim
-from optim.compiled.library import compiler
+from optim.compiled.building import compiler
 from optim.rule import overrides
 from optim.rules.adam import Adam
 from optim.rules.aggmo import AggMo, AggMoExp

@@ -6,13 +6,12 @@ import ast
 import dataclasses
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, copy_project
 
 from optim import build, specs, wrappers
 
@@ -129,15 +128,8 @@ def test_commands_compose():
 def project(tmp_path_factory):
     """A copy of the project with the README's new rule."""
     place = tmp_path_factory.mktemp("project")
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, place / package, ignore=shutil.ignore_patterns("__pycache__"))
     assert len(FILES) == 2
-    for block in FILES:
-        first, content = block.split("\n", 1)
-        path = place / first.removeprefix("# ")
-        assert not path.exists()
-        path.write_text(content)
-    return place
+    return copy_project(place, PACKAGES, FILES)
 
 
 CARDS = re.findall(r"^python (scripts/check_optimizer.py .*)", README, re.MULTILINE)
