@@ -188,7 +188,7 @@ class Sweep:
         return code, (self.cwd / "console.txt").read_text()
 
     def descendants(self):
-        listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ps", "-e", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True).stdout
         rows = [line.split(None, 2) for line in listed.splitlines()]
         found = {self.process.pid: ""}
         for _ in range(6):  # generations
