@@ -25,12 +25,31 @@ class Run:
         return self.folder.parent.parent.name
 
     @property
+    def signature(self) -> str:
+        """The hash of everything but the seed and what changes no result."""
+        return self.folder.parent.name
+
+    @property
     def task(self) -> str:
         return self.config["task"]["name"]
 
     @property
     def optimizer(self) -> str:
         return "+".join([self.config["optim"]["name"], *self.config["wrap"]])
+
+    @property
+    def seed(self) -> int:
+        return self.config["seed"]
+
+    @property
+    def ending(self) -> str:
+        """done, diverged, failed, interrupted or running."""
+        return self.status["status"]
+
+    @property
+    def metric(self) -> str:
+        """The key that selects: acc, mse, ..."""
+        return self.status["metric"]
 
     def curve(self, split: str, key: str) -> list[float]:
         """The epochs' values of a key, first epoch first."""
