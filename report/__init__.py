@@ -1,1 +1,26 @@
-"""Figures and tables from run folders. Reads folders only; imports nothing that trains."""
+"""Figures and tables from run folders. Reads folders only; imports nothing that trains.
+
+import report
+frames = report.load("outputs/digits", where=["optim=adam,aggmo", "status=done"])
+frames.runs.groupby("setting")["val_best"].mean()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from report.reading.frames import Frames
+
+
+def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
+    """The runs in these folders as pandas frames: runs, epochs, steps, skipped (report/reading/frames.py has more).
+
+    paths: any folders above runs, runs' own, or sweeps'. where: filters (report/reading/filters.py). Raises
+    FileNotFoundError for a folder that is not there and ValueError for a filter that can't be met.
+    """
+    from report.reading.frames import load as load_frames
+
+    return load_frames(*paths, where=where)

@@ -50,5 +50,15 @@ def read_saved(words: list[str]) -> dict[str, Any]:
         ) from None
     if not isinstance(raw, dict) or raw.keys() & {"hydra", "defaults"}:
         raise ConfigError(f"config={file} is not a run's config.yaml")
-    merged = OmegaConf.merge(OmegaConf.create(raw), OmegaConf.from_dotlist(changes))
+    merged = OmegaConf.merge(OmegaConf.create(in_todays_keys(raw)), OmegaConf.from_dotlist(changes))
     return cast(dict[str, Any], OmegaConf.to_container(merged))
+
+
+def in_todays_keys(raw: dict[str, Any]) -> dict[str, Any]:
+    """A record of an earlier version, which had log.tensorboard for logger."""
+    log = raw.get("log")
+    if not isinstance(log, dict) or "tensorboard" not in log:
+        return raw
+    log = dict(log)
+    logger = ["tensorboard"] if log.pop("tensorboard") else []
+    return {"logger": logger, **raw, "log": log}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import os
 import platform
@@ -43,6 +44,7 @@ def now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
+@functools.cache
 def version(package: str) -> str | None:
     try:
         return importlib.metadata.version(package)
@@ -50,8 +52,10 @@ def version(package: str) -> str | None:
         return None
 
 
+@functools.cache
 def git_state() -> dict[str, Any] | None:
-    """Commit and uncommitted changes of this project, or null where it is no git checkout."""
+    """Commit and uncommitted changes of this project as this process first saw them, which is the code that it runs;
+    null where it is no git checkout."""
     commit = output("git", "-C", str(PROJECT), "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -66,6 +70,7 @@ def git_state() -> dict[str, Any] | None:
     }
 
 
+@functools.cache
 def device_name(device: str) -> str | None:
     import torch
 
@@ -78,6 +83,7 @@ def device_name(device: str) -> str | None:
         return platform.processor() or None
 
 
+@functools.cache
 def driver() -> str | None:
     found = output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return found.splitlines()[0] if found else None

@@ -18,12 +18,14 @@ from runner.schema import Config
 from runner.validate import ConfigError
 
 #: keys that change where, how fast or how visibly a run happens, but not what is computed
-NOT_SIGNED = ("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "track", "eval_batch_size")
+NOT_SIGNED = (
+    *("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "logger", "track", "eval_batch_size"),
+)
 #: what a run writes in its folder
 FILES = (
-    *("config.yaml", "environment.json", "status.json", "metrics.jsonl", "timings.jsonl", "log.txt"),
+    *("config.yaml", "environment.json", "status.json", "metrics.jsonl", "timings.jsonl", "log.txt", "sinks.json"),
     *("events.out.tfevents.*", "checkpoints/last.pt", "checkpoints/best.pt", "curves.png", "reconstructions.png"),
-    "trajectory.png",
+    *("trajectory.png", "scene.npz"),
 )
 LONGEST_LABEL = 120  # characters; file systems allow 255 bytes a name
 

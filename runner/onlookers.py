@@ -6,6 +6,7 @@ from typing import Any
 
 from runner.folder import RunFolder
 from runner.records import Records
+from runner.sinks.feed import Sinks
 
 
 class ReadFolder(RunFolder):
@@ -27,7 +28,7 @@ class ReadFolder(RunFolder):
 class NoRecords(Records):
     def __init__(self) -> None:
         self.files = {}
-        self.board = None
+        self.sinks = Sinks()
 
     def _append(self, name: str, row: dict[str, Any]) -> None:
         pass

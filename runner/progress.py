@@ -51,6 +51,8 @@ class Progress:
     epochs_since_best: int = 0
     stopped_early: bool = False
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "eval": 0.0, "total": 0.0})
+    timed_s: float = 0.0  # seconds of the optimizer's own steps, as far as they were timed,
+    timed_steps: int = 0  # and how many these are
 
     def __post_init__(self) -> None:
         self.since = time.perf_counter()  # when seconds["total"] was last brought up to date
@@ -81,6 +83,16 @@ class Progress:
         if self.first_loss is not None and loss > explode * max(abs(self.first_loss), 1e-12):
             what = f"validation loss {loss:.4g} is more than {explode:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(self.epoch, self.step, what)
+
+    def add_timed(self, seconds: float, steps: int) -> None:
+        self.timed_s += seconds
+        self.timed_steps += steps
+
+    def optimizer_s(self) -> float | None:
+        """Seconds that all steps of the optimizer took, estimated; None if most of them were not timed."""
+        if not self.timed_steps or 2 * self.timed_steps < self.step:
+            return None  # as in a stack, where one program does everything
+        return self.timed_s / self.timed_steps * self.step
 
     def tick(self) -> None:
         """Bring seconds["total"] up to now."""

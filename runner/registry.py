@@ -14,9 +14,10 @@ import optim
 from data.dataset import DataSet
 from models.model import Model
 from optim.schedules import SCHEDULES
+from runner.sinks.sink import Sink
 from tasks.task import Task
 
-GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap")
+GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap", "logger")
 
 
 @cache
@@ -32,6 +33,7 @@ def entries(group: str) -> dict[str, type]:
         "task": ("tasks", Task, "objective"),
         "data": ("data", DataSet, "name"),
         "model": ("models", Model, "name"),
+        "logger": ("runner.sinks", Sink, "name"),
     }[group]
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")

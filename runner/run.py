@@ -140,6 +140,7 @@ def run_in(
     from runner.progress import Progress
 
     progress = Progress()  # replaced by the trainer's once there is one
+    trainer, ending = None, "failed"
     log = folder.path / "log.txt" if processes.first else Path(os.devnull)
     with contextlib.closing(Console(log, config.settings.log.progress, quiet or not processes.first)) as console:
         try:
@@ -148,11 +149,13 @@ def run_in(
             train(trainer, config, folder, console)
             return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
         except Interrupted as stopped:
+            ending = "interrupted"
             console.end()
             write_status(folder, config.task, "interrupted", progress)
             console.say(f"Stopped by {stopped}; the same command goes on from here.")
             return stopped.exit_code
         except KeyboardInterrupt:
+            ending = "interrupted"
             console.end()
             write_status(folder, config.task, "interrupted", progress)
             console.say("Stopped at once; the same command goes on from the last checkpoint.")
@@ -166,6 +169,9 @@ def run_in(
             write_status(folder, config.task, "failed", progress)
             console.say(f"failed: {type(error).__name__}: {first_line(error)}; traceback in {folder.path / 'log.txt'}")
             return FAILED
+        finally:
+            if trainer:
+                trainer.records.sinks.close(ending)  # unless it is closed, as done or diverged
 
 
 def first_line(error: Exception) -> str:
@@ -174,7 +180,7 @@ def first_line(error: Exception) -> str:
 
 def train(trainer: Trainer, config: Config, folder: RunFolder, console: Console) -> None:
     """Train, test, draw and report."""
-    from report.curves import draw_curves
+    from report.figures.curves import draw_curves
     from runner.progress import Diverged
 
     write_status(folder, config.task, "running", trainer.progress)
@@ -192,5 +198,7 @@ def train(trainer: Trainer, config: Config, folder: RunFolder, console: Console)
         trainer.records.close()
     if trainer.processes.first:
         draw_curves(folder.path)
+        config.task.trace(trainer.model, folder.path)
     status = write_status(folder, config.task, ending, trainer.progress, **results)
+    trainer.records.sinks.close(ending)
     console.say(result_lines(config, status, folder))

@@ -31,7 +31,6 @@ class Checkpoint:
 @dataclass(frozen=True, kw_only=True)
 class Log:
     every: int = field(default=50, metadata={"range": "[0, inf)"})
-    tensorboard: bool = True
     progress: Literal["auto", "bar", "plain", "none"] = "auto"
 
 
@@ -66,6 +65,7 @@ class Settings:
     track: bool = False
     checkpoint: Checkpoint = Checkpoint()
     log: Log = Log()
+    logger: tuple[str, ...] = ("tensorboard",)
 
     @property
     def full_pass(self) -> int:

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from runner.console import Console
     from runner.training import Trainer
 
-#: what TensorBoard's HParams tab compares
-HPARAMS = ("task", "data", "model", "optim", "wrap", "seed", "epochs", "batch_size", "clip_norm", "clip_value")
-
 
 def set_up(
     config: Config,
@@ -39,7 +36,8 @@ def set_up(
     from omegaconf import OmegaConf
 
     from runner import checkpoint
-    from runner.records import Records, flat
+    from runner.records import Records
+    from runner.sinks.feed import sinks
     from runner.training import Trainer
 
     model, optimizer = build(config, device, console, processes)
@@ -51,10 +49,10 @@ def set_up(
         begin(trainer, config, device)
     else:
         take_up(trainer, saved, device)
-    hparams = flat({key: config.plain[key] for key in HPARAMS}) if config.settings.log.tensorboard else None
-    values = ("loss", config.task.metric)
     lengths = saved["records"] if saved else None
-    trainer.records = Records(folder.path, hparams, lengths, values) if processes.first else NoRecords()
+    trainer.records = (
+        Records(folder.path, lengths, sinks(config, folder, console.say)) if processes.first else NoRecords()
+    )
     return trainer
 
 

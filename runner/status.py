@@ -15,6 +15,7 @@ FINISHED = ("done", "diverged")
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:
     """Write status.json. status: running, done, diverged, failed or interrupted."""
     progress.tick()
+    seconds = {**progress.seconds, "optimizer": progress.optimizer_s()}  # the last is an estimate, or null
     content = {
         "status": status,
         "epochs_done": progress.epoch,
@@ -25,7 +26,7 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
         "final": progress.last,
         "test": None,
         "stopped_early": progress.stopped_early,
-        "seconds": {kind: round(value, 3) for kind, value in progress.seconds.items()},
+        "seconds": {kind: None if value is None else round(value, 6) for kind, value in seconds.items()},
         **more,
     }
     folder.write_json("status.json", content)

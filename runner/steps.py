@@ -25,6 +25,7 @@ from runner.parallel import data_parallel
 from runner.processes import ALONE, Processes
 from runner.schema import Settings
 from runner.sharing import Share, Sharing
+from runner.stepclock import StepClock
 from runner.watch import Watch
 from tasks.task import Task
 
@@ -52,6 +53,7 @@ class Steps:
         self.fast: Callable[[Tensor], Tensor] = self.trained  # for full passes in training
         self.fast_is_ready = not (settings.compile or settings.cuda_graphs)
         self.preparing_s = 0.0  # seconds spent on compiling or recording: no training time
+        self.clock = StepClock(self.parameters[0].device)
 
     def train(
         self, x: Tensor, y: Tensor, watch: Watch | None = None, batch: int | None = None
@@ -71,10 +73,7 @@ class Steps:
             clip_grad_norm_(self.parameters, settings.clip_norm)
         if settings.clip_value is not None:
             clip_grad_value_(self.parameters, settings.clip_value)
-        if watch:
-            with watch.step(optimizer):
-                optimizer.step(loss=read)
-        else:
+        with watch.step(optimizer) if watch else nullcontext(), self.clock:
             optimizer.step(loss=read)
         return loss, metric_sum
 

@@ -134,6 +134,7 @@ class Trainer:
             if self.stop.number and self.processes.size == 1:
                 break
         means, sums = (self.processes.sum(torch.stack(each)).tolist() for each in (losses, metrics))
+        self.progress.add_timed(*self.steps.clock.read())
         outcomes = [(loss, total, n, lr) for loss, total, (n, lr) in zip(means, sums, counted, strict=True)]
         return outcomes, self.observed() if has_row and len(losses) == steps else {}
 

@@ -15,6 +15,7 @@ from optim.ranges import check
 from runner.registry import entries
 from runner.schema import Config, Settings
 
+REPLACED = {"log.tensorboard": "logger=[tensorboard] or logger=[]"}  # keys of earlier versions
 CHOICE_KEY = {"task": "objective"}  # the key that names a group's entry; "name" for all others
 
 
@@ -67,6 +68,7 @@ def combine(config: Config) -> None:
         raise ConfigError(f"task.name={config.task.name} names a folder: letters, digits, '_', '-' and '.' only")
     if not config.settings.outputs.strip():
         raise ConfigError("outputs= is empty; name a folder, or . for this one")
+    check_logger(config.settings.logger)
     epochs, tail = config.settings.epochs, config.settings.finetune.epochs
     if tail:
         try:
@@ -77,6 +79,18 @@ def combine(config: Config) -> None:
         raise ConfigError(f"finetune.epochs={tail} must be fewer than epochs={epochs}")
     if config.lr_schedule.warmup > epochs:
         raise ConfigError(f"optim.lr_schedule.warmup={config.lr_schedule.warmup} is longer than epochs={epochs}")
+
+
+def check_logger(names: tuple[str, ...]) -> None:
+    """Refuse sinks that there are not, and those whose packages are not here."""
+    known = entries("logger")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"logger: {name} is unknown; {choices(name, known)}; logger=[] is none of them")
+        if names.count(name) > 1:
+            raise ConfigError(f"logger=[{','.join(names)}] names {name} twice; each can be used once")
+        if missing := known[name].missing():
+            raise ConfigError(f"logger={name} needs {', '.join(missing)}: pip install {known[name].install}")
 
 
 def check_shape(config: Config) -> None:
@@ -118,8 +132,8 @@ def owner_of(group: str, node: Mapping[str, Any], label: str = "") -> type:
 
 def choices(word: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(word, known, 1)
-    suggestion = f"did you mean {near[0]}? " if near else ""
-    return f"{suggestion}The choices are {', '.join(sorted(known))}"
+    suggestion = f"did you mean {near[0]}? The" if near else "the"
+    return f"{suggestion} choices are {', '.join(sorted(known))}"
 
 
 def drop_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,10 +156,10 @@ class Keys:
         siblings = sorted(field.name for field in dataclasses.fields(owner))
         if not prefix:
             siblings = sorted({*siblings, "task", "data", "model", "optim", "wrap", "experiment"})
-        nearest = self.nearest(path)
-        meant = f"did you mean {nearest}? " if nearest else ""
+        nearest = REPLACED.get(path) or self.nearest(path)
+        meant = f"did you mean {nearest}? The" if nearest else "the"
         whose = f"{prefix[:-1]} ({choice_name(owner)})" if prefix else "this program"
-        return ConfigError(f"{path} is not a key; {meant}The keys of {whose} are {', '.join(siblings) or 'none'}")
+        return ConfigError(f"{path} is not a key; {meant} keys of {whose} are {', '.join(siblings) or 'none'}")
 
     def nearest(self, path: str) -> str | None:
         """The valid path that looks most like `path`, or whose last word does (lr is optim.lr)."""
@@ -225,7 +239,8 @@ def convert(value: Any, kind: Any, path: str) -> Any:
 
 def convert_tuple(value: Any, args: tuple[Any, ...], path: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"{path}={show(value)} is not a list; write '{path}=[{show(value)}]'")
+        items = "" if value is None else show(value)
+        raise ConfigError(f"{path}={show(value)} is not a list; write '{path}=[{items}]'")
     if args[-1] is Ellipsis:
         args = (args[0],) * len(value)
     if len(args) != len(value):

@@ -36,6 +36,8 @@ def in_words(error: Exception) -> str:
         return unknown_key(*match.groups())
     if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
         return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*CHOOSABLE, 'optim/lr_schedule']))}"
+    if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
+        return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
     if isinstance(error, OSError):
         return f"can't write {error.filename}: {error.strerror}"
     return re.sub(r"\s*\n\s*", " ", text)

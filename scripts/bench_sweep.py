@@ -97,7 +97,7 @@ def nothing(*_: object) -> None:
 
 def jobs_of(words: list[str], count: int, folder: str, device: str) -> list[Job]:
     """Learning rates around 0.01, a seed for every eight of them."""
-    quiet = ["++log.tensorboard=false", f"++outputs={folder}", f"++device={device}"]
+    quiet = ["++logger=[]", f"++outputs={folder}", f"++device={device}"]
     base = compose(*words, *quiet)
     jobs = []
     for number in range(count):

@@ -134,7 +134,7 @@ def compare(case: Case, root: Path, rounds: int, device: str, peaks: dict[torch.
 
 
 def build(case: Case, switches: list[str], folder: Path, device: str) -> Trainer:
-    quiet = ["++log.progress=none", "++log.tensorboard=false", f"++device={device}"]
+    quiet = ["++log.progress=none", "++logger=[]", f"++device={device}"]
     config = validate(compose(*case.overrides, *(f"++{word}" for word in switches), "optim=momentum", *quiet))
     x, y = images_like(config.data.shape, case.images)
     train = Part(x, y)

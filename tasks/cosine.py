@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from data.samples import Samples
-from tasks.problem import Problem, coordinates, heights, start_of
+from tasks.problem import Problem, Rows, coordinates, plane
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +50,13 @@ class Cosine(Problem):
         places = {"x0": w[0], "x1": w[1]} if len(w) == 2 else {}
         return {**places, "norm": w.norm()}
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save trajectory.png: the path over the function in two dimensions, and the norm step by step."""
-        from report.trajectory import Scene, Window, draw_norm, draw_path, read_path
+    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+        """The norm step by step, and in two dimensions the path."""
+        from report.insight.scene import Chart, Scene, Series
 
-        start, name = start_of(model), "length of w"
+        length = [Series("norm", "length of w", hypot(*start))]
         if len(start) != 2:
-            draw_norm(folder, name, hypot(*start))
-            return
-        path = read_path(folder, ("x0", "x1"), start)
-        window = Window.around([*path, (0.0, 0.0)], equal=True)
-        optima = ((0.0, 0.0), (float(window.x[-1]), 0.0))
-        values = heights(window, lambda x, y: 1 - x / x.hypot(y))
-        scene = Scene(window, values, ("first coordinate of w", "second coordinate of w"), optima)
-        draw_path(folder, path, scene, ("norm", name, hypot(*start)))
+            return Scene(length)
+        names, ray = ("first coordinate of w", "second coordinate of w"), ((0.0, 0.0), (1.0, 0.0))
+        chart = Chart(("x0", "x1"), names, start, ray, equal=True)
+        return Scene(length, plane(chart, rows, lambda x, y: 1 - x / x.hypot(y).clamp_min(1e-30)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from data.dataset import DataSet
 from models.model import Model
@@ -12,10 +13,11 @@ from models.point import Point
 from tasks.task import Task
 
 if TYPE_CHECKING:
-    import numpy
     from torch import Tensor, nn
 
-    from report.trajectory import Window
+    from report.insight.scene import Chart, Plane, Scene
+
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,26 @@ class Problem(Task):
     def check_dimension(self, dimension: int, data: DataSet) -> None:
         """Raise ValueError if a point of so many coordinates is none of this problem's."""
 
+    def trace(self, model: nn.Module, folder: Path) -> None:
+        """Save trajectory.png, and scene.npz for pictures of several runs; nothing where log.every left no steps."""
+        from report.insight.scene import save_scene
+        from report.insight.trajectory import read_steps
+
+        if rows := read_steps(folder):
+            scene = self.scene(start_of(model), rows)
+            save_scene(folder, scene)
+            self.draw(folder, rows, scene)
+
+    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+        """What there is to draw of a run."""
+        raise NotImplementedError
+
+    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
+        """Save trajectory.png."""
+        from report.insight.trajectory import draw_scene
+
+        draw_scene(folder, rows, scene)
+
 
 def coordinates(model: nn.Module) -> Tensor:
     """The point (coordinates,) of a network that is one."""
@@ -48,9 +70,12 @@ def start_of(model: nn.Module) -> tuple[float, ...]:
     return tuple(model.get_buffer("start")[0].tolist())
 
 
-def heights(window: Window, function: Callable[[Tensor, Tensor], Tensor]) -> numpy.ndarray:
-    """The function's values at the window's points, (y, x)."""
+def plane(chart: Chart, rows: Rows, function: Callable[[Tensor, Tensor], Tensor]) -> Plane:
+    """The function's values around the rows' path."""
     import torch
 
+    from report.insight.scene import Plane, Window
+
+    window = Window.to_store(chart.path(rows), [chart.start, *chart.optimum], chart.equal)
     y, x = torch.meshgrid(torch.from_numpy(window.y), torch.from_numpy(window.x), indexing="ij")
-    return function(x, y).numpy()
+    return Plane(window, function(x, y).numpy(), chart)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from data.samples import Samples
-from tasks.problem import Problem, coordinates, start_of
+from tasks.problem import Problem, Rows, coordinates, plane
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +36,12 @@ class Quadratic(Problem):
                 "coordinates; give each coordinate its eigenvalue"
             )
 
+    def height(self, points: Tensor) -> Tensor:
+        """Of points (..., coordinates)."""
+        return (points.square() * points.new_tensor(self.eigenvalues)).sum(-1) / 2
+
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return (output[0].square() * output.new_tensor(self.eigenvalues)).sum() / 2
+        return self.height(output[0])
 
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return output[0].norm() * len(y)
@@ -44,8 +49,23 @@ class Quadratic(Problem):
     def observe(self, model: nn.Module) -> dict[str, Tensor]:
         return {f"x{i}": x for i, x in enumerate(coordinates(model).unbind())}
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save trajectory.png: the distance along each eigenvector, step by step."""
-        from report.trajectory import draw_distances
+    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+        """The distance along each eigenvector, step by step, and of two the path."""
+        import torch
 
-        draw_distances(folder, self.eigenvalues, start_of(model))
+        from report.insight.scene import Chart, Scene, Series
+
+        distances = [
+            Series(f"x{i}", f"distance, eigenvalue {eigenvalue:g}", x, "size")
+            for i, (eigenvalue, x) in enumerate(zip(self.eigenvalues, start, strict=True))
+        ]
+        if len(start) != 2:
+            return Scene(distances)
+        one, other = (f"coordinate of eigenvalue {eigenvalue:g}" for eigenvalue in self.eigenvalues)
+        chart = Chart(("x0", "x1"), (one, other), start, [(0.0, 0.0)], by_factor=True)
+        return Scene(distances, plane(chart, rows, lambda x, y: self.height(torch.stack((x, y), -1))))
+
+    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
+        from report.insight.trajectory import draw_distances
+
+        draw_distances(folder, rows, self.eigenvalues, scene)

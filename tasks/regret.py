@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from data.samples import Samples
 from data.toys import Slopes
 from models.model import Model
 from models.point import Point
-from tasks.problem import Problem, coordinates, start_of
+from tasks.problem import Problem, Rows, coordinates
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,13 @@ class Regret(Problem):
     def observe(self, model: nn.Module) -> dict[str, Tensor]:
         return {"x": coordinates(model)[0]}
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save trajectory.png: x step by step, and the average regret."""
-        from report.trajectory import draw_regret
+    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+        """x step by step, and the average regret."""
+        from report.insight.scene import Scene, Series
 
-        draw_regret(folder, self.best, start_of(model)[0])
+        return Scene([Series("x", "x", start[0], "noisy"), Series("loss", "regret per step so far", None, "mean")])
+
+    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
+        from report.insight.trajectory import draw_regret
+
+        draw_regret(folder, rows, self.best, scene)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from data.samples import Samples
-from tasks.problem import Problem, coordinates, heights, start_of
+from tasks.problem import Problem, Rows, coordinates, plane
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from report.insight.scene import Scene
 
 OPTIMUM = (1.0, 1.0)
 RADIANS = 2 / 3  # of azimuth and elevation, to one unit of psi and phi
@@ -53,18 +53,16 @@ class Rosenbrock(Problem):
         psi, phi = angles(w)
         return {"psi": psi, "phi": phi, "r": w.norm()}
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save trajectory.png: the path of (psi, phi) over the function, and the radius step by step."""
+    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+        """The path of (psi, phi), and the radius step by step."""
         import torch
 
-        from report.trajectory import Scene, Window, draw_path, read_path
+        from report.insight.scene import Chart, Scene, Series
 
-        start = torch.tensor(start_of(model))
-        psi, phi = (float(angle) for angle in angles(start))
-        path = read_path(folder, ("psi", "phi"), (psi, phi))
-        window = Window.around([*path, OPTIMUM])
-        scene = Scene(window, heights(window, self.height), ("psi", "phi"), [OPTIMUM], by_factor=True)
-        draw_path(folder, path, scene, ("r", "radius r", float(start.norm())))
+        w = torch.tensor(start)
+        psi, phi = (float(angle) for angle in angles(w))
+        chart = Chart(("psi", "phi"), ("psi", "phi"), (psi, phi), [OPTIMUM], by_factor=True)
+        return Scene([Series("r", "radius r", float(w.norm()))], plane(chart, rows, self.height))
 
 
 def angles(w: Tensor) -> tuple[Tensor, Tensor]:

@@ -46,3 +46,6 @@ class Task:
 
     def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
         """Save what is worth looking at besides the curves; `model` holds the weights that were tested."""
+
+    def trace(self, model: nn.Module, folder: Path) -> None:
+        """Save what there is to see of the way that training took, also where it diverged."""

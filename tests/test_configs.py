@@ -80,7 +80,7 @@ def test_every_choice_trains_two_steps(group, name, data_root, tmp_path, monkeyp
             "batch_size=8",
             "limit_val=8",
             "limit_test=8",
-            "log.tensorboard=false",
+            "logger=[]",
         ]
     )
     said = capsys.readouterr()

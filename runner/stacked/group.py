@@ -12,7 +12,7 @@ from runner.schema import Config
 from runner.validate import plain
 
 #: settings in which stacked runs may differ: they decide nothing of the program
-FREE = ("seed", "outputs", "rerun", "explode", "patience")
+FREE = ("seed", "outputs", "rerun", "explode", "patience", "logger")
 
 
 def stackable(config: Config) -> str:

@@ -61,13 +61,16 @@ def outputs_of(jobs: Sequence[Job]) -> Path:
 
 
 def compare(jobs: Sequence[Job], folder: Path) -> None:
-    """A table with mean and deviation over seeds, and comparison.png, for each task."""
-    from report.comparison import best_settings, draw_comparison, table
-    from report.runs import read
+    """A table with mean and deviation over seeds, and comparison_<task>.png, for each task."""
+    from report.figures.comparison import comparison
+    from report.figures.drawing import draw
+    from report.reading.runs import read
+    from report.reading.settings import settings
+    from report.tables.best import best_table
 
     runs = [read(job.folder) for job in jobs if job.state != REPEATED and (job.folder / "status.json").exists()]
     for task in sorted({run.task for run in runs}):
-        chosen = best_settings(run for run in runs if run.task == task)
-        if chosen:
-            tell(f"\n{task}, the best setting of each optimizer on validation:\n{table(chosen)}")
-            draw_comparison(chosen, folder / f"comparison_{task}.png")
+        tried = settings(run for run in runs if run.task == task)
+        if any(setting.finished for setting in tried):
+            tell(f"\n{task}, the best setting of each optimizer on validation:\n{best_table(tried).markdown()}")
+            draw(comparison(tried), folder / f"comparison_{task}", formats=["png"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.folder import RunFolder, write_whole
-from runner.records import flat
+from runner.sinks.about import flat
 from runner.status import FINISHED, finished
 from runner.sweep.plan import DONE, REFUSED, Job
 from runner.validate import ConfigError

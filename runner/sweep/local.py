@@ -23,7 +23,7 @@ from runner.signals import STOPPED_BY_SIGNAL, StopRequest
 from runner.sweep.attempt import attempt
 from runner.sweep.plan import Job
 
-PRELOAD = ["torch", "torch._dynamo", "optim.driver", "runner.training", "runner.records", "report.curves"]
+PRELOAD = ["torch", "torch._dynamo", "optim.driver", "runner.training", "runner.records", "report.figures.curves"]
 LOOK_S = 0.2  # seconds between two looks at a stop request
 
 

@@ -126,6 +126,7 @@ class Group:
         for run in self.runs:
             if not run.over:
                 run.records.close()
+                run.records.sinks.close("interrupted")  # it goes on alone, or with the next command
         if isinstance(error[1], Interrupted):
             for job, run in zip(self.jobs, self.runs, strict=True):
                 if not run.over:
@@ -183,6 +184,7 @@ class Group:
         except Exception:
             run.console.note(traceback.format_exc())
             write_status(run.folder, run.task, "failed", run.progress)
+            run.records.sinks.close("failed")
             code = 1
         self.done.add(job.number)
         self.ended(job, code)

@@ -1,124 +1,185 @@
-import json
+"""The curves of optimizers side by side: every series, band, label and note, before anything is drawn."""
+
+import subprocess
+import sys
 
 import pytest
+from conftest import ROOT
+from folders import write_run
 
-from report.comparison import best_settings, draw_comparison, table
-from report.runs import load
-
-
-def write_run(root, setting, seed, acc, status="done", optimizer="aggmo", lr=0.1, epochs=3):
-    folder = root / "digits" / setting / "abcd1234" / f"seed={seed}"
-    folder.mkdir(parents=True)
-    (folder / "config.yaml").write_text(
-        json.dumps({"task": {"name": "digits"}, "optim": {"name": optimizer, "lr": lr}, "wrap": {}})
-    )
-    best = {"epoch": 1, "loss": 0.5, "acc": acc}
-    content = {"status": status, "metric": "acc", "better": "max", "best": best, "test": {"loss": 0.4, "acc": acc / 2}}
-    (folder / "status.json").write_text(json.dumps(content))
-    rows = [
-        {"split": split, "epoch": e, "step": e, "loss": 1 / e, "acc": acc * e / epochs, "lr": lr, "per": "epoch"}
-        for e in range(1, epochs + 1)
-        for split in ("train", "val")
-    ]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
+from report.figures.comparison import comparison
+from report.figures.looks import look_of
+from report.reading.runs import load
+from report.reading.settings import settings
 
 
-def test_best_setting_is_chosen_by_the_mean_over_seeds(tmp_path):
-    for seed, (steady, lucky) in enumerate([(0.8, 0.95), (0.8, 0.5)]):
-        write_run(tmp_path, "aggmo", seed, steady)
-        write_run(tmp_path, "aggmo,lr=0.3", seed, lucky, lr=0.3)
-    chosen = best_settings(load(tmp_path))
-    assert [run.setting for run in chosen["aggmo"]] == ["aggmo", "aggmo"]
-    assert "acc 0.8000 ± 0.0000 | acc 0.4000 ± 0.0000" in table(chosen)
+def panels(root, *args, **options):
+    return comparison(settings(load(root)), *args, **options)
 
 
-def test_settings_with_a_diverged_seed_are_not_chosen(tmp_path):
-    write_run(tmp_path, "aggmo", 0, 0.5)
-    write_run(tmp_path, "aggmo,lr=9", 0, 0.9)
-    write_run(tmp_path, "aggmo,lr=9", 1, 0.9, status="diverged")
-    assert best_settings(load(tmp_path))["aggmo"][0].setting == "aggmo"
+def by_label(panel):
+    return {line.label: line for line in panel.lines}
 
 
-def test_smaller_is_better_where_the_run_says_so(tmp_path):
-    for setting, value in (("aggmo", 3.0), ("aggmo,lr=1", 2.0)):
-        folder = write_run(tmp_path, setting, 0, value)
-        content = json.loads((folder / "status.json").read_text())
-        (folder / "status.json").write_text(json.dumps({**content, "better": "min"}))
-    assert best_settings(load(tmp_path))["aggmo"][0].setting == "aggmo,lr=1"
-
-
-def test_foreign_folders_and_half_written_rows_are_passed_over(tmp_path):
-    folder = write_run(tmp_path, "aggmo", 0, 0.5)
-    with open(folder / "metrics.jsonl", "a") as file:
-        file.write('{"split": "tra')
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "status.json").write_text("not a run")
-    damaged = write_run(tmp_path, "aggmo", 1, 0.5)
-    (damaged / "config.yaml").write_text("[")
-    (run,) = load(tmp_path)
-    assert len(run.rows) == 6
-
-
-def test_figure_holds_every_optimizer_with_mean_and_range(tmp_path, monkeypatch):
-    from matplotlib.axes import Axes
-
+def test_each_optimizer_has_a_line_with_mean_and_range(tmp_path):
     write_run(tmp_path, "aggmo", 0, 0.6)
     write_run(tmp_path, "aggmo", 1, 0.9)
     write_run(tmp_path, "adam", 0, 0.3, optimizer="adam", lr=0.001)
-    lines, bands = [], []
-    plot, fill = Axes.plot, Axes.fill_between
-    monkeypatch.setattr(Axes, "plot", lambda s, *a, **k: (lines.append((k["label"], a[1])), plot(s, *a, **k))[1])
-    monkeypatch.setattr(Axes, "fill_between", lambda s, *a, **k: (bands.append(a[1:3]), fill(s, *a, **k))[1])
-    draw_comparison(best_settings(load(tmp_path)), tmp_path / "c.png")
-    assert (tmp_path / "c.png").stat().st_size > 10_000
-    by_name = {label: values for label, values in lines[1::2]}  # the right panels: validation accuracy
-    assert by_name["aggmo, lr 0.1"] == pytest.approx([0.25, 0.5, 0.75])
-    assert by_name["adam, lr 0.001"] == pytest.approx([0.1, 0.2, 0.3])
-    low, high = bands[3]
-    assert low == pytest.approx([0.2, 0.4, 0.6]) and high == pytest.approx([0.3, 0.6, 0.9])
+    loss, acc = panels(tmp_path)
+    assert (loss.x_name, loss.y_name, loss.y_log) == ("epoch", "training loss", True)
+    assert (acc.y_name, acc.y_log, acc.lost_at) == ("validation accuracy", False, "bottom")
+    assert [line.label for line in acc.lines] == ["adam, lr 0.001", "aggmo, lr 0.1"]
+    adam, aggmo = acc.lines
+    assert adam.y == pytest.approx([0.1, 0.2, 0.3]) and not len(adam.low)
+    assert aggmo.x == [1, 2, 3] and aggmo.y == pytest.approx([0.25, 0.5, 0.75])
+    assert aggmo.low == pytest.approx([0.2, 0.4, 0.6]) and aggmo.high == pytest.approx([0.3, 0.6, 0.9])
+    assert (adam.look, aggmo.look) == (look_of("adam"), look_of("aggmo"))
+    assert loss.note == "mean and range of 1 to 2 seeds"
 
 
-def test_report_imports_nothing_that_trains():
-    import subprocess
-    import sys
-
-    from conftest import ROOT
-
-    code = "import sys, report.comparison, report.curves; bad = {'torch', 'runner', 'optim'} & set(sys.modules); "
-    done = subprocess.run([sys.executable, "-c", code + "assert not bad, bad"], cwd=ROOT)
-    assert done.returncode == 0
+def test_bands_are_the_standard_deviation_where_asked_for(tmp_path):
+    for seed, acc in enumerate((0.3, 0.6, 0.9)):
+        write_run(tmp_path, "aggmo", seed, acc)
+    (line,) = panels(tmp_path, kind="std")[1].lines
+    assert line.high[-1] == pytest.approx(0.9) and line.low[-1] == pytest.approx(0.3)  # 0.6 ± 0.3, n - 1
+    assert panels(tmp_path, kind="std")[0].note == "mean ± standard deviation of 3 seeds"
 
 
-def test_every_optimizer_is_drawn_however_many(tmp_path, monkeypatch):
-    from matplotlib.axes import Axes
-
-    for i in range(12):
-        write_run(tmp_path, f"o{i}", 0, 0.5, optimizer=f"o{i}")
-    drawn, plot = [], Axes.plot
-    monkeypatch.setattr(
-        Axes, "plot", lambda s, *a, **k: (drawn.append((k["color"], k["linestyle"])), plot(s, *a, **k))[1]
-    )
-    draw_comparison(best_settings(load(tmp_path)), tmp_path / "c.png")
-    assert len(set(drawn)) == 12
-
-
-def test_script_keeps_tasks_apart(tmp_path):
-    import subprocess
-    import sys
-
-    from conftest import ROOT
-
+def test_other_keys_are_drawn_where_asked_for(tmp_path):
     write_run(tmp_path, "aggmo", 0, 0.6)
-    other = write_run(tmp_path / "second", "aggmo", 0, 3.0)
-    config = json.loads((other / "config.yaml").read_text())
-    (other / "config.yaml").write_text(json.dumps({**config, "task": {"name": "autoencoder"}}))
-    command = [sys.executable, str(ROOT / "scripts" / "report.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "digits: 1 finished runs, 0 diverged" in done.stdout and "autoencoder: 1 finished" in done.stdout
-    assert (tmp_path / "comparison_digits.png").exists() and (tmp_path / "comparison_autoencoder.png").exists()
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    refused = subprocess.run([*command[:-1], str(empty)], capture_output=True, text=True)
-    assert refused.returncode == 2 and "holds no finished run" in refused.stderr
+    names = [panel.y_name for panel in panels(tmp_path, keys=["train/acc", "val/loss"])]
+    assert names == ["training accuracy", "validation loss"]
+
+
+def test_three_settings_of_an_optimizer_share_its_colour_and_nothing_else(tmp_path):
+    for lr in (0.001, 0.01, 0.1, 1.0):
+        write_run(tmp_path, f"adam,lr={lr}", 0, 0.9 - lr / 2, optimizer="adam", lr=lr)
+    lines = panels(tmp_path, count=3)[0].lines
+    assert [line.label for line in lines] == ["adam, lr 0.001", "adam, lr 0.01", "adam, lr 0.1"]
+    assert {line.look.colour for line in lines} == {look_of("adam").colour}
+    assert len({line.look.dash for line in lines}) == len({line.look.marker for line in lines}) == 3
+
+
+def test_labels_tell_what_else_was_swept(tmp_path):
+    for size in (16, 64):
+        write_run(tmp_path, "adam", 0, 0.5 + size / 1000, optimizer="adam", config={"batch_size": size})
+    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam, lr 0.1, batch_size 64"]
+
+
+def test_seeds_that_stop_early_count_as_long_as_they_are_there(tmp_path):
+    write_run(tmp_path, "aggmo", 0, 0.4, epochs=2, config={"epochs": 4})
+    write_run(tmp_path, "aggmo", 1, 0.8, epochs=4)
+    (line,) = panels(tmp_path)[1].lines
+    assert line.x == [1, 2, 3, 4] and line.y == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert line.low == pytest.approx([0.2, 0.4, 0.6, 0.8])
+
+
+def test_diverged_settings_are_named_or_drawn_to_their_end_with_a_cross(tmp_path):
+    write_run(tmp_path, "aggmo", 0, 0.9)
+    write_run(tmp_path, "sgd", 0, 0.9, optimizer="sgd", epochs=4)
+    write_run(tmp_path, "sgd", 1, 0.3, "diverged", "sgd", epochs=2, config={"epochs": 4})
+    write_run(tmp_path, "sgd", 2, 0.3, "diverged", "sgd", epochs=4, rows=[], timings=[])
+    loss, acc = panels(tmp_path)
+    assert [line.label for line in acc.lines] == ["aggmo, lr 0.1"]
+    assert "not drawn: 1 setting with diverged runs, nothing of sgd" in acc.note
+    loss, acc = panels(tmp_path, diverged=True)
+    line = by_label(acc)["sgd, lr 0.1 (2 of 3 diverged)"]
+    assert line.x == [1, 2, 3, 4] and line.crosses == [(2, pytest.approx(0.3))] and line.lost == [4]
+    assert (loss.lost_at, acc.lost_at) == ("top", "bottom") and "not drawn" not in acc.note
+    assert by_label(panels(tmp_path, "seconds", diverged=True)[1])[line.label].crosses == [(2.0, pytest.approx(0.3))]
+
+
+def test_unfinished_runs_are_drawn_as_far_as_they_are(tmp_path):
+    write_run(tmp_path, "adam", 0, 0.9, "running", "adam", epochs=2)
+    write_run(tmp_path, "sgd", 0, 0.9, "running", "sgd", rows=[], timings=[])
+    (line,) = panels(tmp_path)[0].lines
+    assert line.label == "adam, lr 0.1 (running)" and line.x == [1, 2]
+    write_run(tmp_path, "adam,lr=1", 0, 0.5, optimizer="adam", lr=1.0, config={"epochs": 2})
+    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam, lr 1"]  # a finished one comes first
+
+
+def test_steps_have_the_rows_of_steps_where_these_are_more(tmp_path):
+    rows = [
+        {"split": "train", "per": per, "epoch": 1, "step": step, "loss": 1 / step, "acc": 0.5}
+        for per, steps in (("step", (2, 4, 6, 8, 10)), ("epoch", (10,)))
+        for step in steps
+    ] + [{"split": "val", "per": "epoch", "epoch": 1, "step": 10, "loss": 0.1, "acc": 0.5}]
+    write_run(tmp_path, "aggmo", 0, 0.5, epochs=1, rows=rows, timings=[{"epoch": 1, "step": 8, "train_s": 4.0}])
+    loss, acc = panels(tmp_path, "step")
+    assert loss.lines[0].x == [2, 4, 6, 8, 10] and loss.lines[0].y == pytest.approx([0.5, 0.25, 1 / 6, 0.125, 0.1])
+    assert (loss.x_name, acc.lines[0].x) == ("step", [10])
+    assert panels(tmp_path)[0].lines[0].x == [1]
+    loss, acc = panels(tmp_path, "seconds")
+    assert loss.lines[0].x == pytest.approx([1, 2, 3, 4]) and not acc.lines  # step 10 has no time yet
+    assert loss.x_name == "seconds of training"
+
+
+def test_seconds_are_the_seeds_mean_and_never_run_backwards(tmp_path):
+    slow = [{"epoch": e, "step": e, "train_s": 3.0 * e} for e in (1, 2)]
+    write_run(tmp_path, "aggmo", 0, 0.4, epochs=2, config={"epochs": 4}, timings=slow)
+    write_run(tmp_path, "aggmo", 1, 0.8, epochs=4)  # a second an epoch
+    (line,) = panels(tmp_path, "seconds")[1].lines
+    assert line.x == pytest.approx([2, 4, 5, 6]) and line.y == pytest.approx([0.2, 0.4, 0.6, 0.8])
+
+
+def test_runs_without_timings_are_counted(tmp_path):
+    write_run(tmp_path, "aggmo", 0, 0.4, timings=[])
+    write_run(tmp_path, "aggmo", 1, 0.8)
+    loss, acc = panels(tmp_path, "seconds")
+    assert "1 runs without timings left out" in acc.note and acc.lines[0].y == pytest.approx([0.8 / 3, 1.6 / 3, 0.8])
+
+
+def test_an_exploding_series_does_not_set_the_limits(tmp_path):
+    for name, scale in {"adam": 1.0, "aggmo": 2.0, "sgd": 1e6}.items():
+        rows = [
+            {"split": split, "per": "epoch", "epoch": e, "step": e, "loss": scale / e, "acc": 0.5}
+            for e in (1, 2, 3)
+            for split in ("train", "val")
+        ]
+        write_run(tmp_path, name, 0, 0.5, optimizer=name, rows=rows)
+    loss, acc = panels(tmp_path)
+    low, high = loss.y_range
+    assert low < 1 / 3 and 2 < high < 10 and "cut off above 3: sgd, lr 0.1" in loss.note
+    assert max(by_label(loss)["sgd, lr 0.1"].y) == 1e6  # the data stay whole
+    assert acc.y_range is None
+    only = [setting for setting in settings(load(tmp_path)) if setting.optimizer == "sgd"]
+    assert comparison(only)[0].y_range is None  # alone it flattens nobody
+
+
+def test_smoothed_curves_keep_the_raw_ones_behind(tmp_path):
+    rows = [
+        {"split": split, "per": "epoch", "epoch": e, "step": e, "loss": 1 + (e % 2), "acc": 0.5}
+        for e in range(1, 41)
+        for split in ("train", "val")
+    ]
+    write_run(tmp_path, "aggmo", 0, 0.5, epochs=40, rows=rows)
+    loss, _ = panels(tmp_path, smooth=9)
+    (line,) = loss.lines
+    assert list(line.ghost) == [1 + (e % 2) for e in range(1, 41)]
+    assert (
+        1.15 < min(line.y)
+        and max(line.y) < 1.75
+        and "smoothed (Savitzky-Golay, order 3, at most 9 points)" in loss.note
+    )
+    assert not len(panels(tmp_path)[0].lines[0].ghost)
+
+
+def test_bad_requests_are_refused(tmp_path):
+    write_run(tmp_path, "aggmo", 0, 0.5)
+    write_run(tmp_path, "aggmo", 0, 0.5, task="mnist")
+    with pytest.raises(ValueError, match="of one task, not of digits, mnist"):
+        panels(tmp_path)
+    one = settings(load(tmp_path / "digits"))
+    with pytest.raises(ValueError, match="by=hour is not one of epoch, step, seconds"):
+        comparison(one, "hour")
+    with pytest.raises(ValueError, match="kind=sem is not one of range, std"):
+        comparison(one, kind="sem")
+    with pytest.raises(ValueError, match="window of 3 points"):
+        comparison(one, smooth=3)
+
+
+def test_report_imports_nothing_that_trains_nor_matplotlib():
+    modules = "comparison, curves, drawing, heatmap_drawing, sensitivity"
+    code = f"import sys, importlib; [importlib.import_module('report.figures.' + m) for m in '{modules}'.split(', ')]; "
+    code += "bad = {'torch', 'runner', 'optim', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules); assert not bad, bad"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -5,8 +5,9 @@ import json
 import numpy
 import pytest
 
-from report import trajectory
-from report.trajectory import Scene, Window, draw_distances, draw_norm, draw_path, draw_regret, epoch_means, read_path
+from report.insight import trajectory
+from report.insight.scene import Chart, Plane, Scene, Series, Window
+from report.insight.trajectory import draw_distances, draw_regret, draw_scene, epoch_means, read_steps
 
 STEPS = [
     {"step": t, "epoch": 1 + t // 4, "loss": 1.0 / t, "x": -t / 9, "x0": 1 / t, "x1": -2.0 / t, "norm": 1 + t}
@@ -39,16 +40,20 @@ def lines(axes):
     return {line.get_label(): numpy.array(line.get_xydata()).tolist() for line in axes.get_lines()}
 
 
-def plane(path, optimum=((0.0, 0.0),)):
-    window = Window.around([*path, *optimum])
+def scene(rows, start=(3.0, 4.0), optimum=((0.0, 0.0),), by_factor=False):
+    chart = Chart(("x0", "x1"), ("first", "second"), start, optimum, by_factor)
+    window = Window.to_store(chart.path(rows), chart.fixed)
     x, y = numpy.meshgrid(window.x, window.y)
-    return Scene(window, x**2 + y**2, ("first", "second"), optimum)
+    return Scene([Series("norm", "length", 5.0)], Plane(window, x**2 + y**2, chart))
+
+
+REGRET = Scene([Series("x", "x", 0.0, "noisy"), Series("loss", "regret per step so far", None, "mean")])
 
 
 def test_a_path_goes_from_the_start_through_every_step(drawn):
     folder, panels = drawn
-    path = read_path(folder, ("x0", "x1"), (3.0, 4.0))
-    draw_path(folder, path, plane(path), ("norm", "length", 5.0))
+    rows = read_steps(folder)
+    draw_scene(folder, rows, scene(rows))
     left, right = panels
     seen = lines(left)
     assert [3.0, 4.0] in seen["start"] and seen["step 8"] == [[1 / 8, -2 / 8]] and seen["optimum"] == [[0.0, 0.0]]
@@ -60,25 +65,49 @@ def test_a_path_goes_from_the_start_through_every_step(drawn):
     assert (folder / "trajectory.png").stat().st_size > 5000
 
 
-def test_a_line_of_optima_is_drawn_as_a_line(drawn):
+def test_a_ray_of_optima_is_drawn_as_far_as_the_picture_reaches(drawn):
     folder, panels = drawn
-    path = read_path(folder, ("x0", "x1"), (3.0, 4.0))
-    draw_path(folder, path, plane(path, ((0.0, 0.0), (3.0, 0.0))), ("norm", "length", 5.0))
-    assert lines(panels[0])["optimum"] == [[0.0, 0.0], [3.0, 0.0]]
+    rows = read_steps(folder)
+    draw_scene(folder, rows, scene(rows, optimum=((0.0, 0.0), (1.0, 0.0))))
+    first, last = lines(panels[0])["optimum"]
+    assert first == [0.0, 0.0] and last[0] > panels[0].get_xlim()[1] and last[1] == 0
+
+
+def test_a_path_ends_where_coordinates_are_no_numbers_any_more(drawn):
+    folder, panels = drawn
+    write_rows(folder, [STEPS[0], {"step": 2, "epoch": 1, "loss": 1.0}, STEPS[2]])
+    rows = read_steps(folder)
+    draw_scene(folder, rows, scene(rows))
+    assert [[3.0, 4.0], [1.0, -2.0]] in lines(panels[0]).values() and lines(panels[0])["step 1"] == [[1.0, -2.0]]
+    assert [[0, 5.0], [1, 2], [3, 4]] in lines(panels[1]).values()
+
+
+def test_without_a_plane_the_series_is_drawn_alone(drawn):
+    folder, panels = drawn
+    draw_scene(folder, read_steps(folder), Scene([Series("norm", "length", 5.0)]))
+    (only,) = panels
+    assert only.get_ylabel() == "length"
 
 
 def test_distances_come_with_what_they_never_exceed_again(drawn):
     folder, panels = drawn
-    write_rows(folder, [{"step": t, "epoch": 1, "x0": x} for t, x in enumerate([-0.5, 0.1, -0.3, 0.2], 1)])
-    draw_distances(folder, [0.01], [1.0])
+    rows = [{"step": t, "epoch": 1, "x0": x} for t, x in enumerate([-0.5, 0.1, -0.3, 0.2], 1)]
+    draw_distances(folder, rows, [0.01], Scene([Series("x0", "distance", 1.0, "size")]))
     thin, thick = (line.get_ydata() for line in panels[0].get_lines())
     assert list(thin) == [1.0, 0.5, 0.1, 0.3, 0.2] and list(thick) == [1.0, 0.5, 0.3, 0.3, 0.2]
     assert [text.get_text() for text in panels[0].get_legend().get_texts()] == ["0.01"]
 
 
+def test_growing_distances_are_drawn_as_they_are(drawn):
+    folder, panels = drawn
+    rows = [{"step": t, "epoch": 1, "x0": x} for t, x in enumerate([-2.0, 4.0, -8.0], 1)]
+    draw_distances(folder, rows, [1.0], Scene([Series("x0", "distance", 1.0, "size")]))
+    assert list(panels[0].get_lines()[1].get_ydata()) == [1.0, 2.0, 4.0, 8.0]
+
+
 def test_regret_is_averaged_over_all_steps_so_far(drawn):
     folder, panels = drawn
-    draw_regret(folder, -1.0, 0.0)
+    draw_regret(folder, read_steps(folder), -1.0, REGRET)
     left, right = panels
     assert [[0, 0.0], *([row["step"], row["x"]] for row in STEPS)] == lines(left)["x"]
     means = right.get_lines()[0].get_ydata()
@@ -87,24 +116,11 @@ def test_regret_is_averaged_over_all_steps_so_far(drawn):
     assert middles[0] == 2 and averages[0] == pytest.approx(-2 / 9)
 
 
-def test_nothing_is_drawn_without_rows_of_steps(tmp_path):
-    write_rows(tmp_path, [])
-    path = read_path(tmp_path, ("x0", "x1"), (3.0, 4.0))
-    assert path == [(3.0, 4.0)]
-    draw_path(tmp_path, path, plane(path), ("norm", "length", 5.0))
-    draw_distances(tmp_path, [1.0], [1.0])
-    draw_norm(tmp_path, "length", 1.0)
-    draw_regret(tmp_path, -1.0, 0.0)
-    assert not (tmp_path / "trajectory.png").exists()
-
-
 def test_one_step_and_a_point_that_does_not_move_can_be_drawn(tmp_path):
-    write_rows(tmp_path, [{**STEPS[0], "x0": 0.0, "x1": 0.0}])
-    path = read_path(tmp_path, ("x0", "x1"), (0.0, 0.0))
-    draw_path(tmp_path, path, plane(path), ("norm", "length", 2.0))
-    draw_norm(tmp_path, "length", 2.0)
-    draw_regret(tmp_path, -1.0, 0.0)
-    draw_distances(tmp_path, [1.0], [0.0])
+    rows = [{**STEPS[0], "x0": 0.0, "x1": 0.0}]
+    draw_scene(tmp_path, rows, scene(rows, start=(0.0, 0.0), by_factor=True))
+    draw_regret(tmp_path, rows, -1.0, REGRET)
+    draw_distances(tmp_path, rows, [1.0], Scene([Series("x0", "distance", 0.0, "size")]))
     assert (tmp_path / "trajectory.png").exists()
 
 

@@ -37,6 +37,7 @@ BAD = [
     ),
     ("wrap=[lookahead] wrap.lookahead.kk=3", ["wrap.lookahead.kk", "wrap.lookahead.k"]),
     # unknown choices
+    ("published=aggmo/autoencoder", ["scripts/report.py", "--against aggmo/autoencoder"]),
     ("optim=agmo", ["optim=agmo", "aggmo?"]),
     ("task=minst", ["task=minst", "mnist?"]),
     ("data=cifar", ["data=cifar", "digits"]),
@@ -190,10 +191,10 @@ def test_refused_without_torch_and_without_traceback(tmp_path):
 )
 def test_commands_that_only_look_bad(place, capsys, command):
     """Nothing chosen where a group may be empty; flags between overrides."""
-    assert main([*command.split(), "epochs=1", "limit_train=10", "log.tensorboard=false"]) == 0, capsys.readouterr().err
+    assert main([*command.split(), "epochs=1", "limit_train=10", "logger=[]"]) == 0, capsys.readouterr().err
 
 
 def test_home_is_understood_behind_the_equals_sign(place, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(place / "home"))
-    assert main(["-m", "outputs=~/results", "epochs=1", "limit_train=10", "log.tensorboard=false"]) == 0
+    assert main(["-m", "outputs=~/results", "epochs=1", "limit_train=10", "logger=[]"]) == 0
     assert list((place / "home" / "results").rglob("status.json")) and os.listdir(".") == []

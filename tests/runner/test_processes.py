@@ -221,7 +221,7 @@ def test_torchrun_told_to_end_ends_after_saving(tmp_path):
 
 @pytest.mark.slow
 def test_a_process_that_dies_takes_the_others_with_it(tmp_path):
-    process = torchrun([*LONG, "epochs=100000", "log.tensorboard=false"], tmp_path)
+    process = torchrun([*LONG, "epochs=100000", "logger=[]"], tmp_path)
     wait_for_checkpoint(tmp_path)
     workers = children(process.pid)
     assert len(workers) == 2

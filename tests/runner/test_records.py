@@ -5,9 +5,9 @@ import json
 import harness
 import pytest
 
-from report.curves import draw_curves
-from report.runs import read_rows
-from runner.records import Records, flat
+from report.figures.curves import draw_curves
+from report.reading.runs import read_rows
+from runner.records import Records
 
 
 @pytest.fixture(scope="module")
@@ -27,57 +27,34 @@ def test_tensorboard_shows_what_the_rows_hold(place):
         )
         for key in ("loss", "acc"):
             expected.setdefault(f"{prefix}/{key}", []).append((row["step"], pytest.approx(row[key])))
-    assert {tag: points for tag, points in board.items() if "/" in tag} == expected
-    assert [value for _, value in board["epoch"]] == [1, 2, 3]
-    assert [value for _, value in board["lr"]] == pytest.approx([0.001] * 3)
-
-
-def test_hparams_are_in_the_same_file(place):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
-
-    (file,) = harness.folder(place).glob("events.out.tfevents.*")
-    accumulator = EventAccumulator(str(file))
-    accumulator.Reload()
-    contents = accumulator.summary_metadata
-    start = plugin_data_pb2.HParamsPluginData.FromString(
-        contents[metadata.SESSION_START_INFO_TAG].plugin_data.content
-    ).session_start_info
-    found = {key: value.number_value or value.string_value for key, value in start.hparams.items()}
-    assert found["optim.lr"] == 0.001 and found["optim.name"] == "adam" and found["seed"] == 7
-    experiment = plugin_data_pb2.HParamsPluginData.FromString(
-        contents[metadata.EXPERIMENT_TAG].plugin_data.content
-    ).experiment
-    assert {info.name.tag for info in experiment.metric_infos} == {"val/loss", "val/acc", "test/loss", "test/acc"}
+    more = {"train/epoch", "train/lr", "best/loss", "best/acc"}
+    assert {tag: points for tag, points in board.items() if tag not in more} == expected
+    assert [value for _, value in board["train/epoch"]] == [1, 2, 3]
+    assert [value for _, value in board["train/lr"]] == pytest.approx([0.001] * 3)
+    best = json.loads((harness.folder(place) / "status.json").read_text())["best"]
+    for key in ("loss", "acc"):
+        assert board[f"best/{key}"][-1] == (best["step"], pytest.approx(best[key]))
 
 
 def test_rows_behind_the_checkpoint_are_cut_off(tmp_path):
-    records = Records(tmp_path, None, None)
-    records.add({"split": "train", "step": 1})
+    records = Records(tmp_path)
+    records.add({"split": "train", "epoch": 1, "step": 1})
     lengths = records.lengths()
-    records.add({"split": "train", "step": 2})
+    records.add({"split": "train", "epoch": 1, "step": 2})
     records.close()
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"split": "tr')  # killed in the middle of a row
-    records = Records(tmp_path, None, lengths)
-    records.add({"split": "train", "step": 3})
+    records = Records(tmp_path, lengths)
+    records.add({"split": "train", "epoch": 1, "step": 3})
     records.close()
     assert [row["step"] for row in read_rows(tmp_path / "metrics.jsonl")] == [1, 3]
 
 
 def test_no_row_ever_holds_nan(tmp_path):
-    records = Records(tmp_path, None, None)
+    records = Records(tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.add({"loss": float("nan")})
     records.close()
-
-
-def test_hparams_are_flat():
-    assert flat({"optim": {"lr": 0.1, "betas": [0, 0.9]}, "seed": 0}) == {
-        "optim.lr": 0.1,
-        "optim.betas": "[0, 0.9]",
-        "seed": 0,
-    }
 
 
 def test_curves_show_every_epoch(place, tmp_path, monkeypatch):

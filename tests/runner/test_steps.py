@@ -149,7 +149,7 @@ def run(folder, monkeypatch, *words, code=0):
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "argv", ["main.py"])
-    default = ["epochs=2", "limit_train=200", "batch_size=64", "log.tensorboard=false", "log.progress=none"]
+    default = ["epochs=2", "limit_train=200", "batch_size=64", "logger=[]", "log.progress=none"]
     assert main([*default, *words]) == code
     return folder
 

@@ -149,7 +149,7 @@ def test_a_finished_run_is_shown_and_not_run_again(data, undisturbed):
 
 
 def test_second_process_in_one_folder_is_refused(tmp_path):
-    command = ["task=digits", "epochs=100000", "log.tensorboard=false"]
+    command = ["task=digits", "epochs=100000", "logger=[]"]
     first = harness.start(command, tmp_path)
     try:
         for _ in range(600):

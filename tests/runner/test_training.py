@@ -20,7 +20,7 @@ def run(tmp_path, monkeypatch, capsys):
         nonlocal count
         count += 1
         outputs = outputs or tmp_path / str(count)
-        code = main([*overrides, f"outputs={outputs}", "log.tensorboard=false"])
+        code = main([*overrides, f"outputs={outputs}", "logger=[]"])
         folders = [file.parent for file in outputs.rglob("status.json")]
         return code, folders[0] if len(folders) == 1 else folders, capsys.readouterr()
 
@@ -48,7 +48,7 @@ def make_trainer(tmp_path):
     opened = []
 
     def make(*overrides):
-        config = validate(compose(*overrides, "++log.progress=none", "++log.tensorboard=false"))
+        config = validate(compose(*overrides, "++log.progress=none", "++logger=[]"))
         folder = RunFolder(tmp_path / f"trainer-{len(opened)}")
         folder.open()
         console = Console(folder.path / "log.txt", "none")

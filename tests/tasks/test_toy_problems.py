@@ -31,7 +31,7 @@ def run(tmp_path, monkeypatch):
         nonlocal count
         count += 1
         outputs = outputs or tmp_path / str(count)
-        assert main([*overrides, f"outputs={outputs}", "log.tensorboard=false", "log.progress=none"]) == code
+        assert main([*overrides, f"outputs={outputs}", "logger=[]", "log.progress=none"]) == code
         (file,) = outputs.rglob("status.json")
         return file.parent
 
@@ -58,7 +58,7 @@ def walk(tmp_path):
     def go(*overrides):
         nonlocal count
         count += 1
-        config = validate(compose(*overrides, "++log.tensorboard=false"))
+        config = validate(compose(*overrides, "++logger=[]"))
         folder = RunFolder(tmp_path / f"walk-{count}")
         folder.open()
         console = Console(folder.path / "log.txt", "none")
@@ -244,7 +244,57 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, mon
     assert rows_of(folder) and not (folder / "trajectory.png").exists()
     assert run(*choice, outputs=tmp_path / "stopped") == folder
     assert (folder / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
-    assert (folder / "trajectory.png").read_bytes() == (undisturbed / "trajectory.png").read_bytes()
+    for picture in ("trajectory.png", "scene.npz"):
+        assert (folder / picture).read_bytes() == (undisturbed / picture).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("task", "start"),
+    [
+        (Quadratic(eigenvalues=(2.0, 0.5)), (3.0, -4.0)),
+        (Cosine(), (0.0, 1.0)),
+        (Rosenbrock(), (0.05533672, -0.22863631, 0.9719379)),
+    ],
+    ids=["quadratic", "cosine", "rosenbrock"],
+)
+def test_the_scenes_heights_are_the_loss(task, start):
+    """Also between the points of the stored grid, where splines are read; near the cosine's pole there are none."""
+    import numpy
+
+    from report.insight.scene import Window
+
+    rows = [{"x0": 0.5, "x1": 2.5, "norm": 2.0, "psi": 0.4, "phi": 2.5, "r": 1.0, "step": 1}]
+    plane = task.scene(start, rows).plane
+    places = [(x, y) for x in (0.3, 0.77, 1.13) for y in (-0.1, 0.21, 1.13)]
+    for place in places:
+        around = Window(numpy.array([place[0]]), numpy.array([place[1]]))
+        w = list(place)
+        if isinstance(task, Rosenbrock):
+            azimuth, elevation = (torch.tensor(angle * 2 / 3) for angle in place)
+            w = [float(e) for e in (elevation.cos() * azimuth.cos(), elevation.cos() * azimuth.sin(), elevation.sin())]
+        loss, _ = loss_and_metric(task, w, [1.0, 0.0])
+        assert plane.seen_through(around).values.item() == pytest.approx(loss, abs=2e-3), place
+
+
+def test_a_diverged_run_shows_how_far_it_went(run):
+    from report.insight.scene import read_scene
+
+    folder = run("task=quadratic", "task.eigenvalues=[1,0.1]", "model.start=[1,1]", "optim=sgd", "optim.lr=2.5")
+    assert json.loads((folder / "status.json").read_text())["status"] == "diverged"
+    assert (folder / "trajectory.png").stat().st_size > 5000
+    plane = read_scene(folder).plane
+    path = plane.chart.path(rows_of(folder))
+    assert path[0] == (1.0, 1.0) and abs(path[-1][0]) > 50 and plane.window.x[-1] > abs(path[-1][0])
+
+
+def test_regret_has_a_scene_without_a_plane_and_no_steps_no_scene(run):
+    from report.insight.scene import read_scene
+
+    words = ["task=amsgrad_online", "optim=adam", "data.num_periods=1", "epochs=1"]
+    scene = read_scene(run(*words))
+    assert scene.plane is None and [each.key for each in scene.series] == ["x", "loss"]
+    without = run(*words, "log.every=0")
+    assert not (without / "scene.npz").exists() and not (without / "trajectory.png").exists()
 
 
 def test_rosenbrock_starts_where_the_page_does():

@@ -174,7 +174,7 @@ class Sweep:
     """`python main.py -m hydra/launcher=...` in a folder of its own, and a look at its processes."""
 
     def __init__(self, cwd, engine, *words):
-        words = [f"hydra/launcher={engine}", "task=digits", "log.tensorboard=false", *words]
+        words = [f"hydra/launcher={engine}", "task=digits", "logger=[]", *words]
         words += ["hydra.launcher.n_jobs=2"] if engine == "joblib" else []
         self.cwd, self.command = cwd, [sys.executable, str(ROOT / "main.py"), "-m", *words]
 
@@ -222,7 +222,7 @@ def engine(request):
 def folder_of(cwd, *words):
     from runner.folder import folder_of
 
-    return cwd / folder_of(validate(compose("log.tensorboard=false", *words)))
+    return cwd / folder_of(validate(compose("logger=[]", *words)))
 
 
 @pytest.mark.slow

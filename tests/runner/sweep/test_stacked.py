@@ -13,7 +13,7 @@ from runner.stacked.group import groups, stackable
 from runner.stacked.program import FORMS
 
 SMALL = ["epochs=3", "limit_train=200", "limit_val=100", "limit_test=100", "batch_size=64", "log.every=2"]
-QUIET = ["log.tensorboard=false", "threads=1"]
+QUIET = ["logger=[]", "threads=1"]
 EAGER = [form for form in FORMS if form != "compile"]
 
 

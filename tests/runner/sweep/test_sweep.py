@@ -12,7 +12,7 @@ from runner.compose import compose
 from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan, summary
 from runner.validate import ConfigError
 
-SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "log.tensorboard=false", "threads=1"]
+SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "logger=[]", "threads=1"]
 
 
 @pytest.fixture
@@ -81,6 +81,19 @@ def test_the_table_holds_what_varies_and_the_results(sweep, tmp_path):
         assert row["status"] == "done" and row["epochs"] == "2" and row["error"] == ""
         assert float(row["test_acc"]) == status["test"]["acc"] and float(row["best_acc"]) == status["best"]["acc"]
     assert "optim.eps" not in rows[0] and "seconds" not in rows[0]
+
+
+def test_a_sweep_ends_with_its_best_settings(sweep, tmp_path):
+    _, said = sweep("optim=sgd", "optim.lr=1e-9,0.1", "seed=0,1")
+    _, _, end = said.out.partition("digits, the best setting of each optimizer on validation:\n")
+    heads, _, found = ([cell.strip() for cell in line.strip("|").split("|")] for line in end.splitlines()[:3])
+    row = dict(zip(heads, found, strict=True))
+    accs = [float(row["test_acc"]) for row in table(tmp_path) if row["optim.lr"] == "0.1"]
+    assert (row["optimizer"], row["best setting"], row["n"], row["epochs"]) == ("sgd", "sgd,lr=0.1", "2", "2")
+    assert float(row["test acc"].split()[0]) == pytest.approx(sum(accs) / 2, abs=0.05)
+    assert 0 < float(row["optimizer %"].split()[0]) < 100 and row["diverged"] == "0 of 2"
+    (picture,) = tmp_path.glob("outputs/sweeps/*/comparison_digits.png")
+    assert picture.stat().st_size > 10_000
 
 
 def test_keys_that_an_optimizer_lacks_are_refused_up_front_and_the_others_run(sweep, tmp_path):

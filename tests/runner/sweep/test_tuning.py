@@ -23,7 +23,7 @@ from runner.folder import RunFolder, folder_of  # noqa: E402
 from runner.sweep import attempt  # noqa: E402
 from runner.sweep.space import read_space  # noqa: E402
 
-QUICK = ["task=digits", "epochs=1", "limit_train=128", "batch_size=64", "log.tensorboard=false", "threads=1"]
+QUICK = ["task=digits", "epochs=1", "limit_train=128", "batch_size=64", "logger=[]", "threads=1"]
 SEARCH = ["-m", "hydra/sweeper=optuna", *QUICK, "optim=adam", "optim.lr=tag(log,interval(1e-4,1))"]
 
 
@@ -237,7 +237,7 @@ def test_samplers_avoid_what_diverged():
 def test_the_direction_is_the_tasks(tmp_path, quick):
     quick.setattr(attempt, "attempt", lambda config: (1, "no matter"))
     words = ["-m", "hydra/sweeper=optuna", "task=rosenbrock", "optim.lr=interval(1e-4,1e-3)", "epochs=1"]
-    assert main([*words, "log.tensorboard=false", "hydra.sweeper.n_trials=1"]) == 1
+    assert main([*words, "logger=[]", "hydra.sweeper.n_trials=1"]) == 1
     (file,) = tmp_path.glob("outputs/sweeps/*/study.db")
     storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
     (summary,) = optuna.get_all_study_summaries(storage)

@@ -1,0 +1,87 @@
+"""The score over two swept settings of an optimizer, as data: a Grid. report/figures/heatmap_drawing.py draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from report.figures.axes import name_of
+from report.figures.choice import text
+from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
+from report.reading.settings import Setting
+
+Place = tuple[int, int]  # row, column
+
+
+@dataclass(frozen=True)
+class Grid:
+    """values[row][column]: the mean over seeds at y_values[row] and x_values[column]; None where no run is done.
+
+    runs and diverged: how many there were, and how many of them diverged; 0 runs: not tried. best: the best cell
+    without diverged runs. larger: whether larger is better.
+    """
+
+    title: str
+    x_name: str
+    y_name: str
+    z_name: str
+    x_values: Sequence[str]
+    y_values: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    runs: Sequence[Sequence[int]]
+    diverged: Sequence[Sequence[int]]
+    best: Place | None
+    larger: bool
+    note: str = ""
+
+
+def heatmap(settings: Iterable[Setting], x: str, y: str, *, which: Which = "best") -> list[Grid]:
+    """A grid for each optimizer that has at least two values of both keys; numbers or names, in their order.
+
+    settings: of one task. x, y: dotted keys. which: the "final" or the "best" epoch of each run. Where further
+    settings vary, the best of them in each cell counts, and the note says so. Raises ValueError for an unknown key.
+    """
+    if x == y:
+        raise ValueError(f"a heat map needs two settings, not {x} twice")
+    found = scores(list(settings), [x, y], which)
+    return [
+        grid(optimizer, own, (x, y), which)
+        for optimizer, own in found.items()
+        if all(len({place[i] for place in own}) > 1 for i in (0, 1))
+    ]
+
+
+def grid(optimizer: str, own: dict[tuple, Score], keys: tuple[str, str], which: Which) -> Grid:
+    columns, rows = (ordered({place[i] for place in own}) for i in (0, 1))
+    cells = [[own.get((x, y)) for x in columns] for y in rows]
+    first = next(iter(own.values())).setting
+    larger = larger_is_better(first)
+    seeds = max(len(cell.setting.runs) for cell in own.values())
+    rivals = any(cell.rivals > 1 for cell in own.values())
+    notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * rivals
+    return Grid(
+        *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, {EPOCHS[which]}"),
+        *(list(map(text, columns)), list(map(text, rows))),
+        values=[[cell.mean if cell else None for cell in row] for row in cells],
+        runs=[[len(cell.setting.runs) if cell else 0 for cell in row] for row in cells],
+        diverged=[[cell.diverged if cell else 0 for cell in row] for row in cells],
+        best=best_of(cells, larger),
+        larger=larger,
+        note="; ".join(notes),
+    )
+
+
+def ordered(values: set[Any]) -> list[Any]:
+    """Numbers by size, then everything else by its text."""
+    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, text(v)))
+
+
+def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Place | None:
+    found = {
+        (i, j): cell.mean
+        for i, row in enumerate(cells)
+        for j, cell in enumerate(row)
+        if cell and cell.mean is not None and not cell.diverged
+    }
+    return (max if larger else min)(found, key=found.__getitem__) if found else None

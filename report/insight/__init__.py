@@ -1,0 +1,1 @@
+"""What happened inside the runs: norms, step sizes, velocities, paths, reconstructions."""

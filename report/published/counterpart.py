@@ -1,0 +1,197 @@
+"""Which of our runs a published number is compared with, what in them differs from its protocol, and their values.
+
+Of the settings of the method's optimizer the one counts that differs in the fewest points; among several, the best by
+the value that the published table chooses by.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf, isclose
+from typing import Any
+
+from report.published.numbers import UNITS, Block, Ours, Published, Row
+from report.reading.runs import Run
+from report.reading.settings import Setting
+
+SAME_RATE = 0.01  # relative: 0.316 and 0.3162 are the same half decade
+ABSENT = object()
+LIMITS = {
+    **dict.fromkeys(("best", "final", "val"), "limit_val"),
+    **dict.fromkeys(("test", "test_last"), "limit_test"),
+}
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """differences: what in our setting is not the protocol's, in words. rivals: settings it was chosen among."""
+
+    setting: Setting
+    differences: Sequence[str]
+    rivals: int
+
+
+def of_task(published: Published, settings: Sequence[Setting]) -> list[Setting]:
+    """The settings on the published task; where there are none, all."""
+    own = [setting for setting in settings if setting.runs[0].task == published.task]
+    return own or list(settings)
+
+
+def counterpart(
+    published: Published, block: Block, row: Row, settings: Sequence[Setting], lr: float | None = None
+) -> Counterpart | None:
+    """Our setting for a row, None where its optimizer, or its optimizer at this learning rate, is not among them.
+
+    A setting that has the optimizer but not all of the method's settings counts, with these as differences."""
+    found = []
+    for setting in settings:
+        namesakes = [ours for ours in row.ours if ours.optim == setting.optimizer]
+        run = setting.runs[0]
+        if not namesakes or not (lr is None or same_rate(run.settings.get("optim.lr"), lr)):
+            continue
+        differences = min(([*unlike(ours, run)] for ours in namesakes), key=len)
+        if differences and is_another(published, row, run):
+            continue
+        found.append((setting, [*deviations(published, block, run), *differences]))
+    if not found:
+        return None
+    fewest = min(len(differences) for _, differences in found)
+    closest = [(setting, differences) for setting, differences in found if len(differences) == fewest]
+    setting, differences = min(closest, key=lambda each: rank(block, each[0]))
+    return Counterpart(setting, differences, len(closest))
+
+
+def is_another(published: Published, row: Row, run: Run) -> bool:
+    """Whether the run is exactly another published method, such as Adam where RMSprop is Adam with other betas."""
+    others = [other for block in published.numbers for other in block.rows if other.method != row.method]
+    names = [ours for other in others for ours in other.ours if ours.optim == run.optimizer]
+    return any(not any(unlike(ours, run)) for ours in names)
+
+
+def rank(block: Block, setting: Setting) -> tuple[bool, float]:
+    """Sorts finished settings first, the best by what the published table chooses by before others."""
+    metric, better = setting.metric, setting.runs[0].status.get("better")
+    if block.chosen_by == "train":
+        metric, better = block.metric, block.better
+    found = [value for run in setting.runs for value in at_place(run, block.chosen_by, metric)]
+    mean = statistics.fmean(found) if found else inf
+    return not setting.finished, -mean if found and better == "max" else mean
+
+
+def deviations(published: Published, block: Block, run: Run) -> Iterator[str]:
+    """What in a run's configuration is not as the protocol says; of another model or data set only its name."""
+    if run.task != published.task:
+        yield f"task: {run.task}, not {published.task}"
+    protocol = {**published.protocol, **{key: None for key in limits(block) if key not in published.protocol}}
+    unfit = [key for key, wanted in protocol.items() if not fits(run, key, wanted)]
+    for key in unfit:
+        name = f"{key.partition('.')[0]}.name"
+        if key == name or name not in unfit:
+            yield told(key, run.settings.get(key, ABSENT), protocol[key])
+
+
+def limits(block: Block) -> list[str]:
+    """The keys that leave out samples to train on, to measure on and to choose by."""
+    return ["limit_train", *dict.fromkeys(LIMITS[each] for each in (block.where, block.chosen_by) if each in LIMITS)]
+
+
+def unlike(ours: Ours, run: Run) -> Iterator[str]:
+    """Settings of the optimizer and its wrappers that are not the method's."""
+    for name, wanted in ours.settings.items():
+        key = f"optim.{name}" if f"optim.{name}" in run.settings else f"wrap.{name}"
+        found = run.settings.get(key, ABSENT)
+        if not (same_rate if name == "lr" else same)(found, wanted):
+            yield told(key, found, wanted)
+
+
+def fits(run: Run, key: str, wanted: Any) -> bool:
+    if wanted is None and key not in run.settings:  # no limit is written down
+        return True
+    return any(same(run.settings.get(key, ABSENT), each) for each in accepted(wanted))
+
+
+def accepted(wanted: Any) -> list[Any]:
+    return wanted["one_of"] if isinstance(wanted, Mapping) else [wanted]
+
+
+def same(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list):
+        return isinstance(found, list | tuple) and len(found) == len(wanted) and all(map(same, found, wanted))
+    if is_number(wanted) and is_number(found):
+        return isclose(found, wanted, rel_tol=1e-6)
+    return type(found) is type(wanted) and found == wanted
+
+
+def same_rate(found: Any, wanted: float) -> bool:
+    return is_number(found) and isclose(found, wanted, rel_tol=SAME_RATE)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def told(key: str, found: Any, wanted: Any) -> str:
+    """`data: fashion_mnist, not mnist`; `epochs: 18 of 1000`."""
+    name = key.removesuffix(".name").removeprefix("optim.").removeprefix("wrap.")
+    if found is ABSENT:
+        return f"{name}: not recorded"
+    if key == "epochs" and found < min(accepted(wanted)):
+        return f"epochs: {found} of {min(accepted(wanted))}"
+    return f"{name}: {spelled(found)}, not {' or '.join(map(spelled, accepted(wanted)))}"
+
+
+def spelled(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "-".join(map(spelled, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "all" if value is None else f"{value:g}" if is_number(value) else str(value)
+
+
+def values(block: Block, setting: Setting, epoch: float | None = None) -> list[float]:
+    """The quantity of each finished run, in the published unit; epoch: of curves."""
+    done = [run for run in setting.runs if run.ending == "done"]
+    found = [value for run in done for value in measured(block, run, epoch)]
+    return [UNITS[block.unit](value) for value in found]
+
+
+def measured(block: Block, run: Run, epoch: float | None) -> list[float]:
+    """The quantity of one run in its own unit, as a list of one; empty where it was not recorded."""
+    if epoch is None:
+        return at_place(run, block.where, block.metric)
+    import numpy
+
+    places = curve(run, block.where, block.metric)
+    if not places or epoch > run.status.get("epochs_done", 0):
+        return []
+    epochs, levels = zip(*places, strict=True)
+    return [float(numpy.interp(epoch, epochs, levels))]
+
+
+def at_place(run: Run, where: str, metric: str) -> list[float]:
+    if where in ("train", "val"):
+        return run.curve(where, metric)[-1:]
+    if where.endswith("_step"):
+        found = [row[metric] for row in steps(run) if metric in row]
+        return [max(found)] if found and where == "largest_step" else found[-1:]
+    value = (run.status.get(where) or {}).get(metric)
+    return [] if value is None else [value]
+
+
+def steps(run: Run) -> list[dict[str, Any]]:
+    return [row for row in run.rows if row.get("split") == "train" and row.get("per") == "step"]
+
+
+def curve(run: Run, split: str, key: str) -> list[tuple[float, float]]:
+    """(epoch, value): of training at the middle of what was averaged, steps where they were recorded; else epochs."""
+    epochs = [row for row in run.rows if row.get("split") == split and row.get("per") == "epoch" and key in row]
+    if split == "val" or not epochs:
+        return [(row["epoch"], row[key]) for row in epochs]
+    length = epochs[-1]["step"] / epochs[-1]["epoch"]
+    rows = [row for row in steps(run) if key in row] or epochs
+    ends = [0, *(row["step"] for row in rows)]
+    middles = [(start + end) / 2 / length for start, end in pairwise(ends)]
+    return [(x, row[key]) for x, row in zip(middles, rows, strict=True)]

@@ -1,0 +1,176 @@
+"""Which optimizers the seeds tell apart: paired t-tests, corrected for their number.
+
+A seed gives every optimizer the same start, data order and split, so runs are compared seed by seed. Of the n
+differences d_i, positive where the candidate is better than the reference,
+
+    t = mean(d) / (s / sqrt(n)),  s the standard deviation (n - 1),  with n - 1 degrees of freedom
+    95 % interval:  mean(d) ± t_{0.975, n-1} s / sqrt(n)
+
+(Student, "The Probable Error of a Mean", Biometrika 1908). It takes the differences for normal, which no test of a
+few seeds could check. The intervals hold one by one; the p-values of a table's m comparisons are corrected by Holm's
+step-down method ("A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Statist. 1979), which keeps the
+probability of any false claim in the table below 5 % whatever the comparisons depend on.
+
+Where a difference is not told apart, the n is given at which it would be with probability 80 %, were the true effect
+the observed one, d = |mean(d)| / s: the smallest n with
+
+    P(T > t_{1 - alpha/2, n-1}) >= 0.8,  T noncentral t, n - 1 degrees of freedom, noncentrality d sqrt(n)
+
+(Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, chapter 2) and alpha = 0.05 / m, what Holm's
+first step asks for. Few seeds know the effect badly, and so this n: it is a hint for the next sweep, no result.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan, sqrt
+
+from report.reading.settings import Setting, ranked
+
+ALPHA, POWER = 0.05, 0.8
+MOST_SEEDS = 1000
+TINY = 1e-12  # of the values: differences that vary by less differ by rounding only
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An optimizer against the reference. difference: mean over the n common seeds, positive where it is better.
+
+    low, high: its 95 % interval; p: of the paired t-test alone; holm: corrected for the `tests` tests of the table;
+    all None where there was no test. needed: seeds at which 80 % would tell; None where it is told, or unknown.
+    """
+
+    optimizer: str
+    reference: str
+    n: int
+    difference: float = nan
+    deviation: float = nan
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    holm: float | None = None
+    tests: int = 0
+    needed: int | None = None
+    left_out: tuple[str, ...] = ()  # why runs are missing in n
+
+    @property
+    def told(self) -> bool:
+        """Whether the two are distinguishable."""
+        return self.holm is not None and self.holm < ALPHA
+
+
+def compare(settings: Mapping[str, Setting], baseline: str | None = None, which: str = "test") -> list[Comparison]:
+    """Every optimizer against the baseline, or against the one that is best on validation, pairing runs by seed.
+
+    settings: the best setting of each optimizer. which: "test", or the "best" or "final" epoch on validation. Runs that
+    have no partner, did not finish or have no finite value are left out, and the comparison says so. Raises ValueError
+    for a baseline that is not among the settings.
+    """
+    if baseline is not None and baseline not in settings:
+        raise ValueError(f"baseline={baseline} is not among the compared: {', '.join(settings)}")
+    if len(settings) < 2:
+        return []
+    reference = settings[baseline] if baseline is not None else ranked(usable(settings))[0]
+    others = [setting for setting in settings.values() if setting is not reference]
+    return corrected([paired(setting, reference, which) for setting in others])
+
+
+def usable(settings: Mapping[str, Setting]) -> list[Setting]:
+    """Those with a validation mean to be ranked by."""
+    found = [setting for setting in settings.values() if setting.values()]
+    if not found:
+        raise ValueError("no setting has a finished run: nothing can be compared")
+    return found
+
+
+def paired(ours: Setting, theirs: Setting, which: str = "test") -> Comparison:
+    """One comparison, uncorrected."""
+    mine, other = by_seed(ours, which), by_seed(theirs, which)
+    common = sorted(mine.keys() & other.keys())
+    sign = 1 if ours.runs[0].status["better"] == "max" else -1
+    found = Comparison(ours.optimizer, theirs.optimizer, len(common), left_out=left_out((ours, mine), (theirs, other)))
+    if not common:
+        return found
+    differences = [sign * (mine[seed] - other[seed]) for seed in common]
+    noise = TINY * max(abs(value) for seed in common for value in (mine[seed], other[seed]))
+    mean = statistics.fmean(differences)
+    found = replace(found, difference=0.0 if abs(mean) <= noise else mean)
+    if len(common) == 1:
+        return found
+    found = replace(found, deviation=statistics.stdev(differences))
+    return found if found.deviation <= noise else with_t_test(found)
+
+
+def with_t_test(found: Comparison) -> Comparison:
+    """Interval and p of the paired t-test."""
+    from scipy.stats import t
+
+    error, freedom = found.deviation / sqrt(found.n), found.n - 1
+    half = float(t.ppf(1 - ALPHA / 2, freedom)) * error
+    p = 2 * float(t.sf(abs(found.difference) / error, freedom))
+    return replace(found, low=found.difference - half, high=found.difference + half, p=p)
+
+
+def corrected(found: Sequence[Comparison]) -> list[Comparison]:
+    """With Holm's p over all that were tested, and the seeds that the untold would need."""
+    ps = [each.p for each in found if each.p is not None]
+    adjusted = iter(holm(ps))
+    with_p = [each if each.p is None else replace(each, holm=next(adjusted), tests=len(ps)) for each in found]
+    return [each if each.p is None or each.told else replace(each, needed=needed(each)) for each in with_p]
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given: p_(i) becomes max over j <= i of min(1, (m - j + 1) p_(j))."""
+    adjusted, largest = [0.0] * len(ps), 0.0
+    for rank, place in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def needed(found: Comparison) -> int | None:
+    """The seeds that would tell with 80 % power; None if more than MOST_SEEDS."""
+    effect = abs(found.difference) / found.deviation
+    return seeds_needed(effect, ALPHA / found.tests, found.n + 1)
+
+
+def seeds_needed(effect: float, alpha: float = ALPHA, fewest: int = 2) -> int | None:
+    """The smallest n >= fewest with 80 % power for a mean difference of `effect` standard deviations."""
+    if power(MOST_SEEDS, effect, alpha) < POWER:
+        return None
+    low, high = fewest, MOST_SEEDS  # power grows with n
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(middle, effect, alpha) >= POWER else (middle + 1, high)
+    return low
+
+
+def power(n: int, effect: float, alpha: float = ALPHA) -> float:
+    """The probability that a two-sided paired t-test of n differences finds the effect, in its direction."""
+    from scipy.stats import nct, t
+
+    return float(nct.sf(t.ppf(1 - alpha / 2, n - 1), n - 1, effect * sqrt(n)))
+
+
+def by_seed(setting: Setting, which: str) -> dict[int, float]:
+    """The finished runs' finite values."""
+    found = {run.seed: (run.status.get(which) or {}).get(run.metric) for run in setting.runs if run.ending == "done"}
+    return {seed: value for seed, value in found.items() if value is not None and isfinite(value)}
+
+
+def left_out(*sides: tuple[Setting, dict[int, float]]) -> tuple[str, ...]:
+    """What is missing in a comparison of two settings with values by seed, and why, in words."""
+    common = sides[0][1].keys() & sides[1][1].keys()
+    said = []
+    for setting, values in sides:
+        seeds: dict[str, list[str]] = defaultdict(list)
+        for run in setting.runs:
+            if run.seed not in common:
+                why = "no partner" if run.seed in values else "no value" if run.ending == "done" else run.ending
+                seeds[why].append(str(run.seed))
+        for why, lost in seeds.items():
+            said.append(f"{setting.optimizer}'s seed{'s' * (len(lost) > 1)} {', '.join(lost)} left out ({why})")
+    return tuple(said)

@@ -1,0 +1,102 @@
+"""A table of text, as Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from report.tables.text import ABSENT, Spread
+
+#: characters that LaTeX reads as something else, or can't print in its text fonts
+LATEX = {
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"},
+    **{"<": "$<$", ">": "$>$", "±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$", "×": r"$\times$"},
+    **{"[": "{[}", "]": "{]}", '"': "''", "−": "$-$", "–": "--"},  # `\\ [` would be a length
+}
+NUMBER = re.compile(r"[-+(<]*\d([^A-Za-z]|e[-+]|of|to)*")
+
+
+@dataclass(frozen=True)
+class Table:
+    """rows: cells of text, as many as columns. notes: lines below the table."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """The table alone, its columns aligned by spaces too: it is read on a console as often."""
+        lines = [[one_line(cell).replace("|", "\\|") for cell in line] for line in (self.columns, *self.rows)]
+        widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
+        right = self.numeric()
+        rule = ["-" * (width - 1) + (":" if numeric else "-") for width, numeric in zip(widths, right, strict=True)]
+        sides = [f">{width}" if numeric else f"<{width}" for width, numeric in zip(widths, right, strict=True)]
+        padded = [[format(str(cell), side) for cell, side in zip(line, sides, strict=True)] for line in lines]
+        return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
+
+    def text(self) -> str:
+        """Title, table and notes."""
+        notes = [f"\n{note}" for note in self.notes]
+        return f"{self.title}\n\n{self.markdown()}\n" + "".join(notes)
+
+    def numeric(self) -> list[bool]:
+        """For each column whether its cells are numbers, or absent."""
+        columns = [[row[i] for row in self.rows] for i in range(len(self.columns))]
+        absent = ("", ABSENT)
+        return [
+            any(map(NUMBER.fullmatch, cells)) and all(cell in absent or NUMBER.fullmatch(cell) for cell in cells)
+            for cells in columns
+        ]
+
+    def csv(self) -> str:
+        """A column of means becomes two, mean and `<name> std`, both unrounded; other cells are as shown."""
+        split = [any(isinstance(row[i], Spread) for row in self.rows) for i in range(len(self.columns))]
+        names = [[name, f"{name} std"] if two else [name] for name, two in zip(self.columns, split, strict=True)]
+        rows = [[parts(cell) if two else [cell] for cell, two in zip(row, split, strict=True)] for row in self.rows]
+        file = io.StringIO()
+        csv.writer(file, lineterminator="\n").writerows(sum(line, []) for line in (names, *rows))
+        return file.getvalue()
+
+    def latex(self) -> str:
+        """A table environment for booktabs; the notes belong to the caption."""
+        sides = "".join("r" if numeric else "l" for numeric in self.numeric())
+        caption = " ".join(sentence(part) for part in (self.title, *self.notes))
+        lines = [
+            *("\\begin{table}", "  \\centering", f"  \\caption{{{escaped(caption)}}}"),
+            *(f"  \\label{{tab:{slug(self.title)}}}", f"  \\begin{{tabular}}{{{sides}}}", "    \\toprule"),
+            *(latex_line(self.columns), "    \\midrule", *map(latex_line, self.rows), "    \\bottomrule"),
+            *("  \\end{tabular}", "\\end{table}"),
+        ]
+        return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+
+
+def one_line(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+def parts(cell: str) -> list[str]:
+    """Mean and deviation of a cell; of one without, its text."""
+    if not isinstance(cell, Spread):
+        return [cell, ""]
+    return [repr(cell.mean), "" if cell.deviation is None else repr(cell.deviation)]
+
+
+def latex_line(cells: Sequence[str]) -> str:
+    return "    " + " & ".join(escaped(one_line(cell)) for cell in cells) + r" \\"
+
+
+def escaped(text: str) -> str:
+    return "".join(LATEX.get(char, char) for char in text)
+
+
+def sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

@@ -1,0 +1,118 @@
+"""Published numbers: every file is of its form, says where its numbers come from, and names what this project has."""
+
+import copy
+
+import pytest
+import yaml
+
+from report.published.counterpart import deviations, unlike
+from report.published.numbers import FOLDER, Block, build, names, published
+from report.reading.runs import Run
+from runner.compose import CONFIGS, compose
+from runner.validate import validate
+
+BLOCK = {
+    "what": "test MSE",
+    "source": "Table 1",
+    "metric": "mse",
+    "where": "test",
+    "close": 0.1,
+    "rows": [{"method": "CM", "ours": {"optim": "momentum", "momentum": 0.99}, "value": 3.45, "std": 0.15}],
+}
+
+
+def test_the_issues_papers_are_there():
+    assert {"aggmo/autoencoder", "aggmo/cnn5", "aggmo/resnet34_cifar10", "aggmo/resnet34_cifar100"} <= set(names())
+    assert {"momo/mnist_mlp", "momo/cifar100_resnet110", "nno/cifar10_cnn", "adamp/toy2d"} <= set(names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_file_cites_its_sources_and_says_what_is_missing(name):
+    theirs = published(name)
+    assert len(theirs.paper) > 20 and all(len(block.source) > 10 for block in theirs.numbers)
+    head = (FOLDER / f"{name}.yaml").read_text().partition("\ntitle:")[0]
+    assert "Missing:" in head and all(line.startswith("#") for line in head.splitlines())
+    assert "http" not in (FOLDER / f"{name}.yaml").read_text()
+    points = [(row, point) for block in theirs.numbers for row in block.rows for point in row.points]
+    assert points and all((point.std is None) or theirs.seeds != 1 for _, point in points)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_file_names_an_experiment_and_optimizers_of_this_project(name):
+    theirs = published(name)
+    assert theirs.experiment == name and (CONFIGS / "experiment" / f"{name}.yaml").exists()
+    for ours in (ours for block in theirs.numbers for row in block.rows for ours in row.ours):
+        optim, *wrappers = ours.optim.split("+")
+        known = set(yaml.safe_load((CONFIGS / "optim" / f"{optim}.yaml").read_text()))
+        for wrapper in wrappers:
+            content = yaml.safe_load((CONFIGS / "wrap" / f"{wrapper}.yaml").read_text())
+            known |= {f"{wrapper}.{key}" for key in content}
+        assert set(ours.settings) <= known, ours.optim
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_experiment_has_the_published_protocol(name, tmp_path):
+    """Nothing but what its header says differs; the experiment's own optimizer is one of the methods."""
+    theirs = published(name)
+    run = Run(tmp_path, validate(compose(f"experiment={name}")).plain, {})
+    differences = {text for block in theirs.numbers for text in deviations(theirs, block, run)}
+    if name == "adamp/norm_growth":  # a stand-in, as its header says
+        assert "data: directions, not imagenet" in differences
+    else:
+        assert not differences
+    methods = [ours for block in theirs.numbers for row in block.rows for ours in row.ours]
+    assert any(ours.optim == run.optimizer and not list(unlike(ours, run)) for ours in methods)
+
+
+def test_published_numbers_are_no_choice_of_the_command_line():
+    from runner.help import help_text
+
+    assert "published" not in help_text(CONFIGS)
+
+
+def test_an_unknown_name_is_answered_with_near_ones():
+    with pytest.raises(ValueError, match=r"named aggmo/autoencodr; did you mean aggmo/autoencoder.*momo/mnist_mlp"):
+        published("aggmo/autoencodr")
+    with pytest.raises(ValueError, match=r"named autoencoder; did you mean aggmo/autoencoder"):
+        published("autoencoder")
+    with pytest.raises(ValueError, match=r"no published numbers are named zzz\. There are adamp/norm_growth"):
+        published("zzz")
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path):
+    (tmp_path / "broken.yaml").write_text("a: [")
+    with pytest.raises(ValueError, match=r"broken\.yaml is no YAML"):
+        published("broken", tmp_path)
+    (tmp_path / "broken.yaml").write_text("- 1")
+    with pytest.raises(ValueError, match="broken is no mapping"):
+        published("broken", tmp_path)
+    (tmp_path / "broken.yaml").write_text(yaml.safe_dump({"title": "x"}))
+    with pytest.raises(ValueError, match="broken: paper is missing"):
+        published("broken", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sourc": "x"}, "sourc is no key here"),
+        ({"source": ""}, "source= is no text"),
+        ({"source": None}, "source=None is no text"),
+        ({"close": -1}, r"close=-1 is not in \[0, inf\)"),
+        ({"close": True}, "close=True is no number"),
+        ({"close_relative": 0.1}, "give either close or close_relative"),
+        ({"where": "tets"}, "where=tets is none of best, final"),
+        ({"unit": "percent"}, "unit=percent is none of per cent, per cent error"),
+        ({"by": "epoch"}, "by=epoch goes with where=train or val, not test"),
+        ({"by": "lr"}, "CM needs points"),
+        ({"rows": []}, "rows is no list, or an empty one"),
+        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}}]}, "give either value, and perhaps std, or points"),
+        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}, "value": "a"}]}, "=a is no number"),
+        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}, "value": 1, "std": -1}]}, r"std=-1 is not in \[0, inf\)"),
+        ({"rows": [{"method": "CM", "ours": {"lr": 1}, "value": 1}]}, "ours.optim=None is no text"),
+        ({"rows": [{"ours": {"optim": "sgd"}, "value": 1}]}, "method is missing"),
+    ],
+)
+def test_what_is_not_of_the_form_is_refused_with_its_place(change, message):
+    build(Block, copy.deepcopy(BLOCK), "x")
+    with pytest.raises(ValueError, match=message):
+        build(Block, {**copy.deepcopy(BLOCK), **change}, "x: numbers[0]")

@@ -1,0 +1,141 @@
+"""The report as a whole: from folders and words to files, console and page."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from folders import write_run
+
+from report.commandline import main
+
+
+def sweep(root, optimizers=("adam", "aggmo"), rates=(0.01, 0.1, 1.0), seeds=3):
+    for k, optimizer in enumerate(optimizers):
+        for i, lr in enumerate(rates):
+            for seed in range(seeds):
+                acc = 0.9 - 0.1 * abs(i - 1) + 0.01 * k + 0.001 * seed
+                write_run(root, f"{optimizer},lr={lr}", seed, acc, optimizer=optimizer, lr=lr)
+
+
+def files(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_sweep_gives_tables_figures_and_a_page(tmp_path, capsys):
+    sweep(tmp_path)
+    assert main([str(tmp_path / "digits")]) == 0
+    out = tmp_path / "digits" / "report"
+    tables = {
+        f"{name}.{e}"
+        for name in ("best", "differences", "targets", "sensitivity", "settings")
+        for e in ("md", "csv", "tex")
+    }
+    figures = {f"{name}.{ending}" for name in ("comparison", "sensitivity") for ending in ("png", "pdf")}
+    assert files(out) == tables | figures | {"report.html"}
+    said = capsys.readouterr().out
+    assert "digits: 18 runs, 6 settings (18 done)" in said and str(out / "report.html") in said
+    with open(out / "best.csv", newline="") as text:
+        rows = list(csv.DictReader(text))
+    assert [row["optimizer"] for row in rows] == ["adam", "aggmo"]
+    assert [float(row["test acc"]) for row in rows] == pytest.approx([0.901 / 2, 0.911 / 2])
+    assert rows[0]["best setting"] == "adam,lr=0.1"
+
+
+def test_a_second_report_does_not_read_the_first(tmp_path, capsys):
+    sweep(tmp_path)
+    main([str(tmp_path)])
+    first = capsys.readouterr()
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr() == first
+
+
+def test_filters_and_another_place(tmp_path, capsys):
+    sweep(tmp_path)
+    out = tmp_path / "elsewhere" / "here"
+    assert main([str(tmp_path), "optim=aggmo", "optim.lr=0.1", "--out", str(out), "--no-html", "--formats", "png"]) == 0
+    assert "digits: 3 runs, 1 settings" in capsys.readouterr().out
+    assert {"best.md", "comparison.png"} <= files(out) and not {"report.html", "comparison.pdf"} & files(out)
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_seeds_folder_is_no_filter(tmp_path, capsys):
+    folder = write_run(tmp_path, "aggmo", 0, 0.5)
+    assert main([str(folder)]) == 0
+    assert "digits: 1 runs" in capsys.readouterr().out
+    assert (folder / "report" / "report.html").exists()
+
+
+def test_several_tasks_have_a_chapter_each(tmp_path, capsys):
+    sweep(tmp_path)
+    write_run(tmp_path, "adam", 0, 12.5, optimizer="adam", task="autoencoder", metric="mse", better="min")
+    assert main([str(tmp_path)]) == 0
+    assert {"digits_best.md", "autoencoder_best.md", "report.html"} <= files(tmp_path / "report")
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "digits: Results" in page and "autoencoder: Curves" in page
+
+
+def test_strange_content_gives_named_warnings_and_the_rest_a_report(tmp_path, capsys):
+    sweep(tmp_path, rates=(0.1,))
+    write_run(tmp_path, "aggmo,lr=9", 0, 0.1, status="diverged", lr=9.0)
+    write_run(tmp_path, "aggmo,lr=3", 0, 0.1, status="failed", lr=3.0)
+    copy = write_run(
+        tmp_path / "copy", "adam,lr=0.1", 0, 0.9, optimizer="adam", environment={"time": "2020-01-01T00:00:00+00:00"}
+    )
+    damaged = write_run(tmp_path, "aggmo,lr=7", 0, 0.5, lr=7.0)
+    (damaged / "status.json").write_text("{")
+    half = write_run(tmp_path, "aggmo,lr=5", 0, 0.5, status="running", lr=5.0)
+    with open(half / "metrics.jsonl", "a") as text:
+        text.write('{"split": "tra')
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "status.json").write_text(json.dumps({"status": "in love"}))
+    assert main([str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    passed = [line for line in said.err.splitlines() if line.startswith("passed over: ")]
+    assert len(passed) == 3 and all(any(str(p) in line for line in passed) for p in (copy, damaged, tmp_path / "notes"))
+    assert "6 done" in said.out and "1 diverged" in said.out and "1 running" in said.out
+    assert "caution: " in said.out
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["nowhere"], "nowhere is not there"),
+        (["{root}", "optim=sdg"], "optim=sdg"),
+        (["{root}", "optimm=adam"], "optimm"),
+        (["{root}", "--baseline", "sgd"], "--baseline sgd: no finished runs; there are adam, aggmo"),
+        (["{root}", "--against", "aggmo/autoencodr"], "did you mean aggmo/autoencoder"),
+        (["{root}", "--heatmap", "optim.lr,optim.beta"], "optim.beta"),
+        (["{root}", "--count", "0"], "--count 0: at least 1"),
+        (["optim=adam"], "name a folder of runs"),
+    ],
+)
+def test_what_can_not_be_done_is_one_line(tmp_path, capsys, words, message):
+    sweep(tmp_path, seeds=1)
+    assert main([word.format(root=tmp_path) for word in words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and message in said and len(said.splitlines()) == 1
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_empty_folder_is_told(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "no run that has finished an epoch" in capsys.readouterr().err
+
+
+def test_published_numbers_stand_beside_ours(tmp_path, capsys):
+    config = {"model.name": "autoencoder", "data.name": "fashion_mnist"}
+    write_run(tmp_path, "adam", 0, 3.5, optimizer="adam", task="autoencoder", metric="mse", better="min", config=config)
+    assert main([str(tmp_path), "--against", "aggmo/autoencoder"]) == 0
+    said = capsys.readouterr().out
+    assert "not comparable (data: fashion_mnist, not mnist" in said
+    assert "against_aggmo_autoencoder.md" in files(tmp_path / "report")
+
+
+def test_the_script_needs_no_torch(tmp_path):
+    sweep(tmp_path, seeds=1)
+    code = "import sys; from report.commandline import main; main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
