@@ -66,7 +66,7 @@ class Records:
         self.sinks.flush()
 
     def close(self) -> None:
-        """The files only: the sinks are closed with the run's ending, once all its files are written."""
+        """The files only: the sinks are closed with the run's ending, once its pictures are drawn."""
         with contextlib.ExitStack() as closing:
             for file in self.files.values():
                 closing.callback(file.close)

@@ -199,6 +199,6 @@ def train(trainer: Trainer, config: Config, folder: RunFolder, console: Console)
     if trainer.processes.first:
         draw_curves(folder.path)
         config.task.trace(trainer.model, folder.path)
+    trainer.records.sinks.close(ending)  # before the run counts as finished: nobody would send them the rest
     status = write_status(folder, config.task, ending, trainer.progress, **results)
-    trainer.records.sinks.close(ending)
     console.say(result_lines(config, status, folder))

@@ -43,7 +43,8 @@ class Sink(ABC):
 
     @abstractmethod
     def close(self, ending: str) -> None:
-        """ending: done, diverged (a result, too), failed or interrupted. All files of the run are written by now."""
+        """ending: done, diverged (a result, too), failed or interrupted. All files of the run but status.json are
+        written by now."""
 
 
 def absent(*modules: str) -> list[str]:

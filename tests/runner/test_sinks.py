@@ -176,6 +176,18 @@ def test_each_ending_is_told_with_the_runs_exit_code_unchanged(noted, monkeypatc
     ]
 
 
+def test_a_run_is_finished_only_once_its_sinks_have_everything(noted, monkeypatch):
+    """One that is killed before is taken up again, and they get the rest."""
+    seen = []
+
+    def close(self, ending):
+        seen.append((json.loads((self.about.folder / "status.json").read_text())["status"], ending))
+
+    monkeypatch.setattr(Noted, "close", close)
+    assert main(SMALL) == 0
+    assert seen == [("running", "done")]
+
+
 @pytest.mark.parametrize("broken", ["open", "write", "close"])
 def test_a_run_survives_a_tracker_that_fails(noted, monkeypatch, capsys, broken):
     monkeypatch.setattr(Noted, "broken", broken)
