@@ -4,14 +4,17 @@
 
 Each round runs the same R runs (learning rates and seeds differ) by every launcher in turn, in this process, each into
 an empty folder: set-up, training, tests, figures and files included, the import of torch and what is compiled once not.
-Figures are medians over rounds with [least, most]; a ratio is within a round, to one run after another. Where R is
-larger than --measured, runs one after another and in processes are timed on that many and scaled.
+Figures are medians over rounds with [least, most]; a ratio is within a round, to one run after another. "training" is
+the ratio of the seconds of training alone, as the runs recorded them; of processes, divided by how many there are.
+"auto" chooses by a trial, which is part of its time. Where R is larger than --measured, runs one after another and in
+processes are timed on that many and scaled.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import statistics
 import sys
 import tempfile
@@ -24,7 +27,6 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from runner.compose import compose  # noqa: E402
 from runner.environment import device_name  # noqa: E402
-from runner.stacked.program import FORMS  # noqa: E402
 from runner.sweep.attempt import one_by_one  # noqa: E402
 from runner.sweep.local import places, run_parallel  # noqa: E402
 from runner.sweep.plan import TODO, Job  # noqa: E402
@@ -33,7 +35,7 @@ from runner.validate import validate  # noqa: E402
 
 IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
 CASES = {
-    "digits": ("digits, MLP 64-64-10, 30 epochs", ["task=digits", "optim=momentum"]),
+    "digits": ("digits, MLP 64-128-64-10, 30 epochs", ["task=digits", "optim=momentum"]),
     "mlp": (
         "MLP 784-64-10 on 12,800 synthetic images, 2 epochs",
         [*("task=mnist", "model=mlp", "optim=momentum", "++epochs=2", "++data.num_train=14222"), *IMAGES],
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--measured", type=int, default=32, help="most runs to time one after another")
+    parser.add_argument("--forms", default="vmap,compile,auto", help="of the stacked program")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     print(f"{device_name(options.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
@@ -67,9 +70,9 @@ def compare(case: str, runs: int, options: argparse.Namespace) -> None:
     ways: dict[str, tuple[int, Callable[[Sequence[Job]], int]]] = {
         "one after another": (few, lambda jobs: one_by_one(jobs, nothing)),
         f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where)),
-        **{f"stacked, {form}": (runs, stacked(form)) for form in FORMS},
+        **{f"stacked, {form}": (runs, stacked(form)) for form in options.forms.split(",")},
     }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for number in range(options.rounds + 1):
         for way, (count, run) in ways.items():
             with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
@@ -78,13 +81,24 @@ def compare(case: str, runs: int, options: argparse.Namespace) -> None:
                 run(jobs)
                 spent = (time.perf_counter() - start) / count
                 done = len(list(Path(folder).rglob("curves.png")))
+                training = training_s(Path(folder)) / count
             assert done == count, f"{way}: {done} of {count} runs have ended"
             if number:  # the first round warms up and compiles
-                seconds[way].append(spent)
+                seconds[way].append((spent, training / options.processes if "processes" in way else training))
     print(f"\n{title}; {runs} runs ({options.rounds} rounds)")
     for way, each in seconds.items():
-        ratios = [a / b for a, b in zip(seconds["one after another"], each, strict=True)]
-        print(f"  {way:<20} {spread([3600 / s for s in each], 0)} runs an hour   {spread(ratios, 2)} x")
+        ratios = [
+            [a / b for a, b in zip(*pair, strict=True)] for pair in zip(seconds["one after another"], each, strict=True)
+        ]
+        whole, training = (spread([ratio[i] for ratio in ratios], 2) for i in (0, 1))
+        print(
+            f"  {way:<20} {spread([3600 / s for s, _ in each], 0):>25} runs an hour   {whole} x   training {training} x"
+        )
+
+
+def training_s(folder: Path) -> float:
+    """Seconds of training that all runs have recorded."""
+    return sum(json.loads(file.read_text())["seconds"]["train"] for file in folder.rglob("status.json"))
 
 
 def stacked(form: str) -> Callable[[Sequence[Job]], int]:

@@ -23,7 +23,10 @@ from runner.signals import STOPPED_BY_SIGNAL, StopRequest
 from runner.sweep.attempt import attempt
 from runner.sweep.plan import Job
 
-PRELOAD = ["torch", "torch._dynamo", "optim.driver", "runner.training", "runner.records", "report.figures.curves"]
+#: what a run imports: loaded once by the server from which the processes are forked
+PRELOAD = ["torch", "torch._dynamo", "optim.driver", "runner.setup", "runner.training", "runner.console"]
+PRELOAD += ["omegaconf", "report.figures.curves", "matplotlib.backends.backend_agg", "matplotlib.figure"]
+PRELOAD += ["matplotlib.ticker"]
 LOOK_S = 0.2  # seconds between two looks at a stop request
 
 
