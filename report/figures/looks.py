@@ -15,7 +15,7 @@ DASHES = ((), (6, 2), (6, 2, 1.5, 2), (1.5, 1.5), (8, 2, 1.5, 2, 1.5, 2), (3, 3)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 KNOWN = (
     *("sgd", "momentum", "adam", "aggmo", "momo", "adamp", "nesterov"),
-    *("adamw", "momo_adam", "sgdp", "aggmo_exp", "radam", "rmsprop", "lars"),
+    *("adamw", "radam", "aggmo_exp", "lars", "sgdp", "rmsprop", "momo_adam"),
     *("aggmo_general", "radamw", "sgdw", "nadam", "amsgrad", "adabound", "adadelta"),
     *("amsbound",),
 )  # fmt: skip
@@ -30,8 +30,9 @@ class Look:
     marker: str
 
 
-#: a row of seven neighbours differs in everything; further rows repeat the colours with another dash and marker
-LOOKS = [Look(COLOURS[i], DASHES[(i + row) % 7], MARKERS[(i + row) % 7]) for row, i in product(range(7), range(7))]
+#: a row of seven neighbours differs in everything; over the rows no colour has a dash or a marker twice, nor have two
+#: looks both dash and marker in common, so that all 49 are told apart without colours, too
+LOOKS = [Look(COLOURS[i], DASHES[(i + row) % 7], MARKERS[(i + 2 * row) % 7]) for row, i in product(range(7), range(7))]
 
 
 def look_of(name: str) -> Look:
@@ -48,9 +49,9 @@ def look_of(name: str) -> Look:
 
 def changed(base: Look, number: int) -> Look:
     """One of 30 looks of the base's colour, none with its dash or marker, and none of LOOKS."""
-    place = DASHES.index(base.dash)  # its marker's, too
-    dash = (place + 1 + number % 6) % 7
-    free = [marker for i, marker in enumerate(MARKERS) if i not in (place, dash)]
+    dash = (DASHES.index(base.dash) + 1 + number % 6) % 7
+    taken = base.marker, MARKERS[(2 * dash - COLOURS.index(base.colour)) % 7]  # the latter with this dash in LOOKS
+    free = [marker for marker in MARKERS if marker not in taken]
     return Look(base.colour, DASHES[dash], free[number // 6 % 5])
 
 
@@ -70,5 +71,5 @@ def looks_of(names: Sequence[str]) -> list[Look]:
 
 def variant(base: Look, k: int) -> Look:
     """The k-th of 49 looks of one colour; the first seven differ from each other in dash and in marker."""
-    dash, marker = DASHES.index(base.dash) + k, MARKERS.index(base.marker) + 2 * k + k // 7
+    dash, marker = DASHES.index(base.dash) + k, MARKERS.index(base.marker) + 3 * k + k // 7
     return Look(base.colour, DASHES[dash % 7], MARKERS[marker % 7])

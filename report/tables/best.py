@@ -10,7 +10,7 @@ from report.reading.settings import Setting, best, ranked
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, count, scale
 
-MEANS = "Means ± standard deviations (n - 1) over n seeds; s: seconds of training."
+MEANS = "Means ± standard deviations (n - 1) over n seeds; s: seconds of training, of stacked runs each one's share."
 SELECTED = (
     "Best setting: by the mean over seeds of the best epoch's validation; tested once, with that epoch's weights."
 )

@@ -74,7 +74,7 @@ def interval(found: Comparison, factor: float, sign: int = 1) -> list[str]:
     assert found.low is not None and found.high is not None
     low, high = sorted(sign * factor * value for value in (found.low, found.high))
     values, places = (sign * factor * found.difference, low, high), decimals((high - low) / 2)
-    return [f"{value:.{places}f}" if places < MOST_DIGITS else f"{value:.1e}" for value in values]
+    return [f"{round(value, places) + 0.0:.{places}f}" if places < MOST_DIGITS else f"{value:.1e}" for value in values]
 
 
 def p_text(p: float | None) -> str:

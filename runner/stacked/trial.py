@@ -22,30 +22,41 @@ from runner.steps import Steps
 STEPS = 5
 WORTH_COMPILING_S = 20.0  # of training left in the best form without
 PROCESSES = "processes"
+#: what a process costs beside its steps, which a stack has once for all runs or seldom: to start; to save its
+#: checkpoints after each epoch, and each million numbers in them. Of 2 CPU cores, by scripts/bench_sweep.py.
+START_S, SAVE_S, SAVE_S_PER_MILLION = 0.1, 0.004, 0.004
 
 
 @dataclass(frozen=True)
 class Choice:
-    """form: of Program, or "processes"; step_s: seconds that one step of all runs takes in each way tried."""
+    """form: of Program, or "processes"; seconds: what all runs are expected to take in each way tried."""
 
     form: str
-    step_s: dict[str, float]
+    seconds: dict[str, float]
 
     def __str__(self) -> str:
-        times = ", ".join(f"{1e3 * seconds:.3g} ms {way}" for way, seconds in self.step_s.items())
-        return f"{self.form} (a step of all runs: {times})"
+        times = ", ".join(f"{seconds:.3g} s {way}" for way, seconds in self.seconds.items())
+        return f"{self.form} (expected for all runs: {times})"
 
 
 def choose(stack: Stack, processes: int, compile_it: bool = True) -> Choice:
     """Try what could be fastest. processes: how many could run at a time on this machine instead."""
     run = stack.first
-    left = (run.settings.epochs - run.progress.epoch) * run.steps_per_epoch
-    times = {form: timed(stack, form) for form in ("vmap", "autograd")}
-    if compile_it and min(times.values()) * left > WORTH_COMPILING_S:
-        times["compile"] = timed(stack, "compile")
+    epochs = run.settings.epochs - run.progress.epoch
+    left = epochs * run.steps_per_epoch
+    seconds = {form: left * timed(stack, form) for form in ("vmap", "autograd")}
+    if compile_it and min(seconds.values()) > WORTH_COMPILING_S:
+        seconds["compile"] = left * timed(stack, "compile")
     if processes > 1:
-        times[PROCESSES] = alone(run, stack) * len(stack.runs) / processes
-    return Choice(min(times, key=times.__getitem__), times)
+        apart = left * alone(run, stack) + START_S + epochs * saving_s(run)
+        seconds[PROCESSES] = apart * len(stack.runs) / processes
+    return Choice(min(seconds, key=seconds.__getitem__), seconds)
+
+
+def saving_s(run: StackedRun) -> float:
+    """Seconds that a run by itself saves after an epoch."""
+    numbers = sum(p.numel() for p in run.model.parameters())
+    return SAVE_S + SAVE_S_PER_MILLION * numbers / 1e6
 
 
 def timed(stack: Stack, form: str) -> float:

@@ -9,6 +9,7 @@ def test_known_optimizers_all_differ_and_neighbours_in_everything():
     first = looks[:7]
     for part in ("colour", "dash", "marker"):
         assert len({getattr(look, part) for look in first}) == 7
+    assert len({(look.dash, look.marker) for look in looks}) == len(KNOWN)  # grey print is enough
 
 
 def test_company_does_not_change_a_known_optimizers_look():
