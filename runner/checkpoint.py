@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,24 @@ def save(path: Path, content: dict[str, Any]) -> None:
     import torch
 
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save(apart(content), buffer)
     write_whole(path, buffer.getbuffer(), durable=True)
+
+
+def apart(content: Any) -> Any:
+    """The same content without what its tensors are views of: torch.save would write a whole stack for each run."""
+    from torch import Tensor
+
+    if isinstance(content, Tensor):
+        own = content.numel() * content.element_size()
+        return content.clone() if content.untyped_storage().nbytes() > own else content
+    if isinstance(content, dict):
+        own = {key: apart(value) for key, value in content.items()}
+        return content if all(own[key] is value for key, value in content.items()) else own
+    if isinstance(content, list | tuple):
+        items = [apart(value) for value in content]
+        return content if all(map(operator.is_, items, content)) else type(content)(items)
+    return content
 
 
 def load(path: Path, device: str = "cpu") -> dict[str, Any] | None:

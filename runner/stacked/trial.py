@@ -19,7 +19,7 @@ from runner.stacked.run import StackedRun
 from runner.stacked.stack import Stack
 from runner.steps import Steps
 
-STEPS = 5
+STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, or as many as take so long
 WORTH_COMPILING_S = 20.0  # of training left in the best form without
 PROCESSES = "processes"
 #: what a process costs beside its steps, which a stack has once for all runs or seldom: to start; to save its
@@ -96,8 +96,8 @@ def alone(run: StackedRun, stack: Stack) -> float:
 
 
 def median(step: Callable[[], object], like: Tensor) -> float:
-    times = []
-    for _ in range(STEPS + 1):
+    times: list[float] = []
+    while len(times) <= STEPS and sum(times[1:]) < ENOUGH_S:
         start = time.perf_counter()
         step()
         if like.is_cuda:

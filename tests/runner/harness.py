@@ -20,6 +20,8 @@ PRELOADED = [
     "runner.commandline",
     "runner.training",
     "torch.utils.tensorboard",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
 ]
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(PRELOADED)

@@ -130,6 +130,8 @@ def test_best_and_last_weights_are_the_runs_own(sweep):
             a, b = (torch.load(f / "checkpoints" / file, weights_only=True) for f in (folder, stacked / name))
             for key in a["model"]:
                 torch.testing.assert_close(b["model"][key], a["model"][key], rtol=1e-4, atol=1e-6)
+            sizes = [(f / "checkpoints" / file).stat().st_size for f in (folder, stacked / name)]
+            assert sizes[1] <= 1.02 * sizes[0]  # no other run's weights
         assert a["optimizer"]["param_groups"] == b["optimizer"]["param_groups"]
         assert a["optimizer"]["state"][0]["step"] == b["optimizer"]["state"][0]["step"]
 
