@@ -5,7 +5,8 @@
 Writes synthetic runs (5 optimizers, 5 seeds, as many learning rates as that takes) into a temporary folder and times
 * find: every run's configuration and status;
 * rows: also every row of every run;
-* frames: report.load, the whole as pandas frames.
+* frames: report.load, the whole as pandas frames;
+* report: scripts/report.py, with all its tables, figures and the page.
 Each in a process of its own, the files in the system's cache; medians with [least, most]. Prints, judges nothing.
 """
 
@@ -38,6 +39,8 @@ PARTS = {
     "find": "from report.reading.runs import load; runs = load(sys.argv[1])",
     "rows": "from report.reading.runs import load; rows = [run.rows for run in load(sys.argv[1])]",
     "frames": "import report; frames = report.load(sys.argv[1])",
+    "report": "import contextlib, io; from report.commandline import main\n"
+    "with contextlib.redirect_stdout(io.StringIO()): assert main([sys.argv[1], '--out', sys.argv[1] + '-report']) == 0",
 }
 
 
@@ -48,7 +51,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     times: dict[str, list[float]] = {name: [] for name in PARTS}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as parent:
+        folder = str(Path(parent, "runs"))
         for number in range(arguments.runs):
             write_run(Path(folder), number, arguments.epochs)
         for turn in range(arguments.rounds + 1):  # the first fills the caches
