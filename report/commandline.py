@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Sized
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def tell(made: Chapter) -> None:
     """The chapter's gist on the console: the best settings, whether they differ, what to beware of."""
     endings = [run.ending for run in made.runs]
     counts = ", ".join(f"{endings.count(each)} {each}" for each in dict.fromkeys(endings))
-    print(f"{made.task}: {len(made.runs)} runs, {len(made.settings)} settings ({counts})\n")
+    print(f"{made.task}: {several(made.runs, 'run')}, {several(made.settings, 'setting')} ({counts})\n")
     for _, tables, _ in made.parts:
         for name, table in tables.items():
             if name in ("best", "differences") or name.startswith("against"):
@@ -145,6 +145,10 @@ def tell(made: Chapter) -> None:
         print(f"and {len(made.cautions) - MOST_NOTES} more cautions in the report")
     if made.cautions:
         print()
+
+
+def several(items: Sized, name: str) -> str:
+    return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
 def write(made: Chapter, out: Path, prefix: str, endings: Sequence[str]) -> None:

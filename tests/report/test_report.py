@@ -56,7 +56,7 @@ def test_filters_and_another_place(tmp_path, capsys):
     sweep(tmp_path)
     out = tmp_path / "elsewhere" / "here"
     assert main([str(tmp_path), "optim=aggmo", "optim.lr=0.1", "--out", str(out), "--no-html", "--formats", "png"]) == 0
-    assert "digits: 3 runs, 1 settings" in capsys.readouterr().out
+    assert "digits: 3 runs, 1 setting " in capsys.readouterr().out
     assert {"best.md", "comparison.png"} <= files(out) and not {"report.html", "comparison.pdf"} & files(out)
     assert not (tmp_path / "report").exists()
 
@@ -64,7 +64,7 @@ def test_filters_and_another_place(tmp_path, capsys):
 def test_a_seeds_folder_is_no_filter(tmp_path, capsys):
     folder = write_run(tmp_path, "aggmo", 0, 0.5)
     assert main([str(folder)]) == 0
-    assert "digits: 1 runs" in capsys.readouterr().out
+    assert "digits: 1 run, 1 setting " in capsys.readouterr().out
     assert (folder / "report" / "report.html").exists()
 
 
