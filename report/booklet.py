@@ -43,7 +43,6 @@ def spelled(value: object) -> str:
 
 
 def sections_of(made: Chapter, folder: Path, several: bool) -> list[Section]:
-    prefix = f"{made.task}_" if several else ""
     sections = []
     for i, (title, tables, figures) in enumerate(made.parts):
         items: list[Item] = [Notes(list(made.cautions))] if made.cautions and i == 0 else []
@@ -51,7 +50,7 @@ def sections_of(made: Chapter, folder: Path, several: bool) -> list[Section]:
             if figure.panels:
                 items.append(Figure(figure.panels, figure.caption))
             else:
-                items.append(Picture(folder / f"{prefix}{figure.name}.png", figure.caption))
+                items.append(Picture(folder / f"{made.prefix}{figure.name}.png", figure.caption))
         items += tables.values()
         sections.append(Section(f"{made.task}: {title}" if several else title, "", items))
     title = "Runs" if not several else f"{made.task}: Runs"

@@ -11,7 +11,7 @@ from report.figures.panel import Panel
 from report.figures.series import By, Kind
 from report.figures.swept import swept_keys
 from report.reading.cautions import cautions
-from report.reading.runs import Run
+from report.reading.runs import Run, is_number
 from report.reading.settings import Setting, best, settings
 from report.tables.table import Table
 
@@ -47,9 +47,10 @@ class Figure:
 
 @dataclass
 class Chapter:
-    """parts: (title, tables by their files' names, figures) in order."""
+    """parts: (title, tables by their files' names, figures) in order. prefix: of all these files' names."""
 
     task: str
+    prefix: str
     runs: Sequence[Run]
     settings: Sequence[Setting]
     cautions: Sequence[str]
@@ -63,10 +64,10 @@ class Chapter:
             self.parts.append((title, there, shown))
 
 
-def chapter(runs: Sequence[Run], wishes: Wishes) -> Chapter:
-    """The report of one task's runs. Raises ValueError for a wish that they can't meet."""
+def chapter(runs: Sequence[Run], wishes: Wishes, prefix: str = "") -> Chapter:
+    """The report of one task's runs. prefix: of its files' names. Raises ValueError for a wish that they can't meet."""
     every = settings(runs)
-    made = Chapter(runs[0].task, runs, every, cautions(every))
+    made = Chapter(runs[0].task, prefix, runs, every, cautions(every))
     add_results(made, wishes)
     add_curves(made, wishes)
     add_sensitivity(made, wishes)
@@ -126,7 +127,7 @@ def add_sensitivity(made: Chapter, wishes: Wishes) -> None:
 
 def is_numeric(every: Sequence[Setting], key: str) -> bool:
     values = [run.settings[key] for setting in every for run in setting.runs[:1] if key in run.settings]
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return all(map(is_number, values))
 
 
 def add_insight(made: Chapter, wishes: Wishes) -> None:

@@ -88,14 +88,14 @@ def report(options: argparse.Namespace) -> int:
         raise ValueError(f"{' '.join(map(str, folders))}: no run that has finished an epoch")
     wishes = Wishes(**{entry.name: getattr(options, entry.name) for entry in fields(Wishes)})
     by_task = {task: [run for run in runs if run.task == task] for task in sorted({run.task for run in runs})}
-    chapters = [chapter(own, fitting(wishes, task, by_task.keys())) for task, own in by_task.items()]
+    prefixes = {task: f"{task}_" if len(by_task) > 1 else "" for task in by_task}
+    chapters = [chapter(own, fitting(wishes, task, by_task.keys()), prefixes[task]) for task, own in by_task.items()]
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     out = options.out or first / "report"
     out.mkdir(parents=True, exist_ok=True)
     for made in chapters:
         tell(made)
-        prefix = f"{made.task}_" if len(chapters) > 1 else ""
-        write(made, out, prefix, options.formats)
+        write(made, out, options.formats)
     if options.html:
         from report.booklet import booklet
         from report.page.writing import write_page
@@ -151,16 +151,16 @@ def several(items: Sized, name: str) -> str:
     return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
-def write(made: Chapter, out: Path, prefix: str, endings: Sequence[str]) -> None:
+def write(made: Chapter, out: Path, endings: Sequence[str]) -> None:
     """Every table and figure into files of their own."""
     from report.figures.drawing import draw
 
     for _, tables, figures in made.parts:
         for name, table in tables.items():
             for ending, text in (("md", table.text()), ("csv", table.csv()), ("tex", table.latex())):
-                (out / f"{prefix}{name}.{ending}").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+                (out / f"{made.prefix}{name}.{ending}").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         for figure in figures:
-            path = out / f"{prefix}{figure.name}"
+            path = out / f"{made.prefix}{figure.name}"
             if figure.draw:
                 figure.draw(path, list(dict.fromkeys([*endings, "png"])))  # the page shows the PNG
             else:

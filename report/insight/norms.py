@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from report.figures.panel import Panel
-from report.insight.tracked import panel, step_rows
+from report.insight.tracked import panel
 from report.reading.settings import Setting
 
 NAMES = {"weight_norm": "norm of the weights", "update_norm": "norm of the update"} | {
@@ -36,7 +36,7 @@ def norms(settings: Iterable[Setting], layer: str = "", count: int | None = 1) -
 
 def layers(settings: Iterable[Setting]) -> list[str]:
     """The parameters whose norms were recorded, in the network's order."""
-    keys = (key for setting in settings for run in setting.runs for row in step_rows(run)[:1] for key in row)
+    keys = (key for setting in settings for run in setting.runs for row in run.steps[:1] for key in row)
     return list(dict.fromkeys(key.removeprefix("weight_norm/") for key in keys if key.startswith("weight_norm/")))
 
 

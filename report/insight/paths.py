@@ -15,7 +15,6 @@ from report.figures.choice import chosen, labels
 from report.figures.looks import Look, looks_of
 from report.figures.panel import Line, Panel
 from report.insight.scene import Place, Plane, Scene, Series, Window, read_scene
-from report.insight.tracked import step_rows
 from report.reading.settings import Setting
 
 DEEPEST = 1e-8  # of the largest distance: smaller ones are below the picture
@@ -53,7 +52,7 @@ class Walk:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        return step_rows(self.setting.runs[0])
+        return self.setting.runs[0].steps
 
     @property
     def diverged(self) -> bool:
@@ -70,7 +69,7 @@ def paths(settings: Iterable[Setting], count: int | None = 1) -> list[list[Panel
     found: dict[str, list[tuple[Setting, Scene]]] = defaultdict(list)
     for setting in settings:
         scene = read_scene(setting.runs[0].folder)
-        if scene and step_rows(setting.runs[0]):
+        if scene and setting.runs[0].steps:
             chart = scene.plane.chart if scene.plane else None
             found[repr((setting.runs[0].task, chart, [(each.key, each.name) for each in scene.series]))].append(
                 (setting, scene)

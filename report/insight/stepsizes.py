@@ -9,7 +9,7 @@ from report.figures.choice import labels
 from report.figures.looks import LOOKS, look_of
 from report.figures.panel import Line, Panel
 from report.insight.norms import NAMES
-from report.insight.tracked import having, panel, recorded, step_rows
+from report.insight.tracked import having, panel, recorded
 from report.reading.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"
@@ -41,7 +41,7 @@ def adaptive_steps(settings: Iterable[Setting]) -> list[Panel]:
 def panel_of(setting: Setting, name: str, limits: tuple[float, float]) -> Panel:
     """zeta = 0, no step at all, lies on the lower edge."""
     run = setting.runs[0]
-    rows = [row for row in step_rows(run) if ZETA in row and CAP in row]
+    rows = [row for row in run.steps if ZETA in row and CAP in row]
     steps, zeta, cap = ([row[key] for row in rows] for key in ("step", ZETA, CAP))
     below = sum(z < c for z, c in zip(zeta, cap, strict=True)) / len(rows)
     seen, typical, bound = ([min(max(v, limits[0]), limits[1]) for v in each] for each in (zeta, medians(zeta), cap))

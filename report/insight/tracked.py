@@ -18,12 +18,8 @@ POINTS = 60  # at most in a line: enough for its shape, and each the mean of eno
 
 def recorded(run: Run, key: str) -> Curve:
     """A run's per-step values of a key; empty where it has none."""
-    rows = [row for row in step_rows(run) if key in row]
+    rows = [row for row in run.steps if key in row]
     return Curve([row["step"] for row in rows], [row[key] for row in rows])
-
-
-def step_rows(run: Run) -> list[dict[str, Any]]:
-    return [row for row in run.rows if row.get("split") == "train" and row.get("per") == "step"]
 
 
 def having(settings: Iterable[Setting], key: str) -> list[Setting]:

@@ -11,14 +11,14 @@ from typing import Any
 from report.figures.axes import log_axis
 from report.figures.looks import COLOURS, DASHES
 from report.insight.scene import Place, Plane, Scene, Window
-from report.reading.runs import read_rows
+from report.reading.runs import read_rows, step_rows
 
 DEEPEST = 1e-8  # of the largest distance: smaller ones are below the picture
 
 
 def read_steps(folder: Path) -> list[dict[str, Any]]:
     """The per-step rows of a run: every `log.every`-th step."""
-    return [row for row in read_rows(folder / "metrics.jsonl") if row["split"] == "train" and row.get("per") == "step"]
+    return step_rows(read_rows(folder / "metrics.jsonl"))
 
 
 def draw_scene(folder: Path, rows: list[dict[str, Any]], scene: Scene) -> None:

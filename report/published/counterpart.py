@@ -14,7 +14,7 @@ from math import inf, isclose
 from typing import Any
 
 from report.published.numbers import UNITS, Block, Ours, Published, Row
-from report.reading.runs import Run
+from report.reading.runs import Run, is_number
 from report.reading.settings import Setting
 
 SAME_RATE = 0.01  # relative: 0.316 and 0.3162 are the same half decade
@@ -129,10 +129,6 @@ def same_rate(found: Any, wanted: float) -> bool:
     return is_number(found) and isclose(found, wanted, rel_tol=SAME_RATE)
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def told(key: str, found: Any, wanted: Any) -> str:
     """`data: fashion_mnist, not mnist`; `epochs: 18 of 1000`."""
     name = key.removesuffix(".name").removeprefix("optim.").removeprefix("wrap.")
@@ -175,14 +171,10 @@ def at_place(run: Run, where: str, metric: str) -> list[float]:
     if where in ("train", "val"):
         return run.curve(where, metric)[-1:]
     if where.endswith("_step"):
-        found = [row[metric] for row in steps(run) if metric in row]
+        found = [row[metric] for row in run.steps if metric in row]
         return [max(found)] if found and where == "largest_step" else found[-1:]
     value = (run.status.get(where) or {}).get(metric)
     return [] if value is None else [value]
-
-
-def steps(run: Run) -> list[dict[str, Any]]:
-    return [row for row in run.rows if row.get("split") == "train" and row.get("per") == "step"]
 
 
 def curve(run: Run, split: str, key: str) -> list[tuple[float, float]]:
@@ -191,7 +183,7 @@ def curve(run: Run, split: str, key: str) -> list[tuple[float, float]]:
     if split == "val" or not epochs:
         return [(row["epoch"], row[key]) for row in epochs]
     length = epochs[-1]["step"] / epochs[-1]["epoch"]
-    rows = [row for row in steps(run) if key in row] or epochs
+    rows = [row for row in run.steps if key in row] or epochs
     ends = [0, *(row["step"] for row in rows)]
     middles = [(start + end) / 2 / length for start, end in pairwise(ends)]
     return [(x, row[key]) for x, row in zip(middles, rows, strict=True)]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from report.reading.runs import Run
+from report.reading.runs import Run, is_number
 
 #: keys that are no configuration's
 OWN: dict[str, Callable[[Run], Any]] = {
@@ -108,10 +108,6 @@ def distinct(values: Iterable[Any]) -> list[str]:
     """The values' spellings, numbers in their order first."""
     found = {spelled(value): value for value in values}
     return sorted(found, key=lambda text: (not is_number(found[text]), found[text] if is_number(found[text]) else text))
-
-
-def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def listed(values: Sequence[str]) -> str:

@@ -35,6 +35,11 @@ class Run:
         """The rows of metrics.jsonl that are whole."""
         return read_rows(self.folder / "metrics.jsonl")
 
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The rows per step: every `log.every`-th one's."""
+        return step_rows(self.rows)
+
     @cached_property
     def timings(self) -> list[dict[str, Any]]:
         """A row an epoch: {"epoch", "step", "train_s", "eval_s", "total_s"}, seconds since the start."""
@@ -159,6 +164,15 @@ def row_of(line: bytes) -> list[Any]:
 def value_keys(row: dict[str, Any]) -> list[str]:
     """The keys of a row that hold loss and metric."""
     return [key for key in row if key not in ("split", "epoch", "step", "per", "weights", "lr")]
+
+
+def step_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for row in rows if row.get("split") == "train" and row.get("per") == "step"]
+
+
+def is_number(value: Any) -> bool:
+    """true and false are no numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
