@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from report.reading.frames import Frames
+    from results.frames import Frames
 
 
 def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
-    """The runs in these folders as pandas frames: runs, epochs, steps, skipped (report/reading/frames.py has more).
+    """The runs in these folders as pandas frames: runs, epochs, steps, skipped (results/frames.py has more).
 
-    paths: any folders above runs, runs' own, or sweeps'. where: filters (report/reading/filters.py). Raises
+    paths: any folders above runs, runs' own, or sweeps'. where: filters (results/filters.py). Raises
     FileNotFoundError for a folder that is not there and ValueError for a filter that can't be met.
     """
-    from report.reading.frames import load as load_frames
+    from results.frames import load as load_frames
 
     return load_frames(*paths, where=where)

@@ -10,10 +10,10 @@ from report.figures.comparison import comparison
 from report.figures.panel import Panel
 from report.figures.series import By, Kind
 from report.figures.swept import swept_keys
-from report.reading.cautions import cautions
-from report.reading.runs import Run, is_number
-from report.reading.settings import Setting, best, settings
 from report.tables.table import Table
+from report.warnings import cautions
+from results.run import Run, is_number
+from results.settings import Setting, best, settings
 
 Draw = Callable[[Path, Sequence[str]], list[Path]]  # (path without ending, formats) -> files
 

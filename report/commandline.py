@@ -10,9 +10,9 @@ from pathlib import Path
 
 from report.chapter import Chapter, Wishes, chapter
 from report.published.numbers import published
-from report.reading.filters import select
-from report.reading.runs import Run
-from report.reading.search import find, told
+from results.filters import select
+from results.find import find, told
+from results.run import Run
 
 DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
 

@@ -36,8 +36,8 @@ start = time.perf_counter()
 print(time.perf_counter() - start)
 """
 PARTS = {
-    "find": "from report.reading.runs import load; runs = load(sys.argv[1])",
-    "rows": "from report.reading.runs import load; rows = [run.rows for run in load(sys.argv[1])]",
+    "find": "from results.run import load; runs = load(sys.argv[1])",
+    "rows": "from results.run import load; rows = [run.rows for run in load(sys.argv[1])]",
     "frames": "import report; frames = report.load(sys.argv[1])",
     "report": "import contextlib, io; from report.commandline import main\n"
     "with contextlib.redirect_stdout(io.StringIO()): assert main([sys.argv[1], '--out', sys.argv[1] + '-report']) == 0",

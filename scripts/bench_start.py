@@ -26,11 +26,11 @@ BARE = "import hydra, torch, torchvision; torch.optim.SGD([torch.zeros(1, requir
 FIRST_STEP = f"""
 import os, sys
 sys.path.insert(0, {str(MAIN.parent)!r})
-from runner.commandline import main
-import runner.progress
-watch = runner.progress.Progress.watch
+from runner.cli.main import main
+import runner.train.progress
+watch = runner.train.progress.Progress.watch
 def stop_after_first(*args): watch(*args); os._exit(77)
-runner.progress.Progress.watch = stop_after_first
+runner.train.progress.Progress.watch = stop_after_first
 sys.argv = ['main.py']
 main(['log.every=1', 'rerun=true'])
 """

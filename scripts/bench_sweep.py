@@ -25,13 +25,13 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from runner.compose import compose  # noqa: E402
-from runner.environment import device_name  # noqa: E402
-from runner.sweep.attempt import one_by_one  # noqa: E402
+from runner.config.compose import compose  # noqa: E402
+from runner.config.validate import validate  # noqa: E402
 from runner.sweep.local import places, run_parallel  # noqa: E402
 from runner.sweep.plan import TODO, Job  # noqa: E402
-from runner.sweep.stacked import Stacked  # noqa: E402
-from runner.validate import validate  # noqa: E402
+from runner.sweep.run_job import one_by_one  # noqa: E402
+from runner.sweep.stacked.launcher import Stacked  # noqa: E402
+from runner.train.environment import device_name  # noqa: E402
 
 IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
 CASES = {

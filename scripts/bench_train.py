@@ -35,14 +35,14 @@ from plain_loop import PlainLoop, images_like  # noqa: E402
 
 from data.dataset import as_tensors  # noqa: E402
 from data.samples import Part, Samples  # noqa: E402
-from runner.compose import compose  # noqa: E402
-from runner.console import Console  # noqa: E402
-from runner.environment import device_name  # noqa: E402
-from runner.folder import RunFolder  # noqa: E402
-from runner.run import set_up  # noqa: E402
-from runner.signals import StopRequest  # noqa: E402
-from runner.training import Trainer  # noqa: E402
-from runner.validate import validate  # noqa: E402
+from results.run_folder import RunFolder  # noqa: E402
+from runner.config.compose import compose  # noqa: E402
+from runner.config.validate import validate  # noqa: E402
+from runner.train.console import Console  # noqa: E402
+from runner.train.environment import device_name  # noqa: E402
+from runner.train.run import set_up  # noqa: E402
+from runner.train.signals import StopRequest  # noqa: E402
+from runner.train.trainer import Trainer  # noqa: E402
 
 CONVOLUTIONS = {
     "": [],

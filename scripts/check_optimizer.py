@@ -13,9 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hydra.errors import HydraException  # noqa: E402
 from omegaconf.errors import OmegaConfBaseException  # noqa: E402
 
-from runner.commandline import arguments, in_words, refuse  # noqa: E402
-from runner.compose import compose  # noqa: E402
-from runner.validate import ConfigError, validate  # noqa: E402
+from runner.cli.main import arguments, in_words, refuse  # noqa: E402
+from runner.config.compose import compose  # noqa: E402
+from runner.config.validate import ConfigError, validate  # noqa: E402
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision import datasets, transforms
 
 if TYPE_CHECKING:
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
 
 def images_like(shape: tuple[int, ...], n: int) -> tuple[Tensor, Tensor]:

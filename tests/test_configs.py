@@ -7,11 +7,11 @@ import sys
 import pytest
 from conftest import ROOT, write_cifar, write_images, write_mnist
 
-from runner.commandline import main
-from runner.compose import CONFIGS, compose
-from runner.help import first_line, help_text, summaries
-from runner.registry import entries
-from runner.validate import ConfigError, validate
+from runner.cli.help import first_line, help_text, summaries
+from runner.cli.main import main
+from runner.config.compose import CONFIGS, compose
+from runner.config.registry import entries
+from runner.config.validate import ConfigError, validate
 
 CHOICES = [
     (group, name)
@@ -117,15 +117,15 @@ def test_every_registered_name_has_a_file():
 
 
 def test_main_config_holds_the_schemas_defaults():
-    from runner.schema import Settings
-    from runner.validate import plain
+    from runner.config.schema import Settings
+    from runner.config.validate import plain
 
     raw = validate(compose()).plain
     assert raw == {**raw, **plain_settings(Settings(), plain)}
 
 
 def plain_settings(settings, plain):
-    from runner.validate import listed
+    from runner.config.validate import listed
 
     return listed(dataclasses.asdict(settings))
 

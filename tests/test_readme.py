@@ -59,9 +59,9 @@ def test_refusals_are_quoted_word_for_word(project):
 
 def test_commands_of_the_readme_compose():
     """Every `python main.py` line names choices and keys that exist."""
-    from runner.commandline import arguments
-    from runner.compose import compose
-    from runner.validate import validate
+    from runner.cli.main import arguments
+    from runner.config.compose import compose
+    from runner.config.validate import validate
 
     lines = re.findall(r"^python main.py (?!--help)(.*)", README, re.MULTILINE)
     assert len(lines) >= 7
@@ -74,8 +74,8 @@ def test_commands_of_the_readme_compose():
 
 
 def test_choices_of_the_table_are_all_there_are():
-    from runner.compose import CONFIGS
-    from runner.help import summaries
+    from runner.cli.help import summaries
+    from runner.config.compose import CONFIGS
 
     for group in ("task", "data", "model", "optim", "optim/lr_schedule", "wrap"):
         (row,) = re.findall(rf"^\| `{group}` \|.*", README, re.MULTILINE)

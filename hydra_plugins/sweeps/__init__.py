@@ -23,7 +23,7 @@ class RunsSweeper(BasicSweeper):
         self.grid = grid
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner.sweep.command import sweep
+        from runner.sweep.main import sweep
 
         assert self.hydra_context is not None
         words = [*self._parse_config(), *arguments]
@@ -31,14 +31,14 @@ class RunsSweeper(BasicSweeper):
 
 
 class OptunaSweeper(BasicSweeper):
-    """hydra/sweeper=optuna: searches what has an interval, a range or several values; see runner.sweep.tuning."""
+    """hydra/sweeper=optuna: searches what has an interval, a range or several values; see runner.sweep.optuna_search."""
 
     def __init__(self, params: dict[str, str] | None = None, **search: Any) -> None:
         super().__init__(None, params)
         self.search = search
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner.sweep.tuning import Search, tune
+        from runner.sweep.optuna_search import Search, tune
 
         assert self.hydra_context is not None
         words, search = [*self._parse_config(), *arguments], Search(**self.search)
@@ -88,8 +88,8 @@ class Stacked(Planned):
         self.form, self.max_runs = form, max_runs
 
     def run_jobs(self, jobs: Any, ended: Any) -> int:
-        from runner.run import tell
-        from runner.sweep import stacked
+        from runner.sweep.stacked.launcher import launcher as stacked
+        from runner.train.run import tell
 
         return stacked.Stacked(self.form, self.max_runs, tell).run(jobs, ended)
 

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from report.reading.runs import UNSIGNED
-from report.reading.settings import Setting
+from results.run import UNSIGNED
+from results.settings import Setting
 
 MOST_KEYS = 3  # in a label; beyond it the setting's signature tells as much
 UNFINISHED = ("running", "interrupted", "failed")

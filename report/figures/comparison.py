@@ -12,9 +12,9 @@ from report.figures.looks import looks_of
 from report.figures.panel import Line, Panel
 from report.figures.series import X_NAMES, By, Curve, Kind, clock, curve, known, mean_of
 from report.figures.smoothing import ORDER, WINDOW, smoothed, window_for
-from report.reading.runs import Run
-from report.reading.settings import Setting
 from report.tables.text import count as counted
+from results.run import Run
+from results.settings import Setting
 
 KINDS = {"range": "mean and range", "std": "mean ± standard deviation"}
 

@@ -9,7 +9,7 @@ from typing import Any
 from report.figures.axes import name_of
 from report.figures.choice import text
 from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
-from report.reading.settings import Setting
+from results.settings import Setting
 
 Place = tuple[int, int]  # row, column
 

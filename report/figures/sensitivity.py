@@ -16,10 +16,10 @@ from report.figures.looks import Look, looks_of
 from report.figures.panel import Line, Panel
 from report.figures.series import Kind, known
 from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
-from report.reading.settings import Setting
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread
 from report.tables.text import count as counted
+from results.settings import Setting
 
 FEWEST = 3  # values that make a curve
 DECADE = 10  # the least factor between first and last value of a logarithmic axis

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from report.reading.runs import Run
+from results.run import Run
 
 if TYPE_CHECKING:
     import numpy

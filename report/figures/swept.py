@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from report.figures.choice import differing, signed, times
-from report.reading.runs import Run
-from report.reading.settings import Setting
+from results.run import Run
+from results.settings import Setting
 
 Which = Literal["final", "best"]
 EPOCHS = {"final": "last epoch", "best": "best epoch"}

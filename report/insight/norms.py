@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from report.figures.panel import Panel
 from report.insight.tracked import panel
-from report.reading.settings import Setting
+from results.settings import Setting
 
 NAMES = {"weight_norm": "norm of the weights", "update_norm": "norm of the update"} | {
     "gradient_norm": "norm of the gradient",

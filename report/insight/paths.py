@@ -15,7 +15,7 @@ from report.figures.choice import chosen, labels
 from report.figures.looks import Look, looks_of
 from report.figures.panel import Line, Panel
 from report.insight.scene import Place, Plane, Scene, Series, Window, read_scene
-from report.reading.settings import Setting
+from results.settings import Setting
 
 DEEPEST = 1e-8  # of the largest distance: smaller ones are below the picture
 DECADE = 10  # between values, from which on their axis is logarithmic

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from report.figures.choice import chosen, labels
-from report.reading.runs import Run
-from report.reading.settings import Setting
 from report.tables.text import number
+from results.run import Run
+from results.settings import Setting
 
 if TYPE_CHECKING:
     import numpy

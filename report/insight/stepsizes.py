@@ -10,7 +10,7 @@ from report.figures.looks import LOOKS, look_of
 from report.figures.panel import Line, Panel
 from report.insight.norms import NAMES
 from report.insight.tracked import having, panel, recorded
-from report.reading.settings import Setting
+from results.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"
 PART = 20  # of a run's rows, one part in so many is the window of the running median

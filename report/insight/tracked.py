@@ -9,9 +9,9 @@ from report.figures.choice import chosen, labels
 from report.figures.looks import Look, looks_of
 from report.figures.panel import Line, Panel
 from report.figures.series import Curve, mean_of
-from report.reading.runs import Run
-from report.reading.settings import Setting
 from report.tables.text import count as counted
+from results.run import Run
+from results.settings import Setting
 
 POINTS = 60  # at most in a line: enough for its shape, and each the mean of enough noisy steps
 

@@ -8,7 +8,7 @@ from report.figures.choice import chosen, labels
 from report.figures.looks import LOOKS
 from report.figures.panel import Panel
 from report.insight.tracked import having, line, note, recorded, width
-from report.reading.settings import Setting
+from results.settings import Setting
 
 
 def velocities(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from report.figures.panel import Line, Panel
-from report.reading.runs import Run
+from results.run import Run
 
 MOST_POINTS = 4000  # a line; a screen has fewer columns, and 60 lines of more would make tens of megabytes
 LONGEST_TEXT = 64 * 1024  # bytes of one text, before it is packed

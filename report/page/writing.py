@@ -19,8 +19,8 @@ from string import Template
 from report.figures.contrast import DARK, LIGHT, readable
 from report.figures.panel import Panel
 from report.page.embedded import as_json, clean, panel_data, picture_data, runs_data
-from report.reading.runs import Run
 from report.tables.table import Table
+from results.run import Run
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = (

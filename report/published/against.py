@@ -9,10 +9,10 @@ from math import isnan
 from report.published.agreement import RULE, Agreement, judge, shown
 from report.published.counterpart import Counterpart, counterpart, of_task
 from report.published.numbers import Block, Point, Published, Row, published
-from report.reading.runs import Run
-from report.reading.settings import Setting, settings
 from report.tables.table import Table
 from report.tables.text import ABSENT
+from results.run import Run
+from results.settings import Setting, settings
 
 COLUMNS = ("method", "quantity", "published", "ours, 95 % interval", "n", "our setting", "verdict")
 

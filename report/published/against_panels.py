@@ -11,7 +11,7 @@ from report.figures.panel import Line, Panel
 from report.published.agreement import interval
 from report.published.counterpart import Counterpart, counterpart, curve, of_task, values
 from report.published.numbers import UNITS, Block, Published, Row, published
-from report.reading.settings import Setting
+from results.settings import Setting
 
 GREYS = ("#6e6e6e", "#9a9a9a", "#4d4d4d", "#b5b5b5")
 

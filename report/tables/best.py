@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from report.reading.runs import Run
-from report.reading.settings import Setting, best, ranked
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, count, scale
+from results.run import Run
+from results.settings import Setting, best, ranked
 
 MEANS = "Means ± standard deviations (n - 1) over n seeds; s: seconds of training, of stacked runs each one's share."
 SELECTED = (

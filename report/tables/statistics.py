@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 
-from report.reading.settings import Setting, ranked
+from results.settings import Setting, ranked
 
 ALPHA, POWER = 0.05, 0.8
 MOST_SEEDS = 1000

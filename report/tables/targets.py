@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from report.reading.runs import Run
-from report.reading.settings import Setting, best
 from report.tables.best import distinct, grouped, task_of
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, number, scale
+from results.run import Run
+from results.settings import Setting, best
 
 CENSORED = (
     "k of n: only so many seeds reached the target, and the mean is theirs; the others would have needed more than "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from report.reading.settings import Setting
 from report.tables.statistics import MOST_SEEDS, Comparison, compare
 from report.tables.table import Table
 from report.tables.text import ABSENT, MOST_DIGITS, decimals, number, scale
+from results.settings import Setting
 
 PAIRED = "Differences seed by seed, positive where better than the reference; paired t-tests; intervals one by one."
 NEEDED = "n≈: seeds that would tell with 80 % power if the true effect is the observed one."

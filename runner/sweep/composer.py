@@ -9,8 +9,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
-from runner.validate import ConfigError
-from runner.words import in_words
+from runner.cli.errors import in_words
+from runner.config.validate import ConfigError
 
 
 class Composer:

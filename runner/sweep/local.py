@@ -18,13 +18,20 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
-from runner.schema import Config
-from runner.signals import STOPPED_BY_SIGNAL, StopRequest
-from runner.sweep.attempt import attempt
+from runner.config.schema import Config
 from runner.sweep.plan import Job
+from runner.sweep.run_job import attempt
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 #: what a run imports: loaded once by the server from which the processes are forked
-PRELOAD = ["torch", "torch._dynamo", "optim.driver", "runner.setup", "runner.training", "runner.console"]
+PRELOAD = [
+    "torch",
+    "torch._dynamo",
+    "optim.driver",
+    "runner.train.build",
+    "runner.train.trainer",
+    "runner.train.console",
+]
 PRELOAD += ["omegaconf", "report.figures.curves", "matplotlib.backends.backend_agg", "matplotlib.figure"]
 PRELOAD += ["matplotlib.ticker"]
 LOOK_S = 0.2  # seconds between two looks at a stop request

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.folder import RunFolder, folder_of
-from runner.schema import Config
-from runner.status import finished
-from runner.validate import ConfigError, validate
+from results.run_folder import RunFolder, folder_of
+from runner.config.schema import Config
+from runner.config.validate import ConfigError, validate
+from runner.train.status import finished
 
 DONE, RESUME, TODO, REFUSED, REPEATED = "done", "to resume", "to do", "refused", "repeated"
 

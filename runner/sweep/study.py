@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.validate import ConfigError
+from runner.config.validate import ConfigError
 
 
 @contextlib.contextmanager

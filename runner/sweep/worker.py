@@ -18,11 +18,11 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from runner.folder import write_whole
-from runner.schema import Config
+from results.run_folder import write_whole
+from runner.config.schema import Config
+from runner.config.validate import validate
 from runner.sweep.local import LOOK_S, PRELOAD, Place, Process, alive, cores
 from runner.sweep.plan import TODO, Job
-from runner.validate import validate
 
 
 @dataclass(frozen=True)

@@ -120,9 +120,9 @@ def test_not_augmented_when_told_so(folder):
 
 
 def test_the_number_of_workers_does_not_make_another_run(folder):
-    from runner.compose import compose
-    from runner.folder import signature
-    from runner.validate import validate
+    from results.run_folder import signature
+    from runner.config.compose import compose
+    from runner.config.validate import validate
 
     def signed(*overrides):
         return signature(validate(compose("task=imagenet", *overrides)))

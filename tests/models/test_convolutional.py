@@ -10,8 +10,8 @@ from models.layers.residual import GlobalAverage, ZeroPadded
 from models.resnet import ResNet
 from models.resnet_cifar import ResNetCifar
 from models.vgg import VGG16
-from runner.compose import compose
-from runner.validate import validate
+from runner.config.compose import compose
+from runner.config.validate import validate
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50])

@@ -15,9 +15,9 @@ from models.resnet_cifar import ResNetCifar
 from models.torchvision_resnet import TorchvisionResNet
 from models.vgg import VGG16
 from models.vit import ViT
-from runner.compose import CONFIGS, compose
-from runner.help import summaries
-from runner.validate import validate
+from runner.cli.help import summaries
+from runner.config.compose import CONFIGS, compose
+from runner.config.validate import validate
 
 CIFAR, MNIST, IMAGENET = (3, 32, 32), (1, 28, 28), (3, 224, 224)
 SMALL = [  # one of each kind of network, quick enough to differentiate twice

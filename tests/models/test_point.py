@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from models.point import Point
-from runner.compose import compose
-from runner.validate import ConfigError, validate
+from runner.config.compose import compose
+from runner.config.validate import ConfigError, validate
 
 
 def test_the_output_is_the_point_and_gradients_reach_it():

@@ -114,9 +114,9 @@ def test_python_examples_run(block):
 
 
 def test_commands_compose():
-    from runner.commandline import arguments
-    from runner.compose import compose
-    from runner.validate import validate
+    from runner.cli.main import arguments
+    from runner.config.compose import compose
+    from runner.config.validate import validate
 
     lines = re.findall(r"^python main.py (.*)", README, re.MULTILINE)
     assert lines

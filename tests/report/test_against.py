@@ -7,8 +7,8 @@ from report.published.against import against, against_sweep
 from report.published.against_panels import against_panels
 from report.published.agreement import interval
 from report.published.counterpart import curve
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 MNIST = {
     **{"data.name": "mnist", "data.augment": "none", "data.split": "test", "model.hidden": [100, 100]},

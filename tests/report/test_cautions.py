@@ -3,9 +3,9 @@
 import pytest
 from folders import write_run
 
-from report.reading.cautions import cautions
-from report.reading.runs import load
-from report.reading.settings import settings
+from report.warnings import cautions
+from results.run import load
+from results.settings import settings
 
 
 def write_pair(root, optimizers=("adam", "sgd"), seeds=(0, 1), rates=(0.01, 0.1, 1.0), **more):

@@ -9,8 +9,8 @@ from folders import write_run
 
 from report.figures.comparison import comparison
 from report.figures.looks import look_of
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 
 def panels(root, *args, **options):

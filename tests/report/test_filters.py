@@ -3,8 +3,8 @@
 import pytest
 from folders import write_run
 
-from report.reading.filters import distinct, same, select, spelled, split
-from report.reading.runs import load
+from results.filters import distinct, same, select, spelled, split
+from results.run import load
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_no_runs_are_empty_frames_with_their_columns(tmp_path):
 
 
 def test_reading_imports_no_pandas_and_nothing_that_trains():
-    code = "import sys, report, report.reading.frames, report.reading.cautions, report.reading.search; "
+    code = "import sys, report, results.frames, report.warnings, results.find; "
     code += (
         "bad = {'pandas', 'matplotlib', 'scipy', 'torch', 'runner', 'optim'} & set(sys.modules); assert not bad, bad"
     )

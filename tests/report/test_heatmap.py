@@ -8,8 +8,8 @@ from folders import write_run
 from report.figures import heatmap_drawing
 from report.figures.heatmap import heatmap
 from report.figures.heatmap_drawing import draw_grids, shown
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 ACCS = {  # (lr, batch size): accuracies of the seeds, None: diverged
     (0.01, 16): (0.5, 0.7),

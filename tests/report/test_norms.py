@@ -6,8 +6,8 @@ from tracks import write_steps
 from report.figures.series import Curve
 from report.insight.norms import layers, norms, projections
 from report.insight.tracked import POINTS, thinned
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 KEYS = ("weight_norm", "update_norm", "gradient_norm", "effective_step")
 

@@ -27,8 +27,8 @@ from report.page.embedded import (
     thinned,
 )
 from report.page.writing import Figure, Notes, Page, Picture, Runs, Section, write_page
-from report.reading.runs import load
 from report.tables.table import Table
+from results.run import load
 
 
 def written(tmp_path, *items, **more):

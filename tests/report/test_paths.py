@@ -7,8 +7,8 @@ from tracks import write_steps
 from report.figures.drawing import draw
 from report.insight.paths import paths
 from report.insight.scene import Chart, Plane, Scene, Series, Window, read_scene, save_scene
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 START = (1.0, 2.0)
 RADIUS = [Series("r", "radius", 5.0)]

@@ -7,9 +7,9 @@ import yaml
 
 from report.published.counterpart import deviations, unlike
 from report.published.numbers import FOLDER, Block, build, names, published
-from report.reading.runs import Run
-from runner.compose import CONFIGS, compose
-from runner.validate import validate
+from results.run import Run
+from runner.config.compose import CONFIGS, compose
+from runner.config.validate import validate
 
 BLOCK = {
     "what": "test MSE",
@@ -65,7 +65,7 @@ def test_the_experiment_has_the_published_protocol(name, tmp_path):
 
 
 def test_published_numbers_are_no_choice_of_the_command_line():
-    from runner.help import help_text
+    from runner.cli.help import help_text
 
     assert "published" not in help_text(CONFIGS)
 

@@ -5,8 +5,8 @@ from folders import write_run
 from PIL import Image
 
 from report.insight.reconstructions import cut, draw_album, reconstructions
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 SIDE, IMAGES = 6, 4
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from folders import changed, rows_of, write_lines, write_run
 
-from report.reading.runs import UNSIGNED, load, read_config, read_rows, signature_of
-from report.reading.search import find, told
+from results.find import find, told
+from results.run import UNSIGNED, load, read_config, read_rows, signature_of
 
 NAN_TEXT = '{"status": "done", "metric": "acc", "best": {"acc": NaN}, "final": {"acc": 1}, "test": {"acc": 1}}'
 
@@ -104,9 +104,9 @@ def test_a_run_that_was_moved_keeps_its_signature(tmp_path):
 def test_what_is_left_out_of_signatures_is_what_the_runner_leaves_out():
     from omegaconf import OmegaConf
 
-    from runner.compose import compose
-    from runner.folder import NOT_SIGNED, folder_of
-    from runner.validate import validate
+    from results.run_folder import NOT_SIGNED, folder_of
+    from runner.config.compose import compose
+    from runner.config.validate import validate
 
     assert UNSIGNED == (*NOT_SIGNED, "data.root", "data.num_workers")
     config = validate(compose("optim=adam", "wrap=[lookahead,gradient_noise]", "data.root=/elsewhere"))

@@ -4,8 +4,8 @@ import pytest
 from folders import write_run
 
 from report.figures.sensitivity import sensitivity, sensitivity_table
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 
 def write_sweep(root):

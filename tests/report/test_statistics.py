@@ -4,11 +4,11 @@ import numpy
 import pytest
 from folders import write_run
 
-from report.reading.runs import load, read
-from report.reading.settings import best, settings
 from report.tables import statistics
 from report.tables.statistics import Comparison, compare, corrected, holm, power, seeds_needed, with_t_test
 from report.tables.verdicts import comparison_table, verdict
+from results.run import load, read
+from results.settings import best, settings
 
 #: Student's own data ("The Probable Error of a Mean", 1908, section VI): extra hours of sleep of ten patients
 LAEVO = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]

@@ -4,8 +4,8 @@ import pytest
 from tracks import write_steps
 
 from report.insight.stepsizes import adaptive_steps, effective_steps, medians
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 
 def zetas(*pairs):

@@ -5,9 +5,9 @@ import json
 import pytest
 from folders import write_run
 
-from report.reading.runs import load
-from report.reading.settings import settings
 from report.tables.best import best_table, every_table
+from results.run import load
+from results.settings import settings
 
 
 def write_comparison(root):

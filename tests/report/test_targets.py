@@ -3,9 +3,9 @@
 import pytest
 from folders import write_run
 
-from report.reading.runs import load
-from report.reading.settings import best, settings
 from report.tables.targets import Reached, common_target, reached, targets_table
+from results.run import load
+from results.settings import best, settings
 
 
 def write_curve(root, setting, seed, values, optimizer, metric="acc", better="max", status="done"):

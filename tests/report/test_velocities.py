@@ -4,8 +4,8 @@ import pytest
 from tracks import write_steps
 
 from report.insight.velocities import velocities
-from report.reading.runs import load
-from report.reading.settings import settings
+from results.run import load
+from results.settings import settings
 
 STEPS = [{f"optimizer/v{i}_norm": 10.0**i * t for i in range(3)} for t in (1, 2)]
 

@@ -17,8 +17,8 @@ PRELOADED = [
     "torch",
     "torch._dynamo",
     "hydra",
-    "runner.commandline",
-    "runner.training",
+    "runner.cli.main",
+    "runner.train.trainer",
     "torch.utils.tensorboard",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
@@ -34,7 +34,7 @@ def child(argv: list[str], cwd: str, out: str) -> None:
     with open(out, "a", buffering=1) as file:
         sys.stdout = sys.stderr = file
         sys.argv = ["main.py"]
-        from runner.commandline import main
+        from runner.cli.main import main
 
         code = main(argv)
     os._exit(code)

@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import ROOT, write_mnist
 
-from runner.commandline import BAD_INPUT, main
+from runner.cli.main import BAD_INPUT, main
 
 # command, words that its message must hold
 BAD = [
@@ -172,9 +172,7 @@ def test_there_are_sixty_of_them():
 
 def test_refused_without_torch_and_without_traceback(tmp_path):
     """As a user types it: a process of its own, in which torch has not been imported."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.commandline import main; c = main(sys.argv[1:]);"
-    )
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from runner.cli.main import main; c = main(sys.argv[1:]);"
     code += "assert 'torch' not in sys.modules; sys.exit(c)"
     for command in ("optim.lrr=1", "optim.betas=[0,1.2]", "task=autoencoder model=mlp", "optim=agmo"):
         done = subprocess.run(

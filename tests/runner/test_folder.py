@@ -2,9 +2,9 @@
 
 import pytest
 
-from runner.compose import compose
-from runner.folder import folder_of, label, signature
-from runner.validate import validate
+from results.run_folder import folder_of, label, signature
+from runner.config.compose import compose
+from runner.config.validate import validate
 
 
 def config(*overrides):

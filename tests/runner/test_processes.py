@@ -17,11 +17,11 @@ import harness
 import pytest
 from conftest import ROOT
 
-from runner.device import choose_device
-from runner.processes import Processes
-from runner.run import refuse_unshared
-from runner.signals import StopRequest
-from runner.validate import ConfigError, validate
+from runner.config.validate import ConfigError, validate
+from runner.train.device import choose_device
+from runner.train.distributed import Processes
+from runner.train.run import refuse_unshared
+from runner.train.signals import StopRequest
 
 SMALL = ["task=digits", "epochs=2", "limit_train=149", "limit_val=33", "limit_test=31", "batch_size=64", "log.every=2"]
 SMALL += ["eval_batch_size=10"]  # 64, 64 and 21 samples a step
@@ -244,7 +244,7 @@ TWO = Processes(rank=1, size=2, local_rank=1, local_size=2, launched=True)
 
 
 def settings(**changed):
-    from runner.compose import compose
+    from runner.config.compose import compose
 
     return validate(compose(*(f"++{key}={value}" for key, value in changed.items())))
 

@@ -6,8 +6,8 @@ import harness
 import pytest
 
 from report.figures.curves import draw_curves
-from report.reading.runs import read_rows
-from runner.records import Records
+from results.run import read_rows
+from runner.train.metrics_writer import Records
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from data.samples import Part, Samples
-from runner.sharing import Sharing, bounds, to_evaluate
+from runner.train.sharding import Sharing, bounds, to_evaluate
 
 CASES = [
     # samples, samples in a pass, processes

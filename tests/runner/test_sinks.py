@@ -13,19 +13,19 @@ from pathlib import Path
 import harness
 import pytest
 
-from report.reading.runs import read_rows
-from runner.commandline import main
-from runner.compose import compose
-from runner.folder import RunFolder, folder_of, signature
-from runner.records import Records
-from runner.registry import entries
-from runner.sinks import mlflow as mlflow_sink
-from runner.sinks import sink as sink_module
-from runner.sinks.about import columns, flat
-from runner.sinks.feed import Feed, Sinks
-from runner.sinks.points import Points
-from runner.sinks.sink import Sink
-from runner.validate import validate
+from results.run import read_rows
+from results.run_folder import RunFolder, folder_of, signature
+from runner.cli.main import main
+from runner.config.compose import compose
+from runner.config.registry import entries
+from runner.config.validate import validate
+from runner.loggers import mlflow as mlflow_sink
+from runner.loggers import sink as sink_module
+from runner.loggers.buffered import Feed, Sinks
+from runner.loggers.logger import Sink
+from runner.loggers.run_info import columns, flat
+from runner.loggers.scalars import Points
+from runner.train.metrics_writer import Records
 
 SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "threads=1"]
 
@@ -159,7 +159,7 @@ def endings(made):
 
 
 def test_each_ending_is_told_with_the_runs_exit_code_unchanged(noted, monkeypatch, capsys):
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
     assert main([*SMALL]) == 0
     assert main([*SMALL, "optim.lr=1e30", "log.every=0"]) == 0
@@ -211,7 +211,7 @@ def test_each_run_of_a_sweep_has_its_own(noted, words):
 
 
 def test_processes_beside_the_first_have_none():
-    from runner.onlookers import NoRecords
+    from runner.train.null_writers import NoRecords
 
     assert NoRecords().sinks.feeds == []
 
@@ -253,7 +253,7 @@ def test_a_folder_of_a_packages_name_is_not_the_package(tmp_path, monkeypatch):
 
 
 def test_a_record_from_before_the_key_still_runs(tmp_path):
-    from runner.compose import read_saved
+    from runner.config.compose import read_saved
 
     plain = dict(validate(compose()).plain)
     del plain["logger"]
@@ -522,7 +522,7 @@ def wandb(monkeypatch):
 
 
 def test_wandb_is_told_each_row_once_also_by_a_resumed_run(wandb, tmp_path, monkeypatch):
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
     monkeypatch.chdir(tmp_path)
     words = [*SMALL, "logger=[wandb]"]

@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-import runner.stepclock
-from runner.commandline import main
-from runner.progress import Progress
-from runner.stepclock import StepClock
+import runner.train.step_timer
+from runner.cli.main import main
+from runner.train.progress import Progress
+from runner.train.step_timer import StepClock
 
 
 class Time:
@@ -24,7 +24,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch):
     clock = Time()
-    monkeypatch.setattr(runner.stepclock, "time", clock)
+    monkeypatch.setattr(runner.train.step_timer, "time", clock)
     return clock
 
 

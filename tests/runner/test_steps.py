@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-import runner.steps
+import runner.train.step
 from optim import SGD
-from runner.commandline import main
-from runner.schema import Settings
-from runner.steps import Steps
+from runner.cli.main import main
+from runner.config.schema import Settings
+from runner.train.step import Steps
 from tasks.classification import Classification
 
 
@@ -75,7 +75,7 @@ def test_channels_last_reaches_the_convolution():
 def trained(said, monkeypatch, compiler=None, **settings):
     """Losses, weights and buffers after two full batches and a smaller one."""
     if compiler:
-        monkeypatch.setattr(runner.steps, "compiled", compiler)
+        monkeypatch.setattr(runner.train.step, "compiled", compiler)
     torch.manual_seed(0)
     network = Net()
     steps = steps_of(network, said, batch_size=8, **settings)
@@ -117,7 +117,7 @@ def test_the_trial_pass_of_a_compiler_that_works_leaves_no_trace_and_small_batch
 
 
 def test_seconds_of_compilation_are_no_seconds_of_training(monkeypatch):
-    monkeypatch.setattr(runner.steps, "compiled", lambda network: network)
+    monkeypatch.setattr(runner.train.step, "compiled", lambda network: network)
     steps = steps_of(Net(), batch_size=8, compile=True)
     assert steps.preparing_s == 0
     steps.train(*batch(8))

@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from runner.commandline import main
-from runner.validate import validate
+from runner.cli.main import main
+from runner.config.validate import validate
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def status(folder):
 @pytest.fixture
 def make_trainer(tmp_path):
     """make_trainer(*overrides) -> a Trainer as the program builds it, to look inside."""
-    from runner.compose import compose
-    from runner.console import Console
-    from runner.folder import RunFolder
-    from runner.run import load_samples, set_up
-    from runner.signals import StopRequest
+    from results.run_folder import RunFolder
+    from runner.config.compose import compose
+    from runner.train.console import Console
+    from runner.train.run import load_samples, set_up
+    from runner.train.signals import StopRequest
 
     opened = []
 
@@ -242,7 +242,7 @@ def test_a_crash_is_recorded_and_tried_again(run, tmp_path, monkeypatch):
 def test_full_disk_is_said_once_and_the_run_goes_on_later(run, tmp_path, monkeypatch):
     import errno
 
-    from runner import folder as folders
+    from results import run_folder as folders
 
     real, count = folders.os.replace, 0
 
@@ -450,7 +450,7 @@ def test_divergence_that_only_validation_sees_is_recorded(run, lr):
 
 
 def test_divergence_that_only_the_test_sees_is_recorded(run, monkeypatch):
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
     evaluate = Trainer.evaluate
 
@@ -469,7 +469,7 @@ def test_a_signal_during_the_final_test_still_ends_a_sweep(run, tmp_path, monkey
     import os
     import signal
 
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
     test = Trainer.test
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from optim import SGD
-from runner.watch import Watch
+from runner.train.norm_tracker import Watch
 
 
 def watched(network, lr=0.5):
@@ -69,7 +69,7 @@ def test_rows_and_tensorboard_hold_what_is_tracked(tmp_path, monkeypatch):
 
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from runner.commandline import main
+    from runner.cli.main import main
 
     monkeypatch.setattr(sys, "argv", ["main.py"])
     words = ["optim=momo", "epochs=2", "limit_train=200", "batch_size=50", "log.every=2", "threads=1"]

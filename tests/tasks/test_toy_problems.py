@@ -12,7 +12,7 @@ from data.synthetic import Synthetic
 from data.toys import Directions, Slopes, Steps
 from models.mlp import MLP
 from models.point import Point
-from runner.commandline import main
+from runner.cli.main import main
 from tasks.autoencoder import Reconstruction
 from tasks.classification import Classification
 from tasks.cosine import Cosine
@@ -46,12 +46,12 @@ def rows_of(folder):
 @pytest.fixture
 def walk(tmp_path):
     """walk(*overrides) -> the rows of a run's steps, without its test and its pictures."""
-    from runner.compose import compose
-    from runner.console import Console
-    from runner.folder import RunFolder
-    from runner.run import load_samples, set_up
-    from runner.signals import StopRequest
-    from runner.validate import validate
+    from results.run_folder import RunFolder
+    from runner.config.compose import compose
+    from runner.config.validate import validate
+    from runner.train.console import Console
+    from runner.train.run import load_samples, set_up
+    from runner.train.signals import StopRequest
 
     count = 0
 
@@ -227,7 +227,7 @@ def test_the_stochastic_example(walk, optim, low, high, seed):
     ids=lambda choice: choice[0],
 )
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, monkeypatch, choice):
-    from runner.training import Trainer
+    from runner.train.trainer import Trainer
 
     undisturbed = run(*choice)
     chunks, train_steps = [0], Trainer.train_steps
@@ -298,7 +298,7 @@ def test_regret_has_a_scene_without_a_plane_and_no_steps_no_scene(run):
 
 
 def test_rosenbrock_starts_where_the_page_does():
-    from runner.compose import compose
+    from runner.config.compose import compose
 
     x, y, z = compose("task=rosenbrock")["model"]["start"]
     assert hypot(x, y, z) == pytest.approx(1, abs=1e-7)

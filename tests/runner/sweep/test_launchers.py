@@ -13,13 +13,13 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-from runner.compose import compose
+from runner.cli.errors import in_words
+from runner.config.compose import compose
+from runner.config.validate import ConfigError, validate
 from runner.sweep import engines
-from runner.sweep.engines import LOST, run_by, threads
+from runner.sweep.hydra_launchers import LOST, run_by, threads
 from runner.sweep.plan import TODO, Job
 from runner.sweep.worker import Worker, cores, site
-from runner.validate import ConfigError, validate
-from runner.words import in_words
 
 ENGINES = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
 
@@ -220,7 +220,7 @@ def engine(request):
 
 
 def folder_of(cwd, *words):
-    from runner.folder import folder_of
+    from results.run_folder import folder_of
 
     return cwd / folder_of(validate(compose("logger=[]", *words)))
 

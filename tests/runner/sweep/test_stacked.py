@@ -7,10 +7,10 @@ import sys
 import pytest
 import torch
 
-from runner.commandline import main
-from runner.stacked import stack as stack_module
-from runner.stacked.group import groups, stackable
-from runner.stacked.program import FORMS
+from runner.cli.main import main
+from runner.sweep.stacked import stack as stack_module
+from runner.sweep.stacked.grouping import groups, stackable
+from runner.sweep.stacked.program import FORMS
 
 SMALL = ["epochs=3", "limit_train=200", "limit_val=100", "limit_test=100", "batch_size=64", "log.every=2"]
 QUIET = ["logger=[]", "threads=1"]
@@ -221,8 +221,8 @@ def test_a_group_that_memory_can_not_hold_is_halved(sweep, monkeypatch):
 
 
 def test_groups_share_all_but_numbers():
-    from runner.compose import compose
-    from runner.validate import validate
+    from runner.config.compose import compose
+    from runner.config.validate import validate
 
     def config(*words):
         return validate(compose(*words))

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from runner.commandline import main
-from runner.compose import compose
+from runner.cli.main import main
+from runner.config.compose import compose
+from runner.config.validate import ConfigError
 from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan, summary
-from runner.validate import ConfigError
 
 SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "logger=[]", "threads=1"]
 
@@ -202,7 +202,7 @@ def test_composing_once_equals_composing_each():
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
-    from runner.compose import CONFIGS
+    from runner.config.compose import CONFIGS
     from runner.sweep.composer import Composer
 
     cases = [

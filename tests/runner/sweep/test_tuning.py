@@ -18,10 +18,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa:
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution  # noqa: E402
 from optuna.trial import TrialState  # noqa: E402
 
-from runner.commandline import main  # noqa: E402
-from runner.folder import RunFolder, folder_of  # noqa: E402
+from results.run_folder import RunFolder, folder_of  # noqa: E402
+from runner.cli.main import main  # noqa: E402
 from runner.sweep import attempt  # noqa: E402
-from runner.sweep.space import read_space  # noqa: E402
+from runner.sweep.search_space import read_space  # noqa: E402
 
 QUICK = ["task=digits", "epochs=1", "limit_train=128", "batch_size=64", "logger=[]", "threads=1"]
 SEARCH = ["-m", "hydra/sweeper=optuna", *QUICK, "optim=adam", "optim.lr=tag(log,interval(1e-4,1))"]

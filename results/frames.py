@@ -1,0 +1,119 @@
+"""Runs as pandas frames, for those who want to look further than the report does.
+
+runs: a row a run. Columns: folder task optimizer setting signature seed status epochs_done metric better, the metric's
+values val_best (and its best_epoch), val_final, test (with the best weights), test_final (with the last ones), seconds
+(of training), seconds_eval, seconds_total, seconds_optimizer, device, device_name, commit, uncommitted, torch, and a
+column for optim.lr and each other key of the configuration that differs between the runs that have it.
+epochs: a row for each run, epoch and split (train, val) with step, loss, the metrics, lr, and seconds: of training
+since the run's start. steps: the per-step rows in the same way, with what `track=true` recorded. Both begin with the
+run's folder, task, optimizer, setting, signature and seed. skipped: folder and reason.
+What a run does not have is missing (NaN, None).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from results.filters import select, spelled
+from results.find import find
+from results.run import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+WHO = ("folder", "task", "optimizer", "setting", "signature", "seed")
+RESULTS = ("val_best", "best_epoch", "val_final", "test", "test_final")
+CLOCKS = ("seconds", "seconds_eval", "seconds_total", "seconds_optimizer")
+ORIGINS = ("device", "device_name", "commit", "uncommitted", "torch")
+COLUMNS = (*WHO, "status", "epochs_done", "metric", "better", *RESULTS, *CLOCKS, *ORIGINS)
+#: keys that have a column by another name, or tell nothing of the run
+ELSEWHERE = ("task.name", "optim.name", "seed", "device", "outputs", "rerun", "data.root")
+
+
+class Frames(NamedTuple):
+    runs: DataFrame
+    epochs: DataFrame
+    steps: DataFrame
+    skipped: DataFrame
+
+
+def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
+    """The frames of the runs in these folders; `report.load` is its public name."""
+    import pandas
+
+    found = find(*paths)
+    runs = select(found.runs, where)
+    told = [(str(entry.folder), entry.reason) for entry in found.skipped]
+    skipped = pandas.DataFrame(told, columns=["folder", "reason"])
+    table = runs_frame(runs)
+    return Frames(table, epochs_frame(runs, table), steps_frame(runs, table), skipped)
+
+
+def runs_frame(runs: Sequence[Run]) -> DataFrame:
+    import pandas
+
+    keys = varying(runs)
+    rows = [{**facts(run), **{key: cell(run.settings.get(key)) for key in keys}} for run in runs]
+    frame = pandas.DataFrame(rows, columns=[*COLUMNS, *keys])
+    return frame.astype(dict.fromkeys((*RESULTS, *CLOCKS), float))  # also where every run lacks one
+
+
+def facts(run: Run) -> dict[str, Any]:
+    """What every run has to say of itself, whatever was configured."""
+    status, environment = run.status, run.environment
+    git, packages = (environment.get(key) or {} for key in ("git", "packages"))
+    seconds = status.get("seconds") or {}
+
+    def value(which: str, key: str = run.metric) -> Any:
+        return (status.get(which) or {}).get(key)
+
+    who = (str(run.folder), run.task, run.optimizer, run.setting, run.signature, run.seed)
+    stand = (run.ending, status.get("epochs_done"), run.metric, status.get("better"))
+    results = (value("best"), value("best", "epoch"), value("final"), value("test"), value("test_last"))
+    clocks = (seconds.get(kind) for kind in ("train", "eval", "total", "optimizer"))
+    machine = (environment.get("device"), environment.get("device_name"))
+    code = (git.get("commit"), git.get("dirty"), packages.get("torch"))
+    return dict(zip(COLUMNS, (*who, *stand, *results, *clocks, *machine, *code), strict=True))
+
+
+def varying(runs: Iterable[Run]) -> list[str]:
+    """optim.lr, and the other keys that differ between the runs that have them."""
+    values: dict[str, set[str]] = {"optim.lr": set()}
+    for run in runs:
+        for key, value in run.settings.items():
+            values.setdefault(key, set()).add(spelled(value))
+    return [key for key, own in values.items() if key == "optim.lr" or len(own) > 1 and key not in ELSEWHERE]
+
+
+def cell(value: Any) -> Any:
+    """Lists as text, so that a column can be grouped by."""
+    return spelled(value) if isinstance(value, list | dict) else value
+
+
+def epochs_frame(runs: Sequence[Run], table: DataFrame) -> DataFrame:
+    """A row for each run, epoch and split. table: the runs' own frame."""
+    rows = [[row for row in run.rows if row.get("per") == "epoch"] for run in runs]
+    frame = long_frame(rows, table, ["split", "epoch", "step", "loss"])
+    clocks = [{row["epoch"]: row.get("train_s") for row in run.timings} for run in runs]
+    seconds = [clock.get(row["epoch"]) for clock, own in zip(clocks, rows, strict=True) for row in own]
+    frame["seconds"] = seconds if seconds else None
+    return frame
+
+
+def steps_frame(runs: Sequence[Run], table: DataFrame) -> DataFrame:
+    """A row for each per-step row of each run."""
+    rows = [[row for row in run.rows if row.get("per") == "step"] for run in runs]
+    return long_frame(rows, table, ["split", "epoch", "step", "loss"])
+
+
+def long_frame(rows: Sequence[Sequence[dict[str, Any]]], table: DataFrame, first: list[str]) -> DataFrame:
+    """Rows of all runs below each other, each beside who made it; first: the columns that come first, and always."""
+    import numpy
+    import pandas
+
+    values = pandas.DataFrame([row for own in rows for row in own]).drop(columns="per", errors="ignore")
+    values = values.reindex(columns=list(dict.fromkeys([*first, *values.columns])))
+    who = table[list(WHO)].take(numpy.repeat(numpy.arange(len(rows)), [len(own) for own in rows]))
+    return pandas.concat([who.reset_index(drop=True), values], axis=1)

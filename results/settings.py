@@ -1,0 +1,71 @@
+"""Settings: configurations, each with the runs that differ in nothing but their seed; the best by validation."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from results.run import Run
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One configuration of one optimizer on one task; `runs`: one a seed, in the seeds' order."""
+
+    runs: Sequence[Run]
+
+    @property
+    def name(self) -> str:
+        """The optimizer and its changed settings, as the run's folder is named."""
+        return self.runs[0].setting
+
+    @property
+    def optimizer(self) -> str:
+        return self.runs[0].optimizer
+
+    @property
+    def metric(self) -> str:
+        return self.runs[0].metric
+
+    @property
+    def lr(self) -> float:
+        return self.runs[0].config["optim"]["lr"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether every run reached its end."""
+        return all(run.ending == "done" for run in self.runs)
+
+    def values(self, which: str = "best") -> list[float]:
+        """The metric of each finished run: on validation its "best" or "final" epoch, or on "test"."""
+        return [run.status[which][self.metric] for run in self.runs if run.ending == "done"]
+
+    def mean(self, which: str = "best") -> float:
+        return statistics.mean(self.values(which))
+
+
+def settings(runs: Iterable[Run]) -> list[Setting]:
+    """The runs' settings, by optimizer and name."""
+    found: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        found[run.optimizer, run.setting, run.signature].append(run)
+    return [Setting(sorted(group, key=lambda run: run.seed)) for _, group in sorted(found.items())]
+
+
+def best(all_settings: Iterable[Setting], count: int = 1) -> dict[str, list[Setting]]:
+    """For each optimizer its `count` best settings by the mean of validation, best epoch each, the best one first.
+
+    A setting of which a run diverged or is unfinished is not chosen.
+    """
+    chosen: dict[str, list[Setting]] = defaultdict(list)
+    for setting in all_settings:
+        if setting.finished:
+            chosen[setting.optimizer].append(setting)
+    return {optimizer: ranked(own)[:count] for optimizer, own in sorted(chosen.items())}
+
+
+def ranked(own: list[Setting]) -> list[Setting]:
+    falling = own[0].runs[0].status["better"] == "max"
+    return sorted(own, key=Setting.mean, reverse=falling)

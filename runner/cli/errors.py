@@ -1,0 +1,62 @@
+"""Hydra's and OmegaConf's errors in one line of the user's own terms."""
+
+from __future__ import annotations
+
+import re
+
+from runner.cli.help import summaries
+from runner.config.compose import CONFIGS
+from runner.config.validate import choices
+
+HYDRAS = {  # its groups that are of use here, and what to install for a choice
+    "hydra/launcher": {
+        "basic": "",
+        "local": "",
+        "stacked": "",
+        "joblib": "pip install hydra-joblib-launcher",
+        "submitit_local": "pip install hydra-submitit-launcher",
+        "submitit_slurm": "pip install hydra-submitit-launcher",
+        "ray": "pip install 'ray[default]<3' && pip install --no-deps hydra-ray-launcher",
+    },
+    "hydra/sweeper": {"runs": "", "optuna": ""},
+}
+CHOOSABLE = ("task", "data", "model", "optim", "wrap", "experiment")  # groups that `key=value` chooses from
+
+
+def in_words(error: Exception) -> str:
+    """What could not be composed, and what would be right."""
+    text = str(error).strip()
+    if match := re.search(r"Ambiguous value for argument '(?:\+\+)?([^']*)'", text):
+        return f"{match[1]} holds several values; add -m to run each, or write a list as 'key=[1,2]'"
+    if override := getattr(error, "override", None):
+        return f"{override.removeprefix('++')} can't be read; write key=value, lists as 'key=[1,2]', in quotes"
+    if match := re.search(r"Could not (?:find|load) '([^']*)/([^'/]*)'", text):
+        return unknown_choice(*experiment_parts(match[1], match[2]))
+    if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
+        return unknown_key(*match.groups())
+    if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
+        return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*CHOOSABLE, 'optim/lr_schedule']))}"
+    if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
+        return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
+    if isinstance(error, OSError):
+        return f"can't write {error.filename}: {error.strerror}"
+    return re.sub(r"\s*\n\s*", " ", text)
+
+
+def unknown_choice(group: str, choice: str) -> str:
+    if install := HYDRAS.get(group, {}).get(choice):
+        return f"{group}={choice} needs a package: {install}"
+    known = HYDRAS.get(group) or dict(summaries(CONFIGS, group))
+    return f"{group}={choice} is unknown; {choices(choice, known) if known else '--help lists what can be chosen'}"
+
+
+def unknown_key(hydra: str, group: str, key: str) -> str:
+    if (group, key) == ("sweeper", "grid"):
+        return "sweep= names a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
+    return f"{hydra}.{group}.{key} is not a key of the chosen {hydra}/{group}"
+
+
+def experiment_parts(group: str, choice: str) -> tuple[str, str]:
+    """An experiment's choice has folders of its own: experiment=aggmo/autoencoder."""
+    head, slash, folder = group.partition("/")
+    return ("experiment", f"{folder}/{choice}") if head == "experiment" and slash else (group, choice)

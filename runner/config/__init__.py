@@ -1,0 +1,1 @@
+"""An experiment's configuration: schema, composing, validation, what can be chosen by name."""

@@ -1,0 +1,91 @@
+"""The keys of an experiment, their types and their ranges. `runner.config.validate` holds a configuration to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from data.dataset import DataSet
+    from models.model import Model
+    from optim.rule import Spec, Wrapper
+    from optim.schedules import Schedule
+    from tasks.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finetune:
+    """Last-stage fine-tuning of the momentum, as the AggMo code has it."""
+
+    epochs: int = field(default=0, metadata={"range": "[0, inf)"})
+    final_mom: float = field(default=0.9, metadata={"range": "[0, 1)"})
+    warm: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    every: int = field(default=1, metadata={"range": "[1, inf)"})
+    unit: Literal["epoch", "step"] = "epoch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    every: int = field(default=50, metadata={"range": "[0, inf)"})
+    progress: Literal["auto", "bar", "plain", "none"] = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The keys beside the groups; `configs/config.yaml` says what each is for."""
+
+    seed: int = field(default=0, metadata={"range": "[0, inf)"})
+    device: str = "auto"
+    epochs: int = field(default=30, metadata={"range": "[1, inf)"})
+    batch_size: int = field(default=128, metadata={"range": "[1, inf)"})
+    eval_batch_size: int = field(default=1000, metadata={"range": "[1, inf)"})
+    drop_last: bool = False
+    accumulate: int = field(default=1, metadata={"range": "[1, inf)"})
+    limit_train: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    limit_val: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    limit_test: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    clip_norm: float | None = field(default=None, metadata={"range": "(0, inf)"})
+    clip_value: float | None = field(default=None, metadata={"range": "(0, inf)"})
+    patience: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    explode: float = field(default=1e4, metadata={"range": "(1, inf)"})
+    finetune: Finetune = Finetune()
+    outputs: str = "outputs"
+    rerun: bool = False
+    deterministic: bool = False
+    threads: int | None = field(default=None, metadata={"range": "[1, 1024]"})
+    lift: Literal["auto", "loop", "foreach", "compile"] = "auto"
+    amp: Literal["none", "bf16"] = "none"
+    channels_last: bool = False
+    compile: bool = False
+    cuda_graphs: bool = False
+    track: bool = False
+    checkpoint: Checkpoint = Checkpoint()
+    log: Log = Log()
+    logger: tuple[str, ...] = ("tensorboard",)
+
+    @property
+    def full_pass(self) -> int:
+        """Samples that go through the network at once."""
+        return -(-self.batch_size // self.accumulate)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A checked configuration: each group's entry as its own dataclass, and everything as plain Python."""
+
+    task: Task
+    data: DataSet
+    model: Model
+    optim: Spec
+    lr_schedule: Schedule
+    wrap: tuple[Wrapper, ...]
+    settings: Settings
+    plain: dict[str, Any]  # nested dicts, lists, numbers, strings: what config.yaml holds
+
+    @property
+    def limits(self) -> tuple[int | None, int | None, int | None]:
+        return self.settings.limit_train, self.settings.limit_val, self.settings.limit_test

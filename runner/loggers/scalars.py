@@ -1,0 +1,36 @@
+"""A row as numbers with names, the same in every tracker: train/loss, val/acc, best/acc, test/acc, train_step/loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from results.run import value_keys
+
+
+class Points:
+    """Rows in their order -> names and numbers at the row's step.
+
+    best/ is the validation of the best epoch so far; its last value is that of the weights that are tested as test/.
+    """
+
+    def __init__(self, metric: str, better: str) -> None:
+        self.metric, self.sign = metric, 1 if better == "max" else -1
+        self.best: float | None = None
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, float]:
+        prefix = tag(row)
+        values = {key: row[key] for key in value_keys(row)}
+        points = {f"{prefix}/{key}": value for key, value in values.items()}
+        if prefix == "train":
+            points |= {"train/lr": row["lr"], "train/epoch": row["epoch"]}
+        if prefix == "val" and (self.best is None or self.sign * row[self.metric] > self.sign * self.best):
+            self.best = row[self.metric]
+            points |= {f"best/{key}": value for key, value in values.items()}
+        return points
+
+
+def tag(row: dict[str, Any]) -> str:
+    """train, train_step, val, test (the best weights) or test_last."""
+    if row.get("per") == "step":
+        return f"{row['split']}_step"
+    return f"{row['split']}_last" if row.get("weights") == "last" else row["split"]

@@ -1,0 +1,70 @@
+"""logger=[tensorboard]: an event file in the run's folder, a picture of metrics.jsonl.
+
+A resumed run draws it anew from the rows that count, which leaves neither duplicates nor gaps.
+
+HParams compares runs by the columns that differ. No run says which columns there are (the plugin's EXPERIMENT tag):
+TensorBoard would take those of an arbitrary run for all, and so have no column for another optimizer's settings.
+Without, it gathers them from all runs, and shows the first five that differ and the first five metrics by name:
+best/, test/. Runs that differ in the seed only are one group, for which it shows the mean.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from runner.loggers.logger import Row, Sink
+from runner.loggers.scalars import Points
+
+
+class TensorBoard(Sink):
+    name = "tensorboard"
+    modules = ("tensorboard",)
+    install = "tensorboard"
+    every_s = 0.0  # a local file
+
+    def open(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        for old in self.about.folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        self.points = Points(self.about.metric, self.about.better)
+        self.writer = SummaryWriter(str(self.about.folder))
+        self.hparams(
+            "session_start_info", group_name=self.about.group, start_time_secs=time.time(), hparams=self.columns()
+        )
+
+    def columns(self) -> dict[str, Any]:
+        from google.protobuf.struct_pb2 import Value
+
+        found = {}
+        for key, value in self.about.columns.items():
+            kind = {bool: "bool_value", str: "string_value"}.get(type(value), "number_value")
+            content: dict[str, Any] = {kind: value}
+            found[key] = Value(**content)
+        return found
+
+    def write(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            for name, value in self.points(row).items():
+                self.writer.add_scalar(name, value, row["step"])
+        self.writer.flush()
+
+    def close(self, ending: str) -> None:
+        if ending != "interrupted":
+            status = "STATUS_SUCCESS" if ending == "done" else "STATUS_FAILURE"
+            self.hparams("session_end_info", status=status, end_time_secs=time.time())
+        self.writer.close()
+
+    def hparams(self, kind: str, **content: Any) -> None:
+        """A message of the HParams plugin. The writer's add_hparams would put a run of its own beside this one."""
+        from tensorboard.compat.proto import summary_pb2
+        from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+
+        messages: Any = plugin_data_pb2  # whose classes exist at run time only
+        summaries: Any = summary_pb2
+        tag = getattr(metadata, f"{kind.upper()}_TAG")
+        told = metadata.create_summary_metadata(messages.HParamsPluginData(**{kind: content}))
+        summary = summaries.Summary(value=[summaries.Summary.Value(tag=tag, metadata=told)])
+        self.writer._get_file_writer().add_summary(summary)
