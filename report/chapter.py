@@ -12,8 +12,9 @@ from report.figures.series import By, Kind
 from report.figures.swept import swept_keys
 from report.tables.table import Table
 from report.warnings import cautions
-from results.run import Run, is_number
+from results.run import Run
 from results.settings import Setting, best, settings
+from results.values import is_number
 
 Draw = Callable[[Path, Sequence[str]], list[Path]]  # (path without ending, formats) -> files
 

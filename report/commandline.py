@@ -11,7 +11,7 @@ from pathlib import Path
 from report.chapter import Chapter, Wishes, chapter
 from report.published.numbers import published
 from results.filters import select
-from results.find import find, told
+from results.find import find, skipped_lines
 from results.run import Run
 
 DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
@@ -81,7 +81,7 @@ def report(options: argparse.Namespace) -> int:
         raise ValueError(f"--count {options.count}: at least 1")
     folders, where = split(options.words)
     found = find(*folders)
-    for line in told(found.skipped):
+    for line in skipped_lines(found.skipped):
         print(f"passed over: {line}", file=sys.stderr)
     runs = [run for run in select(found.runs, where) if has_begun(run)]
     if not runs:

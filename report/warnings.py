@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from results.filters import distinct, is_number, spelled
-from results.run import UNSIGNED, Run
+from results.filters import distinct
+from results.run import Run
 from results.settings import Setting, best
+from results.signature import UNSIGNED
+from results.values import format_value, is_number
 
 MOST = 4  # names in a list before "and so many more"
 #: keys beside optim.* and wrap.* whose best value is looked for, so that it may lie on the edge of its grid
@@ -133,7 +135,7 @@ def told(runs: Iterable[Run], key: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for run in runs:
         if key in run.settings:
-            found[spelled(run.settings[key])].append(run.optimizer)
+            found[format_value(run.settings[key])].append(run.optimizer)
     return found
 
 

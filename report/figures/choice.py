@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from results.run import UNSIGNED
 from results.settings import Setting
+from results.signature import UNSIGNED
 
 MOST_KEYS = 3  # in a label; beyond it the setting's signature tells as much
 UNFINISHED = ("running", "interrupted", "failed")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from report.figures.axes import FRACTIONS, NAMES, few_ticks, log_axis
-from results.run import read_rows, value_keys
+from results.metrics import read_rows, value_keys
 
 COLOURS = {"train": "#0072b2", "val": "#d55e00"}  # Okabe and Ito's palette, told apart by the colour-blind
 STYLES = {"train": "-", "val": "--"}

@@ -11,7 +11,7 @@ from typing import Any
 from report.figures.axes import log_axis
 from report.figures.looks import COLOURS, DASHES
 from report.insight.scene import Place, Plane, Scene, Window
-from results.run import read_rows, step_rows
+from results.metrics import read_rows, step_rows
 
 DEEPEST = 1e-8  # of the largest distance: smaller ones are below the picture
 

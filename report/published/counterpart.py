@@ -14,8 +14,9 @@ from math import inf, isclose
 from typing import Any
 
 from report.published.numbers import UNITS, Block, Ours, Published, Row
-from results.run import Run, is_number
+from results.run import Run
 from results.settings import Setting
+from results.values import is_number
 
 SAME_RATE = 0.01  # relative: 0.316 and 0.3162 are the same half decade
 ABSENT = object()

@@ -8,7 +8,7 @@ from report.figures.looks import look_of
 from report.figures.panel import Line, Panel
 from report.page.writing import Figure, Notes, Page, Picture, Runs, Section
 from report.tables.table import Table
-from results.run import load
+from results.find import load_runs as load
 
 EVIL = "</script><img src=x onerror=alert(1)><b>é 😀"
 OPTIMIZERS = ("sgd", "momentum", "adam", "aggmo", "adamw")

@@ -7,7 +7,7 @@ from report.published.against import against, against_sweep
 from report.published.against_panels import against_panels
 from report.published.agreement import interval
 from report.published.counterpart import curve
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 MNIST = {

@@ -6,7 +6,7 @@ from tracks import write_steps
 from report.figures.series import Curve
 from report.insight.norms import layers, norms, projections
 from report.insight.tracked import POINTS, thinned
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 KEYS = ("weight_norm", "update_norm", "gradient_norm", "effective_step")

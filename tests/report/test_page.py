@@ -28,7 +28,7 @@ from report.page.embedded import (
 )
 from report.page.writing import Figure, Notes, Page, Picture, Runs, Section, write_page
 from report.tables.table import Table
-from results.run import load
+from results.find import load_runs as load
 
 
 def written(tmp_path, *items, **more):

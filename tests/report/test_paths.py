@@ -7,7 +7,7 @@ from tracks import write_steps
 from report.figures.drawing import draw
 from report.insight.paths import paths
 from report.insight.scene import Chart, Plane, Scene, Series, Window, read_scene, save_scene
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 START = (1.0, 2.0)
