@@ -42,7 +42,8 @@ def make_trainer(tmp_path):
     from results.run_folder import RunFolder
     from runner.config.compose import compose
     from runner.train.console import Console
-    from runner.train.run import load_samples
+    from runner.train.build import build_trainer
+    from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 
     opened = []
