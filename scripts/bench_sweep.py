@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -28,10 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from main import CALLBACKS  # noqa: E402
 from runner.config.compose import compose  # noqa: E402
 from runner.config.validate import validate  # noqa: E402
-from runner.sweep.local import places, run_parallel  # noqa: E402
+from runner.sweep.local import run_parallel  # noqa: E402
 from runner.sweep.plan import TODO, Job  # noqa: E402
 from runner.sweep.run_job import run_sequentially  # noqa: E402
-from runner.sweep.stacked.launcher import Stacked  # noqa: E402
+from runner.sweep.slots import process_slots  # noqa: E402
+from runner.sweep.stacked.launcher import StackedSweep  # noqa: E402
 from runner.train.environment import device_name  # noqa: E402
 
 IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
@@ -67,10 +69,10 @@ def main() -> None:
 def compare(case: str, runs: int, options: argparse.Namespace) -> None:
     title, words = CASES[case]
     few = min(runs, options.measured)
-    where = places(options.processes, 1, options.device, None)
+    slots = process_slots(options.processes, 1, options.device, None)
     ways: dict[str, tuple[int, Callable[[Sequence[Job]], int]]] = {
         "one after another": (few, lambda jobs: run_sequentially(jobs, nothing, CALLBACKS)),
-        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where, CALLBACKS)),
+        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, slots, CALLBACKS)),
         **{f"stacked, {form}": (runs, stacked(form)) for form in options.forms.split(",")},
     }
     seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
@@ -103,7 +105,8 @@ def training_s(folder: Path) -> float:
 
 
 def stacked(form: str) -> Callable[[Sequence[Job]], int]:
-    return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing, CALLBACKS)
+    print_line = partial(print, file=sys.stderr)
+    return lambda jobs: StackedSweep(nothing, CALLBACKS, form, print_line=print_line).run(jobs)
 
 
 def nothing(*_: object) -> None:
