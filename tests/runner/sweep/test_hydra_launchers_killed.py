@@ -77,7 +77,7 @@ class Sweep:
         raise AssertionError(f"no process has {run} open")
 
 
-def until(condition, seconds=60.0):
+def until(condition, seconds=180.0):
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.02)
