@@ -41,8 +41,8 @@ def make_trainer(tmp_path):
     """make_trainer(*overrides) -> a Trainer as the program builds it, to look inside."""
     from results.run_folder import RunFolder
     from runner.config.compose import compose
-    from runner.train.console import Console
     from runner.train.build import build_trainer
+    from runner.train.console import Console
     from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 
