@@ -36,6 +36,7 @@ def set_up(
     from omegaconf import OmegaConf
 
     from runner import checkpoint
+    from runner.bfloat16 import bf16_is_slow, bf16_warning
     from runner.records import Records
     from runner.sinks.feed import sinks
     from runner.training import Trainer
@@ -49,6 +50,8 @@ def set_up(
         begin(trainer, config, device)
     else:
         take_up(trainer, saved, device)
+    if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
+        console.say(warning)
     lengths = saved["records"] if saved else None
     trainer.records = (
         Records(folder.path, lengths, sinks(config, folder, console.say)) if processes.first else NoRecords()
