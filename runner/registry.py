@@ -24,7 +24,7 @@ GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap", "logger")
 def entries(group: str) -> dict[str, type]:
     """Map each name of a group to the dataclass that describes it."""
     if group == "optim":
-        return dict(optim.specs())
+        return dict(optim.configs())
     if group == "wrap":
         return dict(optim.wrappers())
     if group == "lr_schedule":

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from data.samples import Samples
-    from optim.driver import Chain
+    from optim import ComposedOptimizer
     from runner.console import Console
     from runner.training import Trainer
 
@@ -56,7 +56,7 @@ def set_up(
     return trainer
 
 
-def build(config: Config, device: str, console: Console, processes: Processes) -> tuple[nn.Module, Chain]:
+def build(config: Config, device: str, console: Console, processes: Processes) -> tuple[nn.Module, ComposedOptimizer]:
     """Model and optimizer, from their streams of the seed."""
     import torch
 
@@ -75,7 +75,7 @@ def build(config: Config, device: str, console: Console, processes: Processes) -
         config.optim,
         model.parameters(),
         wrap=config.wrap,
-        lift=config.settings.lift,
+        backend=config.settings.backend,
         seed=stream_seed(seed, "noise"),
     )
     if project := getattr(model, "project", None):  # weights that must stay in a set

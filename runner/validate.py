@@ -10,8 +10,8 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from optim.plan import Plan
-from optim.ranges import check
+from optim.config import check_wrappers
+from optim.ranges import Checked, SettingError, check
 from runner.registry import entries
 from runner.schema import Config, Settings
 
@@ -56,10 +56,7 @@ def combine(config: Config) -> None:
     try:
         config.data.validate()
         config.model.validate()
-        config.lr_schedule.validate()
-        for stage in config.optim.stages():  # what the settings come to, such as betas from a and k
-            check(stage, f"{config.optim.name}'s settings come to ")
-        Plan(config.optim, config.wrap)  # wrappers that can't be around this optimizer
+        check_wrappers(config.optim, config.wrap)
         config.task.check(config.data, config.model)
         check_shape(config)
     except ValueError as error:
@@ -204,7 +201,10 @@ def read(owner: type, node: Mapping[str, Any], prefix: str, known: Keys) -> Any:
             values[key] = convert(value, hints[key], path)
     try:
         entry = owner(**values)
-        check(entry, prefix)
+        if not isinstance(entry, Checked):  # which has checked itself
+            check(entry, prefix)
+    except SettingError as error:
+        raise ConfigError(f"{prefix}{error.problem}") from None
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return entry

@@ -1,4 +1,4 @@
-"""The pure update of all parameters as one graph, by torch.compile.
+"""The update of all parameters as one graph, by torch.compile.
 
 Hyper-parameters and step counts enter as one tensor, so that a schedule changes an input and not the program;
 a new program is compiled only where the set of parameters with gradients or their state changes.
@@ -6,53 +6,46 @@ a new program is compiled only where the set of parameters with gradients or the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..lifts import advance
-from ..rule import Context
+from ..backends import ParameterUpdate, apply_pipeline
+from ..packing import packed, size_of, unpacked
+from ..transform import Context
 
 if TYPE_CHECKING:
-    from ..driver import Chain
+    from ..optimizer import ComposedOptimizer
 
 
-def step(chain: Chain, items: list[tuple], loss: Any) -> None:
-    """One step of all items."""
-    keys = list(chain.plan.defaults)
-    sizes = [[size_of(group[key]) for key in keys] for group in chain.param_groups]
-    names = [tuple(n for n in s if n != "step") for _, _, s, *_ in items]
-    ids = [ctx.index for *_, ctx, _ in items]
+def step(optimizer: ComposedOptimizer, updates: list[ParameterUpdate], loss: Any) -> None:
+    """One step of all parameters."""
+    keys = list(optimizer.pipeline.defaults)
+    sizes = [[size_of(group[key]) for key in keys] for group in optimizer.param_groups]
+    names = [tuple(n for n in x.state if n != "step") for x in updates]
+    ids = [x.index for x in updates]
     structure = repr((sizes, names, ids))
-    if structure not in chain.programs:
-        chain.programs[structure] = _program(chain, sizes, ids)
-    root = chain.param_groups[0]
-    chain.programs[structure](
-        [p.detach() for p, *_ in items],
-        [u for _, u, *_ in items],
-        [{n: s[n] for n in own} for (_, _, s, *_), own in zip(items, names, strict=True)],
-        [home for *_, home in items],
-        _values(chain, keys, [ctx.t for *_, ctx, _ in items], items[0][0].device),
-        [ctx.drawn for *_, ctx, _ in items],
+    if structure not in optimizer.programs:
+        optimizer.programs[structure] = _program(optimizer, sizes, ids)
+    root = optimizer.param_groups[0]
+    optimizer.programs[structure](
+        [x.p.detach() for x in updates],
+        [x.u for x in updates],
+        [{n: x.state[n] for n in own} for x, own in zip(updates, names, strict=True)],
+        [x.narrow for x in updates],
+        _values(optimizer, keys, [x.ctx.t for x in updates], updates[0].p.device),
+        [x.ctx.noises for x in updates],
         loss,
-        {key: root[key] for key in chain.plan.totals},
+        {key: root[key] for key in optimizer.pipeline.global_state},
     )
 
 
-def size_of(value: Any) -> int:
-    return len(value) if isinstance(value, tuple | list) else 0
-
-
-def _values(chain: Chain, keys: list[str], ts: list[int], device: torch.device) -> Tensor:
+def _values(optimizer: ComposedOptimizer, keys: list[str], ts: list[int], device: torch.device) -> Tensor:
     """Every number of every group, then the step counts: one transfer to the device."""
-    numbers: list[Any] = []
-    for group in chain.param_groups:
-        for key in keys:
-            numbers.extend(group[key] if size_of(group[key]) else [group[key]])
-    numbers += ts
+    numbers = [x for group in optimizer.param_groups for x in packed(group, keys)] + ts
     # float64, because 1 - beta2 in float32 is wrong in the fifth digit
     dtype = torch.float32 if device.type == "mps" else torch.float64
     if any(isinstance(x, Tensor) for x in numbers):
@@ -60,23 +53,18 @@ def _values(chain: Chain, keys: list[str], ts: list[int], device: torch.device) 
     return torch.tensor(numbers, dtype=dtype).to(device, non_blocking=True)
 
 
-def _program(chain: Chain, sizes: list[list[int]], ids: list[int]) -> Callable[..., None]:
-    plan, keys = chain.plan, list(chain.plan.defaults)
-    owners = [n for n, group in enumerate(chain.param_groups) for _ in group["params"]]
+def _program(optimizer: ComposedOptimizer, sizes: list[list[int]], ids: list[int]) -> Callable[..., None]:
+    pipeline, keys = optimizer.pipeline, list(optimizer.pipeline.defaults)
+    owners = [n for n, group in enumerate(optimizer.param_groups) for _ in group["params"]]
 
-    def program(ps, us, states, homes, values, drawn, loss, totals):  # noqa: ANN001
+    def program(ps, us, states, narrow, values, noises, loss, global_state):  # noqa: ANN001
         groups, at = unpacked(values, keys, sizes)
-        root = {**groups[0], **totals}
-        hypers = [plan.hypers(group) for group in groups]
-        items = []
+        hypers = [pipeline.hypers(group) for group in groups]
+        updates = []
         for i in range(len(ps)):
-            ctx = Context(values[at + i], us[i], loss, ids[i], drawn[i])
-            items.append((ps[i], us[i], dict(states[i]), hypers[owners[ids[i]]], ctx, homes[i]))
-        advance(items, plan, root)
-        # into the same memory: the program then needs no buffers of its own
-        for old, item in zip(states, items, strict=True):
-            overwrite(old, item[2])
-        overwrite(totals, root)
+            ctx = Context(values[at + i], us[i], loss, noises[i])
+            updates.append(ParameterUpdate(ps[i], us[i], states[i], hypers[owners[ids[i]]], ctx, ids[i], narrow[i]))
+        apply_pipeline(updates, pipeline, {**groups[0], **global_state})
 
     return compiled_apart(program)
 
@@ -87,21 +75,3 @@ def compiled_apart(function: Any) -> Callable[..., Any]:
     code = function.__code__.replace()
     own = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
     return torch.compile(own, fullgraph=True, dynamic=False)
-
-
-def unpacked(values: Tensor, keys: list[str], sizes: list[list[int]]) -> tuple[list[dict[str, Any]], int]:
-    """The groups' hyper-parameters as views of `values`, and how many of its elements they take."""
-    groups, at = [], 0
-    for row in sizes:
-        group: dict[str, Any] = {}
-        for key, size in zip(keys, row, strict=True):
-            group[key] = tuple(values[at + i] for i in range(size)) if size else values[at]
-            at += size or 1
-        groups.append(group)
-    return groups, at
-
-
-def overwrite(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> None:
-    for name, x in old.items():
-        if new[name] is not x:
-            x.copy_(new[name])

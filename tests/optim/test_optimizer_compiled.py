@@ -8,14 +8,14 @@ from typing import ClassVar
 import pytest
 import torch
 from cases_wrapped import ALL
+from optim.lifts import gather
+from optim.rule import Rule, Spec
 from optimizer_cases import CASES, assert_same, needs_compiler, parameters, state_of, train, weights
 
 import optim
 from optim.compiled import kernels, trace
 from optim.compiled.graph import Unsupported
-from optim.lifts import gather
 from optim.ranges import ranged
-from optim.rule import Rule, Spec
 from optim.rules.adam import Adam
 from optim.rules.sgd import Momentum
 

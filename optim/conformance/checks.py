@@ -1,4 +1,4 @@
-"""What a property is, and what the properties share."""
+"""The registry of checks, and what they share."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..conformance import Subject, copies, tensors_of
+from .candidate import Candidate, copies, tensors_of
 
-Check = Callable[[Subject], None]
-PROPERTIES: dict[str, Check] = {}
-COMPILED: dict[str, Check] = {}  # tried when asked for only: they take seconds
-LIFTS = ("loop", "foreach")
+Check = Callable[[Candidate], None]
+CHECKS: dict[str, Check] = {}
+COMPILE_CHECKS: dict[str, Check] = {}
+BACKENDS = ("loop", "foreach")  # what every check that depends on the backend is run with
 HALF = torch.bfloat16
 
 
-def says(what: str, where: dict[str, Check] = PROPERTIES) -> Callable[[Check], Check]:
-    def register(check: Check) -> Check:
-        where[what] = check
-        return check
+class NotApplicable(Exception):
+    """The check does not concern this optimizer; the message is the reason."""
+
+
+def check(name: str, registry: dict[str, Check] = CHECKS) -> Callable[[Check], Check]:
+    """Register a function that raises AssertionError where the named property does not hold."""
+
+    def register(function: Check) -> Check:
+        registry[name] = function
+        return function
 
     return register
 
@@ -49,7 +55,7 @@ def through_a_file(state_dict: dict[str, Any]) -> dict[str, Any]:
     return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
 
 
-def goes_on(subject: Subject, optimizer: Any, params: list, twin: Any, others: list, start: int, what: str) -> None:
-    a = subject.train(optimizer, params, 12, start=start)
-    equal(subject.train(twin, others, 12, start=start), a, f"{what}: other weights")
+def goes_on(candidate: Candidate, optimizer: Any, params: list, twin: Any, others: list, start: int, what: str) -> None:
+    a = candidate.train(optimizer, params, 12, start=start)
+    equal(candidate.train(twin, others, 12, start=start), a, f"{what}: other weights")
     equal(tensors_of(twin), tensors_of(optimizer), f"{what}: other state")

@@ -9,54 +9,54 @@ from typing import Any
 
 from torch import Tensor
 
-from ..conformance import Subject, copies, parameters
 from ..ranges import check_field
-from .property import differ, equal, evaluated, says
+from .candidate import Candidate, copies, parameters
+from .checks import check, differ, equal, evaluated
 
 
-@says("several groups are one group")
-def groups(subject: Subject) -> None:
+@check("several groups are one group")
+def groups(candidate: Candidate) -> None:
     whole, parts = parameters(), parameters()
     split = [{"params": parts[:1]}, {"params": parts[1:3]}, {"params": parts[3:]}]
-    a = subject.train(subject.build(whole), whole, 15)
-    equal(subject.train(subject.build(split), parts, 15), a, "splitting the parameters into groups matters")
+    a = candidate.train(candidate.build(whole), whole, 15)
+    equal(candidate.train(candidate.build(split), parts, 15), a, "splitting the parameters into groups matters")
 
 
-@says("add_param_group in mid-training")
-def late_group(subject: Subject) -> None:
+@check("add_param_group in mid-training")
+def late_group(candidate: Candidate) -> None:
     params, late = parameters(), parameters(seed=5)
-    optimizer, before = subject.build(params), copies(late)
-    subject.train(optimizer, params, 4)
+    optimizer, before = candidate.build(params), copies(late)
+    candidate.train(optimizer, params, 4)
     optimizer.add_param_group({"params": late, "lr": optimizer.param_groups[0]["lr"] / 2})
-    subject.train(optimizer, params + late, 12, start=4)
+    candidate.train(optimizer, params + late, 12, start=4)
     assert optimizer.state[late[0]]["step"] == 12 and optimizer.state[params[0]]["step"] == 16, "steps are miscounted"
     assert differ(before, late), "the parameters of the added group have not moved"
 
 
-@says("every number acts, and in its own group")
-def numbers_act(subject: Subject) -> None:
-    fields = subject.build(parameters()).hypers.fields
-    tries = {key: list(others(fields[key][1], x)) for key, x in subject.defaults.items()}
+@check("every number acts, and in its own group")
+def numbers_act(candidate: Candidate) -> None:
+    fields = candidate.build(parameters()).group_schema.fields
+    tries = {key: list(others(fields[key][1], x)) for key, x in candidate.defaults.items()}
     # a number may be without effect where another is 0 (a weight decay of 0, noise of variance 0)
-    base = {key: tries[key][0] if _is_zero(x) and tries[key] else x for key, x in subject.defaults.items()}
+    base = {key: tries[key][0] if _is_zero(x) and tries[key] else x for key, x in candidate.defaults.items()}
     for key in (key for key in base if tries[key]):
         # or where another is what it is, as long as a projection never fires
         settings = chain([base], ({**base, k: x} for k in base if k != key for x in tries[k]))
-        if not any(_acts(subject, key, x, setting) for setting in settings for x in tries[key]):
+        if not any(_acts(candidate, key, x, setting) for setting in settings for x in tries[key]):
             raise AssertionError(f"{key} is ignored")
 
 
-def _acts(subject: Subject, key: str, value: Any, setting: dict[str, Any]) -> bool:
+def _acts(candidate: Candidate, key: str, value: Any, setting: dict[str, Any]) -> bool:
     """Whether `value` in the second group changes anything there; AssertionError if it does in the first."""
 
     def trained(second: dict[str, Any]) -> list[Tensor]:
         params = parameters()
-        optimizer = subject.build([{"params": params[:1], **setting}, {"params": params[1:], **second}])
-        subject.train(optimizer, params, 12)
+        optimizer = candidate.build([{"params": params[:1], **setting}, {"params": params[1:], **second}])
+        candidate.train(optimizer, params, 12)
         return evaluated(optimizer, params)
 
     got, reference = trained({**setting, key: value}), trained(setting)
-    if not subject.reduces:
+    if not candidate.is_global:
         equal(got[:1], reference[:1], f"{key} of one group acts in another")
     return differ(got, reference)
 

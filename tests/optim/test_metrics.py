@@ -16,7 +16,7 @@ def step(name, params, **arguments):
         if number == 1:
             old = [p.detach().clone() for p in params]
         optimizer.step(loss=loss.detach())
-    return {key: float(value) for key, value in optimizer.observe(old).items()}, old, optimizer
+    return {key: float(value) for key, value in optimizer.step_metrics(old).items()}, old, optimizer
 
 
 def params():
@@ -49,19 +49,19 @@ def test_adamp_tells_the_projected_fraction():
     w.grad, b.grad = torch.tensor([[0.0, 1.0], [1.0, 0.0]]), torch.ones(2)
     old = [w.detach().clone(), b.detach().clone()]
     optimizer.step()
-    assert float(optimizer.observe(old)["projected"]) == pytest.approx(4 / 6)
-    assert float(optimizer.observe(old)["m_norm"]) == pytest.approx(0.1 * 2)
+    assert float(optimizer.step_metrics(old)["projected"]) == pytest.approx(4 / 6)
+    assert float(optimizer.step_metrics(old)["m_norm"]) == pytest.approx(0.1 * 2)
     w.grad = torch.eye(2)
     optimizer.step()
-    assert float(optimizer.observe(old)["projected"]) == 0
+    assert float(optimizer.step_metrics(old)["projected"]) == 0
 
 
-@pytest.mark.parametrize("name", sorted(optim.specs()))
+@pytest.mark.parametrize("name", sorted(optim.configs()))
 def test_every_optimizer_tells_finite_numbers(name):
     xs = params()
-    optimizer = optim.build(optim.specs()[name](), xs)
+    optimizer = optim.build(optim.configs()[name](), xs)
     old = [p.detach().clone() for p in xs]
     for p in xs[:2]:  # and none for the third
         p.grad = torch.ones_like(p)
     optimizer.step(loss=torch.tensor(1.0))
-    assert all(value.ndim == 0 and value.isfinite() for value in optimizer.observe(old).values())
+    assert all(value.ndim == 0 and value.isfinite() for value in optimizer.step_metrics(old).values())
