@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import compiled as _compiled  # noqa: F401  registers the compiled lift
+from . import compile_backend as _compile_backend  # noqa: F401  registers itself
 from .checkpoint import matched
 from .groups import Hypers
 from .lifts import LIFTS, real, working
@@ -60,7 +60,7 @@ class Chain(torch.optim.Optimizer):
         # derived from spec and wrap, so not pickled
         self.plan = Plan(self.spec, self.wrap)
         self.hypers = Hypers(self.spec, self.plan)
-        self.programs: dict[Any, Any] = {}  # of the compiled lift, by what they were made for
+        self.programs: dict[Any, Any] = {}  # of lift="compile", by what they were compiled for
         self.evaluating = False
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -189,7 +189,6 @@ class Chain(torch.optim.Optimizer):
             state_dict = hook(self, state_dict) or state_dict
         state, self.param_groups = matched(self, state_dict)
         self.state = defaultdict(dict, state)
-        self.programs.clear()  # the loaded tensors may lie in memory in another order
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 

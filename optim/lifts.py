@@ -1,4 +1,4 @@
-"""Ways to run the same rules over all parameters: a plain loop, torch._foreach; a third is in `compiled`.
+"""Ways to run the same rules over all parameters: a plain loop, torch._foreach; a third is in `compile_backend`.
 
 A lift gathers items (p, u, s, hypers, ctx, home), one a parameter or one a bucket of them, and `advance`
 takes them through the stages. `p` is real and at least float32: a working copy of the parameter `home` where
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from .driver import Chain
 
 PLAIN = frozenset({torch.float32, torch.float64})
-
-
-def advance(items: Iterable[tuple], plan: Plan, root: dict[str, Any]) -> None:
-    """Take every item through all stages and apply the step. root: the first group, with the totals."""
-    for calls, bound, i in plan.passes:
-        items = _reduced(items, calls, bound, i, root)
-    for item in items:
-        apply(item, plan)
 
 
 def apply(item: tuple, plan: Plan) -> None:
@@ -69,6 +61,23 @@ def summed(item: tuple, calls: list[tuple], bound: Bound, i: int) -> tuple[tuple
     return (p, u, s, hypers, ctx, home), terms
 
 
+def advance(
+    items: Iterable[tuple],
+    plan: Plan,
+    root: dict[str, Any],
+    summed: Callable[..., tuple[tuple, dict[str, Tensor]]] = summed,
+    apply: Callable[..., None] = apply,
+) -> None:
+    """Take every item through all stages and apply the step.
+
+    root: the first group, with the totals. summed, apply: what takes one item to a reduction, and to the end.
+    """
+    for calls, bound, i in plan.passes:
+        items = _reduced(items, calls, bound, i, root, summed)
+    for item in items:
+        apply(item, plan)
+
+
 def tell(items: list[tuple], sums: dict[str, Tensor], bound: Bound, i: int, root: dict[str, Any]) -> None:
     """Reduce, and let every item's ctx.value be what came of it."""
     overall = Context(_latest(items), None, items[0][4].loss, None)
@@ -81,7 +90,14 @@ def tell(items: list[tuple], sums: dict[str, Tensor], bound: Bound, i: int, root
         ctx.value = value_here if value_here is None else value_here.to(p.device)
 
 
-def _reduced(items: Iterable[tuple], calls: list[tuple], bound: Bound, i: int, root: dict[str, Any]) -> list[tuple]:
+def _reduced(
+    items: Iterable[tuple],
+    calls: list[tuple],
+    bound: Bound,
+    i: int,
+    root: dict[str, Any],
+    summed: Callable[..., tuple[tuple, dict[str, Tensor]]],
+) -> list[tuple]:
     done, terms = [], {}
     for item in items:
         item, own = summed(item, calls, bound, i)
@@ -164,7 +180,7 @@ def _working(p: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
 def loop(chain: Chain, loss: Any) -> None:
     """One parameter after another, in cache: the fastest that needs no compiler, and the one to debug with."""
     _keep_freed_memory()
-    advance(map(_owned, gather(chain, loss)), chain.plan, chain.param_groups[0])
+    advance(map(owned, gather(chain, loss)), chain.plan, chain.param_groups[0])
 
 
 @cache
@@ -178,7 +194,7 @@ def _keep_freed_memory() -> None:
     torch.empty(31 << 20, dtype=torch.uint8)
 
 
-def _owned(item: tuple) -> tuple:
+def owned(item: tuple) -> tuple:
     """Let the rules take the old state's memory for the new."""
     item[4].own = True
     return item

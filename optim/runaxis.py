@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .compiled.dynamo import overwrite, size_of, unpacked
+from .compile_backend import overwrite, size_of, unpacked
 from .driver import Chain
 from .lifts import advance
 from .noise import draw
@@ -106,7 +106,7 @@ class RunAxis:
         """The step of one run, for vmap: writes parameters, state and totals in place, returns the loss."""
         plan, keys = self.plan, self.keys
         group = self.chains[0].param_groups[0]
-        sizes = [size_of(group[key]) for key in keys]
+        sizes = tuple(size_of(group[key]) for key in keys)
 
         def step(
             ps: list[Tensor],
@@ -117,7 +117,7 @@ class RunAxis:
             loss: Tensor,
             drawn: list[dict[str, Tensor]],
         ) -> Tensor:
-            (numbers,), at = unpacked(values, keys, [sizes])
+            numbers, at = unpacked(values, keys, sizes)
             hypers, root = plan.hypers(numbers), {**numbers, **totals}
             items = [
                 (p, g, dict(s), hypers, Context(values[at], g, loss, i, noise or None), None)
