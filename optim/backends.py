@@ -1,4 +1,4 @@
-"""Backends: ways to run the same transforms over all parameters. A plain loop, torch._foreach; `compiled` has a third.
+"""Backends: ways to run the same transforms over all parameters: a plain loop, torch._foreach, and `compile_backend`.
 
 A backend collects a `ParameterUpdate` for each parameter with a gradient, and `apply_pipeline` takes them through the
 transforms and applies the step.
@@ -38,15 +38,7 @@ class ParameterUpdate:
     narrow: Any = None  # the parameter itself, where p is a wider copy
 
 
-def apply_pipeline(updates: Iterable[ParameterUpdate], pipeline: Pipeline, root: dict[str, Any]) -> None:
-    """Take every parameter through all transforms and apply the step. root: the first group, with the global state."""
-    for calls, bound, i in pipeline.reductions:
-        updates = _reduced(updates, calls, bound, i, root)
-    for update in updates:
-        _finish(update, pipeline)
-
-
-def _finish(update: ParameterUpdate, pipeline: Pipeline) -> None:
+def finish(update: ParameterUpdate, pipeline: Pipeline) -> None:
     """Take a parameter through the transforms after the last reduction, and apply the step."""
     p, s, hypers, ctx = update.p, update.state, update.hypers, update.ctx
     u = _transformed(update, pipeline.updates)
@@ -70,26 +62,41 @@ def _transformed(update: ParameterUpdate, calls: list[tuple[Callable[..., Any], 
     return u
 
 
-def _reduced(
-    updates: Iterable[ParameterUpdate], calls: list[Any], bound: BoundTransform, i: int, root: dict[str, Any]
-) -> list[ParameterUpdate]:
-    """Take every parameter up to a GlobalTransform, and reduce its terms over all of them."""
-    done, terms = [], {}
+def local_terms(update: ParameterUpdate, calls: list[Any], bound: BoundTransform, i: int) -> dict[str, Any]:
+    """Take a parameter up to a GlobalTransform, and return its terms."""
+    update.u = _transformed(update, calls)
+    return bound.local_terms(update.u, update.p, update.state, update.hypers[i], update.ctx)
+
+
+def apply_pipeline(
+    updates: Iterable[ParameterUpdate],
+    pipeline: Pipeline,
+    root: dict[str, Any],
+    local_terms: Callable[..., dict[str, Any]] = local_terms,
+    finish: Callable[[ParameterUpdate, Pipeline], None] = finish,
+) -> None:
+    """Take every parameter through all transforms and apply the step.
+
+    root: the first group, with the global state. local_terms, finish: a backend's own form of these two passes.
+    """
+    for calls, bound, i in pipeline.reductions:
+        updates = list(updates)
+        if updates:
+            _reduce(updates, [local_terms(update, calls, bound, i) for update in updates], bound, i, root)
     for update in updates:
-        update.u = _transformed(update, calls)
-        local = bound.local_terms(update.u, update.p, update.state, update.hypers[i], update.ctx)
-        for name, term in local.items():
+        finish(update, pipeline)
+
+
+def _reduce(
+    updates: list[ParameterUpdate], local: list[dict[str, Any]], bound: BoundTransform, i: int, root: dict[str, Any]
+) -> None:
+    """Sum the terms over all parameters, reduce them, and give every parameter's context the result."""
+    terms: dict[str, list[tuple[int, Tensor]]] = {}
+    for update, own in zip(updates, local, strict=True):
+        for name, term in own.items():
             terms.setdefault(name, []).extend(_by_index(term, update.index))
-        done.append(update)
-    if done:
-        ctx = Context(_latest(done), None, done[0].ctx.loss)
-        value = bound.reduce({name: _total(x) for name, x in terms.items()}, root, ctx)
-        _distribute(done, value, bound, i)
-    return done
-
-
-def _distribute(updates: list[ParameterUpdate], value: Tensor, bound: BoundTransform, i: int) -> None:
-    """Give every parameter's context what a reduction returned."""
+    ctx = Context(_latest(updates), None, updates[0].ctx.loss)
+    value = bound.reduce({name: _total(x) for name, x in terms.items()}, root, ctx)
     of_group: dict[int, Tensor] = {}
     for update in updates:
         group = id(update.hypers)

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from . import compiled as _compiled  # noqa: F401  registers the compile backend
+from . import compile_backend as _compile_backend  # noqa: F401  registers itself
 from .backends import BACKENDS, real, working
 from .checkpoint import matched
 from .config import OptimizerConfig
@@ -62,7 +62,7 @@ class ComposedOptimizer(torch.optim.Optimizer):
         # derived from config and wrap, so not pickled
         self.pipeline = Pipeline(self.config, self.wrap)
         self.group_schema = GroupSchema(self.config, self.pipeline)
-        self.programs: dict[Any, Any] = {}  # of the compile backend, by what they were made for
+        self.programs: dict[Any, Any] = {}  # of the compile backend, by what they were compiled for
         self.evaluating = False
 
     def set_wrappers(self, wrap: tuple[Wrapper, ...], new: BoundTransform) -> None:
@@ -188,7 +188,6 @@ class ComposedOptimizer(torch.optim.Optimizer):
             state_dict = hook(self, state_dict) or state_dict
         state, self.param_groups = matched(self, state_dict)
         self.state = defaultdict(dict, state)
-        self.programs.clear()  # the loaded tensors may lie in memory in another order
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 

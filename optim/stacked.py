@@ -113,7 +113,7 @@ class StackedOptimizers:
             loss: Tensor,
             noise: list[dict[str, Tensor]],
         ) -> Tensor:
-            (numbers,), at = unpacked(values, keys, [sizes])
+            numbers, at = unpacked(values, keys, sizes)
             hypers = pipeline.hypers(numbers)
             updates = [
                 ParameterUpdate(p, g, s, hypers, Context(values[at], g, loss, drawn), i)

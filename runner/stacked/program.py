@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from optim.compiled.dynamo import compiled_apart
+from optim.compile_backend import compiled_apart
 from optim.stacked import StackedOptimizers, stacked
 from runner.schema import Settings
 from tasks.task import Task
@@ -60,7 +60,7 @@ class Program:
         if self.form == "vmap" or not full:
             return mapped
         if shared not in self.compiled:
-            self.compiled[shared] = compiled_apart(lambda *args: mapped(*args))
+            self.compiled[shared] = compiled_apart(lambda *args: mapped(*args), dynamic=False)
         return self.compiled[shared]
 
     def one_run(

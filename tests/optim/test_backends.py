@@ -8,19 +8,15 @@ import torch
 from optimizer_cases import (
     CASES,
     Case,
-    assert_compiled_is_close,
     assert_same,
-    needs_cpp,
     parameters,
     state_of,
     train,
-    weights,
 )
 
 import optim
 from optim import arithmetic
 from optim.backends import BACKENDS
-from optim.rules.adam import AdamConfig
 from optim.tensorlist import TensorList
 from optim.transform import Context, GlobalTransform
 
@@ -51,34 +47,6 @@ def test_auto_is_the_loop_on_a_cpu():
         optim.SGD(parameters(), backend="vmap")
 
 
-@needs_cpp
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["momentum_damped", "adam_l2", "noisy_lookahead", "adamw", "radam", "momo", "adamp"])
-@pytest.mark.filterwarnings("ignore")
-def test_torch_compile_is_close_to_the_loop(name):
-    assert_compiled_is_close(name)
-
-
-@every_case
-def test_the_compiled_program_uncompiled(name, monkeypatch):
-    """What torch.compile is given, run as it is: numbers and step counts are tensors, state is overwritten."""
-    monkeypatch.setattr(torch, "compile", lambda program, **_: program)
-    # float64 alone where all parameters count: what bfloat16 rounds would reach the others
-    narrow = [] if CASES[name].joint else parameters(torch.bfloat16, seed=2)
-    ours, theirs = parameters() + narrow, parameters()
-    optimizer, other = CASES[name].build(ours, backend="compile"), CASES[name].build(theirs)
-    schedule = torch.optim.lr_scheduler.ExponentialLR
-    train(optimizer, ours, 3, scheduler=schedule(optimizer, 0.9))
-    buffers = [x.data_ptr() for x in state_of(optimizer)]
-    train(optimizer, ours, 9, start=3)
-    train(other, theirs, 3, scheduler=schedule(other, 0.9))
-    train(other, theirs, 9, start=3)
-    assert [x.data_ptr() for x in state_of(optimizer)] == buffers
-    assert len(optimizer.programs) == 1
-    for x, y in zip(weights(ours[:4]), weights(theirs), strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-11, atol=1e-11)
-
-
 @pytest.mark.parametrize("name", ["momentum_damped", "nesterov", "adam_l2", "aggmo_l2", *cases_moments.rows(Case)])
 def test_rules_run_stacked(name):
     """vmap over three runs, each with its own numbers: what a sweep in one program needs."""
@@ -101,29 +69,6 @@ def test_rules_run_stacked(name):
         alone, own = step(p[i], g[i], factors[i])
         torch.testing.assert_close(stacked[i], alone, rtol=1e-12, atol=1e-12)
         torch.testing.assert_close({k: x[i] for k, x in state.items()}, own, rtol=1e-12, atol=1e-12)
-
-
-@needs_cpp
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_torch_compile_makes_one_program_of_a_schedule():
-    params = parameters(torch.float32)
-    optimizer = optim.build(AdamConfig(0.1), params, backend="compile")
-    compiled = torch._dynamo.utils.counters["stats"]
-    before = compiled["unique_graphs"]
-    train(optimizer, params, 12, scheduler=torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9))
-    assert compiled["unique_graphs"] == before + 1
-
-
-@needs_cpp
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_more_compiled_optimizers_than_dynamo_allows_per_function():
-    for n in range(10):
-        params = parameters(torch.float32, shapes=((n + 1,),))
-        before = weights(params)
-        train(optim.Momentum(params, backend="compile"), params, 1)
-        assert not torch.equal(params[0], before[0])
 
 
 def _tensors(seed):
