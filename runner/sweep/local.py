@@ -25,7 +25,7 @@ from runner.sweep.run_job import run_job
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 #: what a run imports: loaded once by the server from which the processes are forked
-PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.driver", "runner.train.build", "runner.train.trainer")
+PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.optimizer", "runner.train.build", "runner.train.trainer")
 LOOK_S = 0.2  # seconds between two looks at a stop request
 
 

@@ -76,7 +76,7 @@ def timed(stack: Stack, form: str) -> float:
 def snapshot(stack: Stack) -> list[tuple[Tensor, Tensor]]:
     axis, buffers = stack.axis, stack.program.buffers
     states = [x for state in axis.states for x in state.values()]
-    return [(x, x.clone()) for x in (*axis.params, *states, *axis.totals.values(), *buffers.values())]
+    return [(x, x.clone()) for x in (*axis.params, *states, *axis.global_state.values(), *buffers.values())]
 
 
 def alone(run: StackedTrainer, stack: Stack) -> float:

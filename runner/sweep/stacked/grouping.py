@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from optim.rule import Spec
+from optim import OptimizerConfig
 from runner.config.schema import Config
 from runner.config.validate import to_plain
 
@@ -60,7 +60,7 @@ def key(config: Config) -> str:
 def structure(entry: Any) -> dict[str, Any]:
     """Name and all fields that are no numbers; of lists of numbers, how many."""
     found: dict[str, Any] = {"name": type(entry).name}
-    derived = isinstance(entry, Spec)
+    derived = isinstance(entry, OptimizerConfig)
     for field in dataclasses.fields(entry):
         value = getattr(entry, field.name)
         if isinstance(value, float):
@@ -69,7 +69,7 @@ def structure(entry: Any) -> dict[str, Any]:
             value = len(value) if all(isinstance(x, float) for x in value) else list(value)
         found[field.name] = value
     if derived:
-        found["stages"] = [structure_of_stage(stage) for stage in entry.stages()]
+        found["stages"] = [structure_of_stage(stage) for stage in entry.transforms()]
     return found
 
 

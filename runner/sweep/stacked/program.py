@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from optim.compiled.dynamo import compiled_apart
-from optim.runaxis import RunAxis, stacked
+from optim.compile_backend import compiled_apart
+from optim.stacked import StackedOptimizers, stacked
 from runner.config.schema import Settings
 from tasks.task import Task
 
@@ -26,13 +26,13 @@ FORMS = ("vmap", "autograd", "compile")
 
 
 class Program:
-    """R networks of one shape with their optimizers on a RunAxis.
+    """R networks of one shape with their StackedOptimizers.
 
     networks: in the order of the axis. form: one of FORMS. A batch smaller than `batch_size` is not compiled for.
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], axis: RunAxis, task: Task, settings: Settings, form: str = "vmap"
+        self, networks: Sequence[nn.Module], axis: StackedOptimizers, task: Task, settings: Settings, form: str = "vmap"
     ) -> None:
         self.network, self.axis, self.task, self.settings = networks[0], axis, task, settings
         self.names = [name for name, _ in self.network.named_parameters()]
@@ -47,8 +47,8 @@ class Program:
         x, y: (R, n, ...), or (n, ...) where all runs see the same batch (shared).
         """
         axis = self.axis
-        axis.tick()
-        state = axis.params, self.buffers, axis.states, axis.totals, axis.values(), axis.drawn()
+        axis.advance()
+        state = axis.params, self.buffers, axis.states, axis.global_state, axis.values(), axis.noise()
         full = y.shape[-1] == self.settings.batch_size
         return self.chosen(shared, full)(*state, x, y)
 
@@ -60,7 +60,7 @@ class Program:
         if self.form == "vmap" or not full:
             return mapped
         if shared not in self.compiled:
-            self.compiled[shared] = compiled_apart(lambda *args: mapped(*args))
+            self.compiled[shared] = compiled_apart(lambda *args: mapped(*args), dynamic=False)
         return self.compiled[shared]
 
     def one_run(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from data.samples import Part, Samples
-from optim.runaxis import RunAxis
+from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.program import Program
 from runner.sweep.stacked.trainer import StackedTrainer
 from runner.train.progress import Diverged, Means
@@ -41,7 +41,7 @@ class Stack:
     ) -> None:
         self.runs, self.samples, self.stop, self.finish = list(runs), samples, stop, finish
         self.first = self.runs[0]
-        self.axis = RunAxis([run.optimizer for run in self.runs])
+        self.axis = StackedOptimizers([run.optimizer for run in self.runs])
         networks = [run.model for run in self.runs]
         self.program = Program(networks, self.axis, self.first.task, self.first.settings, form)
         seeds = {run.settings.seed for run in self.runs}
@@ -82,7 +82,7 @@ class Stack:
         losses, sums, sizes, rates = [], [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append([run.pace.set(run.optimizer, run.base_lrs, begun + number) for run in self.runs])
+            rates.append([run.pace.set_lr(run.optimizer, run.base_lrs, begun + number) for run in self.runs])
             loss, metric_sum = self.program.step(x, y, self.shared)
             losses.append(loss)
             sums.append(metric_sum)
@@ -143,7 +143,7 @@ class Stack:
     def evaluate(self, part: str) -> list[Means]:
         """Loss and metric of every run over every sample of a part."""
         self.first.model.eval()
-        self.axis.settle()
+        self.axis.sync_steps()
         found = [Means() for _ in self.runs]
         losses, sums, sizes = [], [], []
         with contextlib.ExitStack() as weights:
@@ -182,7 +182,7 @@ class Stack:
             self.end(run)
 
     def end(self, run: StackedTrainer) -> None:
-        self.axis.settle()
+        self.axis.sync_steps()
         run.over = True
         if run.error:
             run.write_best()  # its last weights are no longer those of a checkpoint
@@ -199,7 +199,7 @@ class Stack:
             buffer.data = buffer.data.clone()
 
     def save(self) -> None:
-        self.axis.settle()
+        self.axis.sync_steps()
         start = time.monotonic()
         for run in self.active:
             run.write()
