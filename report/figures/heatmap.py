@@ -1,4 +1,4 @@
-"""The score over two swept settings of an optimizer, as data: a Grid. report/figures/heatmap_drawing.py draws it."""
+"""Heat maps as data: the score over two swept settings of an optimizer. heatmap_drawing.py draws them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from report.figures.axes import name_of
-from report.figures.choice import text
+from report.figures.choice import short
 from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
 from results.settings import Setting
 
-Place = tuple[int, int]  # row, column
+Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Grid:
     values: Sequence[Sequence[float | None]]
     runs: Sequence[Sequence[int]]
     diverged: Sequence[Sequence[int]]
-    best: Place | None
+    best: Cell | None
     larger: bool
     note: str = ""
 
@@ -46,23 +46,23 @@ def heatmap(settings: Iterable[Setting], x: str, y: str, *, which: Which = "best
         raise ValueError(f"a heat map needs two settings, not {x} twice")
     found = scores(list(settings), [x, y], which)
     return [
-        grid(optimizer, own, (x, y), which)
-        for optimizer, own in found.items()
-        if all(len({place[i] for place in own}) > 1 for i in (0, 1))
+        grid(optimizer, by_place, (x, y), which)
+        for optimizer, by_place in found.items()
+        if all(len({place[i] for place in by_place}) > 1 for i in (0, 1))
     ]
 
 
-def grid(optimizer: str, own: dict[tuple, Score], keys: tuple[str, str], which: Which) -> Grid:
-    columns, rows = (ordered({place[i] for place in own}) for i in (0, 1))
-    cells = [[own.get((x, y)) for x in columns] for y in rows]
-    first = next(iter(own.values())).setting
+def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str], which: Which) -> Grid:
+    columns, rows = (ordered({place[i] for place in by_place}) for i in (0, 1))
+    cells = [[by_place.get((x, y)) for x in columns] for y in rows]
+    first = next(iter(by_place.values())).setting
     larger = larger_is_better(first)
-    seeds = max(len(cell.setting.runs) for cell in own.values())
-    rivals = any(cell.rivals > 1 for cell in own.values())
-    notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * rivals
+    seeds = max(len(cell.setting.runs) for cell in by_place.values())
+    several = any(cell.candidates > 1 for cell in by_place.values())
+    notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * several
     return Grid(
         *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, {EPOCHS[which]}"),
-        *(list(map(text, columns)), list(map(text, rows))),
+        *(list(map(short, columns)), list(map(short, rows))),
         values=[[cell.mean if cell else None for cell in row] for row in cells],
         runs=[[len(cell.setting.runs) if cell else 0 for cell in row] for row in cells],
         diverged=[[cell.diverged if cell else 0 for cell in row] for row in cells],
@@ -74,10 +74,10 @@ def grid(optimizer: str, own: dict[tuple, Score], keys: tuple[str, str], which: 
 
 def ordered(values: set[Any]) -> list[Any]:
     """Numbers by size, then everything else by its text."""
-    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, text(v)))
+    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v)))
 
 
-def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Place | None:
+def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:
     found = {
         (i, j): cell.mean
         for i, row in enumerate(cells)

@@ -1,4 +1,4 @@
-"""Limits of an axis on which one exploding series would flatten all others."""
+"""Limits of axes: without the series that explode, which would flatten all others."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from statistics import median_low
 
 from report.figures.panel import Line
 
-FACTORS = {True: 10.0, False: 3.0}  # on a logarithmic axis, on a linear one: more than this above the others explodes
+FACTORS = {True: 10.0, False: 3.0}  # on a logarithmic axis, on a linear one: times the others, above which a series explodes
 
 
 def readable_range(lines: Sequence[Line], log: bool) -> tuple[tuple[float, float] | None, str]:
-    """The limits of a loss's axis, and what the note says of them; (None, "") where they may follow the data.
+    """The limits of a loss's axis, and a note on them; (None, "") where they may follow the data.
 
     A series explodes if its highest value is more than ten times (linear axis: three times) the median series'; the
     axis ends a little above the highest of the others.

@@ -1,4 +1,4 @@
-"""Noisy curves made readable, as nicklashansen/neural-net-optimization (2020) drew its losses.
+"""Smoothing of noisy curves, as nicklashansen/neural-net-optimization (2020) drew its losses.
 
 There each minibatch is a point; solid is a filter of Savitzky and Golay (Analytical Chemistry, 1964) of 81 points
 and order 3, pale behind it the same with 21 points. Deviations, all ours: behind lie the raw values; a short curve has

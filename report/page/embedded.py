@@ -40,9 +40,9 @@ def panel_data(panel: Panel) -> dict[str, Any]:
     every = [
         {
             "label": clean(line.label),
-            "colour": line.look.colour[1:],
-            "dash": list(line.look.dash),
-            "marker": line.look.marker,
+            "colour": line.style.colour[1:],
+            "dash": list(line.style.dash),
+            "marker": line.style.marker,
             "x": pool.setdefault(json.dumps(numbers(line.x)), len(pool)),
             **{key: numbers(getattr(line, key)) for key in ("y", "low", "high", "ghost", "lost")},
             "crosses": [point for point in map(numbers, line.crosses) if None not in point],

@@ -3,10 +3,10 @@
 import pytest
 from folders import write_run
 
-from report.published.against import against, against_sweep
-from report.published.against_panels import against_panels
+from report.published.tables import against, against_sweep
+from report.published.panels import against_panels
 from report.published.agreement import interval
-from report.published.counterpart import curve
+from report.published.matching import curve
 from results.run import load
 from results.settings import settings
 
@@ -259,22 +259,22 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
     sweep, learning = against_panels("momo/mnist_mlp", settings(runs))
     theirs, ours = sweep.lines
-    assert (sweep.title, sweep.x_log, sweep.y_name, sweep.lost_at) == (
+    assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
         True,
         "validation accuracy (%)",
         "bottom",
     )
     assert theirs.x == [0.0001, 0.001, 0.01, 0.1, 1, 10] and theirs.y[1] == 97.75
-    assert theirs.low[1] == pytest.approx(97.69) and theirs.look.colour == "#6e6e6e"
+    assert theirs.low[1] == pytest.approx(97.69) and theirs.style.colour == "#6e6e6e"
     assert (
         ours.label == "ours"
         and ours.x == [0.001, 0.02]
         and ours.y == pytest.approx([96.5, 91.0])
-        and ours.lost == [1.0]
+        and ours.diverged_at == [1.0]
     )
     assert ours.high[0] == 100.0  # an interval of accuracies ends there
-    assert (theirs.look.dash, theirs.look.marker) != (ours.look.dash, ours.look.marker)
+    assert (theirs.style.dash, theirs.style.marker) != (ours.style.dash, ours.style.marker)
     assert learning.x_name == "epoch" and learning.lines[0].x == [1, 2, 3, 5, 10]
     assert learning.lines[1].x == list(range(1, 11)) and learning.lines[1].y[-1] == pytest.approx(96.5)
 
@@ -284,7 +284,7 @@ def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):
     labels = [line.label for line in panel.lines]
     assert labels[0] == "loss_cifar_sgd, 12 Dec 2019" and len(labels) == 4
     assert labels[3] == "ours (data.augment: crop_flip, not none)" and "grey: published" in panel.note
-    assert len({(line.look.dash, line.look.marker) for line in panel.lines}) == 4
+    assert len({(line.style.dash, line.style.marker) for line in panel.lines}) == 4
     assert against_panels("aggmo/autoencoder", settings(load(tmp_path))) == []
 
 

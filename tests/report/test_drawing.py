@@ -6,10 +6,10 @@ import pytest
 
 from report.figures import drawing
 from report.figures.drawing import draw
-from report.figures.looks import looks_of
+from report.figures.series_style import styles_of
 from report.figures.panel import Line, Panel
 
-ADAM, SGD = looks_of(["adam", "sgd"])
+ADAM, SGD = styles_of(["adam", "sgd"])
 
 
 def panel(*lines, **options):
@@ -59,8 +59,8 @@ def test_lines_bands_and_limits(drawn):
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
 def test_one_legend_below_all_panels(drawn, count):
-    looks = looks_of([f"o{i}" for i in range(count)])
-    lines = [Line(f"o{i}", look, [1, 2], [1.0 + i, 2.0]) for i, look in enumerate(looks)]
+    styles = styles_of([f"o{i}" for i in range(count)])
+    lines = [Line(f"o{i}", style, [1, 2], [1.0 + i, 2.0]) for i, style in enumerate(styles)]
     figure, axes = drawn(panel(*lines, note="a; b"), panel(*lines, note="a; c"), panel(*lines[:1]))
     assert [each.get_visible() for each in axes] == [True, True, True, False]  # the fourth place is empty
     (legend,) = figure.legends
@@ -97,11 +97,11 @@ def test_markers_are_sparse_on_long_lines_and_at_each_point_of_measured_ones(dra
 
 def test_lost_runs_are_crosses_at_the_edge_side_by_side(drawn):
     lines = [
-        Line("adam", ADAM, [1, 2], [0.9, 0.8], lost=[3]),
-        Line("sgd", SGD, [1, 2], [0.9, 0.7], lost=[3], crosses=[(2, 9.0)]),
-        Line("gone", SGD, [], [], lost=[4]),
+        Line("adam", ADAM, [1, 2], [0.9, 0.8], diverged_at=[3]),
+        Line("sgd", SGD, [1, 2], [0.9, 0.7], diverged_at=[3], crosses=[(2, 9.0)]),
+        Line("gone", SGD, [], [], diverged_at=[4]),
     ]
-    _, (axes,) = drawn(panel(*lines, y_log=False, lost_at="bottom"))
+    _, (axes,) = drawn(panel(*lines, y_log=False, diverged_edge="bottom"))
     found = points(axes, "x")
     assert [x for x, _ in found] == [3, 3, 2, 4] and found[0][1].get_color() == ADAM.colour
     assert axes.get_xlim()[1] > 4

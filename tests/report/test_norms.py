@@ -1,11 +1,11 @@
 """Norms by optimizer and by layer, thinned without losing a step."""
 
 import pytest
-from tracks import write_steps
+from recorded_steps import write_steps
 
 from report.figures.series import Curve
-from report.insight.norms import layers, norms, projections
-from report.insight.tracked import POINTS, thinned
+from report.diagnostics.norms import layers, norms, projections
+from report.diagnostics.tracked import POINTS, thinned
 from results.run import load
 from results.settings import settings
 

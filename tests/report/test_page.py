@@ -13,7 +13,7 @@ from folders import write_run
 from page_demo import EVIL, demo
 
 from report.figures.contrast import DARK, LIGHT, contrast, readable
-from report.figures.looks import COLOURS, Look, look_of
+from report.figures.series_style import COLOURS, SeriesStyle, style_of
 from report.figures.panel import Line, Panel
 from report.page.embedded import (
     ALL_LOGS,
@@ -45,7 +45,7 @@ def panel(*lines, **more):
 
 
 def line(y, x=None, **more):
-    return Line(more.pop("label", "adam"), look_of("adam"), x or list(range(1, len(y) + 1)), y, **more)
+    return Line(more.pop("label", "adam"), style_of("adam"), x or list(range(1, len(y) + 1)), y, **more)
 
 
 def test_the_demo_holds_everything_and_asks_for_nothing(tmp_path):
@@ -196,7 +196,7 @@ def test_a_picture_is_copied_and_only_png_is_taken(tmp_path):
 
 def test_a_colour_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not of the form #rrggbb"):
-        written(tmp_path, Figure([panel(Line("a", Look("red;} x{", (), "o"), [1], [1]))]))
+        written(tmp_path, Figure([panel(Line("a", SeriesStyle("red;} x{", (), "o"), [1], [1]))]))
 
 
 def test_one_section_needs_no_contents_and_no_facts_no_summary(tmp_path):

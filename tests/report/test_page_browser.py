@@ -6,7 +6,7 @@ import pytest
 from page_demo import OPTIMIZERS, curves
 from page_visits import PLOT, show, started, visit, written
 
-from report.figures.looks import look_of, looks_of
+from report.figures.series_style import style_of, styles_of
 from report.figures.panel import Line, Panel
 from report.page.writing import Figure
 
@@ -162,7 +162,7 @@ def test_data_is_saved_as_csv(opened, tmp_path):
 
 def test_odd_panels_are_drawn(browser, tmp_path):
     def of(label, x, y, **more):
-        return Line(label, look_of(label), x, y, **more)
+        return Line(label, style_of(label), x, y, **more)
 
     nan = math.nan
     panels = [
@@ -190,7 +190,7 @@ def test_sixty_series_of_a_thousand_points_are_few_marks(browser, tmp_path):
     x = list(range(1000))
     lines = [
         Line(name, look, x, [math.sin(i * t / 50) + i for t in x])
-        for i, (name, look) in enumerate(zip(names, looks_of(names), strict=True))
+        for i, (name, look) in enumerate(zip(names, styles_of(names), strict=True))
     ]
     page, visits = show(browser, tmp_path, Figure([Panel("", "step", "loss", lines), Panel("", "step", "acc", lines)]))
     points = "(e) => e.getAttribute('d').split('L').length"

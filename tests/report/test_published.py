@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from report.published.counterpart import deviations, unlike
+from report.published.matching import deviations, unlike
 from report.published.numbers import FOLDER, Block, build, names, published
 from results.run import Run
 from runner.config.compose import CONFIGS, compose

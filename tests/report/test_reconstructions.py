@@ -4,7 +4,7 @@ import numpy
 from folders import write_run
 from PIL import Image
 
-from report.insight.reconstructions import cut, draw_album, reconstructions
+from report.diagnostics.reconstructions import cut, draw_album, reconstructions
 from results.run import load
 from results.settings import settings
 

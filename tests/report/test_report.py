@@ -96,7 +96,7 @@ def test_strange_content_gives_named_warnings_and_the_rest_a_report(tmp_path, ca
     passed = [line for line in said.err.splitlines() if line.startswith("passed over: ")]
     assert len(passed) == 3 and all(any(str(p) in line for line in passed) for p in (copy, damaged, tmp_path / "notes"))
     assert "6 done" in said.out and "1 diverged" in said.out and "1 running" in said.out
-    assert "caution: " in said.out
+    assert "warning: " in said.out
 
 
 @pytest.mark.parametrize(

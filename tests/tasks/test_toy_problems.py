@@ -261,7 +261,7 @@ def test_the_scenes_heights_are_the_loss(task, start):
     """Also between the points of the stored grid, where splines are read; near the cosine's pole there are none."""
     import numpy
 
-    from report.insight.scene import Window
+    from results.trajectory import Window
 
     rows = [{"x0": 0.5, "x1": 2.5, "norm": 2.0, "psi": 0.4, "phi": 2.5, "r": 1.0, "step": 1}]
     plane = task.scene(start, rows).plane
@@ -277,7 +277,7 @@ def test_the_scenes_heights_are_the_loss(task, start):
 
 
 def test_a_diverged_run_shows_how_far_it_went(run):
-    from report.insight.scene import read_scene
+    from results.trajectory import read_scene
 
     folder = run("task=quadratic", "task.eigenvalues=[1,0.1]", "model.start=[1,1]", "optim=sgd", "optim.lr=2.5")
     assert json.loads((folder / "status.json").read_text())["status"] == "diverged"
@@ -288,7 +288,7 @@ def test_a_diverged_run_shows_how_far_it_went(run):
 
 
 def test_regret_has_a_scene_without_a_plane_and_no_steps_no_scene(run):
-    from report.insight.scene import read_scene
+    from results.trajectory import read_scene
 
     words = ["task=amsgrad_online", "optim=adam", "data.num_periods=1", "epochs=1"]
     scene = read_scene(run(*words))

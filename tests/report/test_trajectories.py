@@ -2,11 +2,11 @@
 
 import numpy
 import pytest
-from tracks import write_steps
+from recorded_steps import write_steps
 
 from report.figures.drawing import draw
-from report.insight.paths import paths
-from report.insight.scene import Chart, Plane, Scene, Series, Window, read_scene, save_scene
+from report.diagnostics.trajectories import paths
+from results.trajectory import Chart, Plane, Scene, Series, Window, read_scene, save_scene
 from results.run import load
 from results.settings import settings
 
@@ -40,13 +40,13 @@ def test_paths_begin_at_the_start_and_their_window_holds_them_all(tmp_path):
     assert [line.label for line in over.lines] == ["adam, lr 0.1", "sgd, lr 0.1"]
     ours, other = over.lines
     assert list(zip(ours.x, ours.y, strict=True)) == [START, (0.5, 1.0), (0.0, 0.5)]
-    plane = over.backdrop.plane
+    plane = over.background.plane
     assert plane.window.x[0] < -6 < 4 < plane.window.x[-1] and plane.window.y[0] < 0 < 2 < plane.window.y[-1]
     assert plane.values == pytest.approx(height(plane.window), abs=1e-3), "contours are those of the function"
     assert (over.x_name, over.y_name) == ("first", "second")
-    assert [end for _, end in over.backdrop.ends] == [(0.0, 0.5), (4.0, 0.0)]
+    assert [end for _, end in over.background.ends] == [(0.0, 0.5), (4.0, 0.0)]
     assert list(radius.lines[0].x) == [0, 2, 4] and list(radius.lines[0].y) == [5.0, 1.5, 0.5]
-    assert radius.y_name == "radius" and other.look == radius.lines[1].look
+    assert radius.y_name == "radius" and other.style == radius.lines[1].style
 
 
 def test_diverged_paths_go_to_where_they_leave_the_others_window(tmp_path):
@@ -54,13 +54,13 @@ def test_diverged_paths_go_to_where_they_leave_the_others_window(tmp_path):
     write(tmp_path, "sgd", [(-0.05, 1.0), (900.0, 1.0), (-9e9, 1.0)], status="diverged")
     ((over, _),) = figures(tmp_path)
     assert over.lines[1].label == "sgd, lr 0.1 (1 of 1 diverged)"
-    assert list(over.lines[1].x) == [1.0, -0.05, 900.0] and over.backdrop.plane.window.x[-1] < 2
+    assert list(over.lines[1].x) == [1.0, -0.05, 900.0] and over.background.plane.window.x[-1] < 2
 
 
 def test_where_all_diverged_their_paths_make_the_window(tmp_path):
     write(tmp_path, "sgd", [(-3.0, 1.0), (40.0, 1.0)], status="diverged")
     ((over, _),) = figures(tmp_path)
-    assert list(over.lines[0].x) == [1.0, -3.0, 40.0] and over.backdrop.plane.window.x[-1] > 40
+    assert list(over.lines[0].x) == [1.0, -3.0, 40.0] and over.background.plane.window.x[-1] > 40
 
 
 def test_problems_have_figures_of_their_own(tmp_path):
@@ -75,7 +75,7 @@ def test_sizes_are_drawn_by_what_is_never_exceeded_again(tmp_path):
     write(tmp_path, "adam", [(-0.5, 0), (0.1, 0), (-0.3, 0), (0.0, 0)], series, plane=False)
     (((panel),),) = figures(tmp_path)
     (line,) = panel.lines
-    assert panel.y_log and line.y[:4] == [1.0, 0.5, 0.3, 0.3] and line.ghost[:4] == [1.0, 0.5, 0.1, 0.3]
+    assert panel.y_log and line.y[:4] == [1.0, 0.5, 0.3, 0.3] and line.raw[:4] == [1.0, 0.5, 0.1, 0.3]
     assert 0 < line.y[4] < panel.y_range[0], "0 is out of sight"
 
 
@@ -83,7 +83,7 @@ def test_means_are_of_all_steps_so_far_and_noisy_values_have_a_ghost(tmp_path):
     series = [Series("x0", "x", 0.0, "noisy"), Series("x1", "regret", None, "mean")]
     write(tmp_path, "adam", [(1.0, 4.0), (-1.0, 2.0), (1.0, 0.0)], series, plane=False)
     ((noisy, mean),) = figures(tmp_path)
-    assert noisy.lines[0].ghost == [0.0, 1.0, -1.0, 1.0] and len(noisy.lines[0].y) == 4
+    assert noisy.lines[0].raw == [0.0, 1.0, -1.0, 1.0] and len(noisy.lines[0].y) == 4
     assert mean.lines[0].y == [4.0, 3.0, 2.0] and mean.lines[0].x == [2, 4, 6]
 
 
