@@ -2,7 +2,11 @@
 
 import sys
 
+from report.callbacks import PRELOAD, draw_run, summarise_sweep
+from runner.callbacks import Callbacks
 from runner.cli.main import main
 
+CALLBACKS = Callbacks(on_run_end=draw_run, on_sweep_end=summarise_sweep, preload=PRELOAD)
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], CALLBACKS))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from report.task_report import TaskReport
 from report.page.writing import Figure, Item, Notes, Page, Picture, Runs, Section
+from report.task_report import TaskReport
 
 
 def booklet(chapters: Sequence[TaskReport], folder: Path) -> Page:

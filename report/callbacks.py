@@ -1,9 +1,15 @@
-"""Callbacks for a run's end and a sweep's end, both picklable; matplotlib is imported when they draw."""
+"""Callbacks for the end of a run and of a sweep: pictures and tables. matplotlib is imported when they draw."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+
+#: modules that draw_run imports
+PRELOAD = (
+    *("report.figures.curves", "report.diagnostics.trajectories", "report.diagnostics.reconstructions"),
+    *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.ticker"),
+)
 
 
 def draw_run(folder: Path) -> None:
@@ -19,22 +25,22 @@ def draw_run(folder: Path) -> None:
     draw_images(folder)
 
 
-def summarise_sweep(folders: Sequence[Path], out: Path) -> str:
-    """A table of each task's best settings, as text; draws comparison_<task>.png into `out`.
+def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
+    """Draw comparison_<task>.png into a sweep's folder; return a table of the best settings for each task.
 
-    folders: of the sweep's runs. A task none of whose settings is finished is left out.
+    A task none of whose settings is finished is left out.
     """
     from report.figures.comparison import comparison
     from report.figures.drawing import draw
     from report.tables.best import best_table
-    from results.run import read
+    from results.run import read_run
     from results.settings import settings
 
-    runs = [read(folder) for folder in folders if (folder / "status.json").exists()]
+    read = [read_run(run) for run in runs]
     parts = []
-    for task in sorted({run.task for run in runs}):
-        tried = settings(run for run in runs if run.task == task)
+    for task in sorted({run.task for run in read}):
+        tried = settings(run for run in read if run.task == task)
         if any(setting.finished for setting in tried):
-            parts.append(f"{task}, the best setting of each optimizer on validation:\n{best_table(tried).markdown()}")
-            draw(comparison(tried), out / f"comparison_{task}", formats=["png"])
-    return "\n\n".join(parts)
+            parts.append(f"\n{task}, the best setting of each optimizer on validation:\n{best_table(tried).markdown()}")
+            draw(comparison(tried), folder / f"comparison_{task}", formats=["png"])
+    return "\n".join(parts)

@@ -8,10 +8,10 @@ from collections.abc import Collection, Iterable, Sequence, Sized
 from dataclasses import fields, replace
 from pathlib import Path
 
-from report.task_report import ReportOptions, TaskReport, task_report
 from report.published.numbers import read_published
+from report.task_report import ReportOptions, TaskReport, task_report
 from results.filters import select
-from results.find import find, told
+from results.find import find, skipped_lines
 from results.run import Run
 
 DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
@@ -46,9 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--by", choices=("epoch", "step", "seconds"), default="epoch", help="of the curves")
     made.add_argument("--count", type=int, default=1, help="settings drawn of each optimizer, best first (1)")
     made.add_argument("--smooth", type=int, default=0, metavar="N", help="smooth curves over N points (no)")
-    made.add_argument(
-        "--band", choices=("range", "std"), default="range", help="of the seeds, around their mean"
-    )
+    made.add_argument("--band", choices=("range", "std"), default="range", help="of the seeds, around their mean")
     made.add_argument("--diverged", action="store_true", help="draw settings of which runs diverged, too")
     made.add_argument("--percent", action="store_true", help="accuracies and errors in percent")
     made.add_argument("--target", type=float, help="validation metric to be reached (what every optimizer reached)")

@@ -71,7 +71,9 @@ def budgets(settings: Sequence[Setting]) -> Iterator[str]:
 def differences(runs: Sequence[Run]) -> Iterator[str]:
     """Runs that differ in task, data or model, and optimizers that differ in any key but those of optim and wrap."""
     keys = dict.fromkeys(key for run in runs for key in run.settings)
-    values = {key: {(format_value(run.settings[key]), run.optimizer) for run in runs if key in run.settings} for key in keys}
+    values = {
+        key: {(format_value(run.settings[key]), run.optimizer) for run in runs if key in run.settings} for key in keys
+    }
     renamed = tuple(f"{group}." for group in SAME if num_values(values.get(f"{group}.name", ())) > 1)
     for key, pairs in values.items():
         group, _, rest = key.partition(".")

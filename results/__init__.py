@@ -1,1 +1,32 @@
-"""From folders to runs: finding them, choosing among them, as settings and as frames, and what to beware of."""
+"""The run folder: its paths and files, written by runner and read by report. Imports neither of them, and no torch.
+
+    import results
+    frames = results.load("outputs/digits", where=["optim=adam,aggmo", "status=done"])
+    frames.runs.groupby("setting")["val_best"].mean()
+
+paths        names of folders and files           signature    the hash that names a configuration
+run_folder   one run's folder, locked             files        atomic writes
+metrics      rows of metrics.jsonl                status       status.json
+run, find    reading runs                         filters, settings, frames    choosing, grouping, tabulating them
+values       how a setting's value is written     typed        YAML to checked dataclasses
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from results.frames import Frames
+
+
+def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
+    """The runs below these folders as pandas frames: runs, epochs, steps, skipped (see results/frames.py).
+
+    paths: folders above runs, runs' own folders, or sweeps' folders. where: filters (see results/filters.py).
+    Raises FileNotFoundError for a missing folder and ValueError for a filter that no run passes.
+    """
+    from results.frames import load_frames
+
+    return load_frames(*paths, where=where)

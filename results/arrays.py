@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from results.files import write_atomic
 
 if TYPE_CHECKING:
     import numpy
@@ -17,9 +18,7 @@ def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
 
     content = io.BytesIO()
     numpy.savez_compressed(content, **arrays)
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(content.getvalue())
-    os.replace(temporary, path)
+    write_atomic(path, content.getvalue())
 
 
 def read_arrays(path: Path) -> dict[str, numpy.ndarray] | None:

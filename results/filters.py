@@ -13,17 +13,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from results.run import Run, is_number
+from results.run import Run
+from results.values import format_value, is_number
 
-#: keys that are no configuration's
-OWN: dict[str, Callable[[Run], Any]] = {
+#: keys that are not in the configuration
+DERIVED_KEYS: dict[str, Callable[[Run], Any]] = {
     "status": lambda run: run.ending,
     "optimizer": lambda run: run.optimizer,
     "setting": lambda run: run.setting,
     "signature": lambda run: run.signature,
 }
 MOST = 12  # values named in an error
-ABSENT = object()  # the run has no such key; its value may be None
+MISSING = object()  # the run has no such key; its value may be None
 
 
 def select(runs: Sequence[Run], where: Iterable[str] = ()) -> list[Run]:
@@ -32,18 +33,18 @@ def select(runs: Sequence[Run], where: Iterable[str] = ()) -> list[Run]:
     Raises ValueError for text that is no filter, an unknown key, a value that no run has, or filters that no run
     passes together. Without runs there is nothing to choose from, and nothing is refused but text that is no filter.
     """
-    filters = [split(text) for text in where]
+    filters = [parse_filter(text) for text in where]
     if not runs:
         return []
     for key, values in filters:
-        check(runs, key, values)
+        check_filter(runs, key, values)
     chosen = [run for run in runs if all(passes(run, key, values) for key, values in filters)]
     if not chosen:
         raise ValueError(f"no run passes {' '.join(where)} together; {len(runs)} runs are there")
     return chosen
 
 
-def split(text: str) -> tuple[str, list[str]]:
+def parse_filter(text: str) -> tuple[str, list[str]]:
     """("optim.lr", ["0.01", "0.1"]) of "optim.lr=0.01,0.1"; commas in brackets do not part values."""
     key, _, values = (part.strip() for part in text.partition("="))
     if key == "setting":  # adam,lr=0.1 is one setting
@@ -54,39 +55,41 @@ def split(text: str) -> tuple[str, list[str]]:
     return key, [value.strip() for value in found]
 
 
-def check(runs: Sequence[Run], key: str, values: Sequence[str]) -> None:
+def check_filter(runs: Sequence[Run], key: str, values: Sequence[str]) -> None:
     """Raise ValueError unless some run has the key, and each value is some run's."""
     present = [value for run in runs for value in values_of(run, key)]
     if not present:
-        raise ValueError(unknown(runs, key))
+        raise ValueError(unknown_key_message(runs, key))
     for text in values:
-        if not any(same(text, value) for value in present):
-            raise ValueError(f"{key}={text}: no run has it; there {listed(distinct(present))}")
+        if not any(matches(text, value) for value in present):
+            raise ValueError(f"{key}={text}: no run has it; there {list_text(distinct(present))}")
 
 
 def passes(run: Run, key: str, values: Sequence[str]) -> bool:
-    return any(same(text, value) for text in values for value in values_of(run, key))
+    return any(matches(text, value) for text in values for value in values_of(run, key))
 
 
 def values_of(run: Run, key: str) -> list[Any]:
     """What a run has under a key: nothing where it lacks it, several for its wrappers."""
-    if key in OWN:
-        return [OWN[key](run)]
+    if key in DERIVED_KEYS:
+        return [DERIVED_KEYS[key](run)]
     if key == "wrap":
         return list(run.config["wrap"]) or ["none"]
-    value = run.settings.get(key, ABSENT)
-    if value is ABSENT:
-        value = run.settings.get(f"{key}.name", ABSENT)
-    return [] if value is ABSENT else [value]
+    value = run.settings.get(key, MISSING)
+    if value is MISSING:
+        value = run.settings.get(f"{key}.name", MISSING)
+    return [] if value is MISSING else [value]
 
 
-def same(text: str, value: Any) -> bool:
+def matches(text: str, value: Any) -> bool:
     """Whether a filter's text means a setting's value: 1e-2 is 0.01, true is True, null is None, [0,0.9] a list."""
     if isinstance(value, list | tuple):
         parts = text.removeprefix("[").removesuffix("]").split(",")
-        return len(parts) == len(value) and all(same(*pair) for pair in zip(map(str.strip, parts), value, strict=True))
+        return len(parts) == len(value) and all(
+            matches(*pair) for pair in zip(map(str.strip, parts), value, strict=True)
+        )
     if isinstance(value, bool) or value is None:
-        return text.lower() == spelled(value)
+        return text.lower() == format_value(value)
     if isinstance(value, int | float):
         try:
             return float(text) == value
@@ -95,31 +98,22 @@ def same(text: str, value: Any) -> bool:
     return text == str(value)
 
 
-def spelled(value: Any) -> str:
-    """A value as it is written in a filter."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return "[" + ",".join(map(spelled, value)) + "]" if isinstance(value, list | tuple) else str(value)
-
-
 def distinct(values: Iterable[Any]) -> list[str]:
-    """The values' spellings, numbers in their order first."""
-    found = {spelled(value): value for value in values}
+    """The values as text, numbers in their order first."""
+    found = {format_value(value): value for value in values}
     return sorted(found, key=lambda text: (not is_number(found[text]), found[text] if is_number(found[text]) else text))
 
 
-def listed(values: Sequence[str]) -> str:
+def list_text(values: Sequence[str]) -> str:
     if len(values) == 1:
         return f"is only {values[0]}"
     more = f" and {len(values) - MOST} more" if len(values) > MOST else ""
     return f"are {', '.join(values[:MOST])}{more}"
 
 
-def unknown(runs: Sequence[Run], key: str) -> str:
+def unknown_key_message(runs: Sequence[Run], key: str) -> str:
     """What to write in place of a key that no run has."""
-    valid = dict.fromkeys([*OWN, "wrap", *(name for run in runs for name in run.settings)])
+    valid = dict.fromkeys([*DERIVED_KEYS, "wrap", *(name for run in runs for name in run.settings)])
     inside = [name for name in valid if name.startswith(f"{key}.")]
     if inside:
         return f"{key} holds several keys: {', '.join(inside[:MOST])}"

@@ -16,20 +16,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from results.filters import select, spelled
+from results.filters import select
 from results.find import find
 from results.run import Run
+from results.values import format_value, varying_keys
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-WHO = ("folder", "task", "optimizer", "setting", "signature", "seed")
+IDENTITY = ("folder", "task", "optimizer", "setting", "signature", "seed")
 RESULTS = ("val_best", "best_epoch", "val_final", "test", "test_final")
-CLOCKS = ("seconds", "seconds_eval", "seconds_total", "seconds_optimizer")
+SECONDS = ("seconds", "seconds_eval", "seconds_total", "seconds_optimizer")
 ORIGINS = ("device", "device_name", "commit", "uncommitted", "torch")
-COLUMNS = (*WHO, "status", "epochs_done", "metric", "better", *RESULTS, *CLOCKS, *ORIGINS)
-#: keys that have a column by another name, or tell nothing of the run
-ELSEWHERE = ("task.name", "optim.name", "seed", "device", "outputs", "rerun", "data.root")
+COLUMNS = (*IDENTITY, "status", "epochs_done", "metric", "better", *RESULTS, *SECONDS, *ORIGINS)
+#: keys that have a column by another name, or do not describe the run
+NOT_COLUMNS = ("task.name", "optim.name", "seed", "device", "outputs", "rerun", "data.root")
 
 
 class Frames(NamedTuple):
@@ -39,14 +40,14 @@ class Frames(NamedTuple):
     skipped: DataFrame
 
 
-def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
-    """The frames of the runs in these folders; `report.load` is its public name."""
+def load_frames(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
+    """The frames of the runs below these folders; `results.load` is its public name."""
     import pandas
 
     found = find(*paths)
     runs = select(found.runs, where)
-    told = [(str(entry.folder), entry.reason) for entry in found.skipped]
-    skipped = pandas.DataFrame(told, columns=["folder", "reason"])
+    entries = [(str(entry.folder), entry.reason) for entry in found.skipped]
+    skipped = pandas.DataFrame(entries, columns=["folder", "reason"])
     table = runs_frame(runs)
     return Frames(table, epochs_frame(runs, table), steps_frame(runs, table), skipped)
 
@@ -54,14 +55,14 @@ def load(*paths: Path | str, where: Sequence[str] = ()) -> Frames:
 def runs_frame(runs: Sequence[Run]) -> DataFrame:
     import pandas
 
-    keys = varying(runs)
+    keys = setting_columns(runs)
     rows = [{**facts(run), **{key: cell(run.settings.get(key)) for key in keys}} for run in runs]
     frame = pandas.DataFrame(rows, columns=[*COLUMNS, *keys])
-    return frame.astype(dict.fromkeys((*RESULTS, *CLOCKS), float))  # also where every run lacks one
+    return frame.astype(dict.fromkeys((*RESULTS, *SECONDS), float))  # also where every run lacks one
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """What every run has to say of itself, whatever was configured."""
+    """The columns that every run has."""
     status, environment = run.status, run.environment
     git, packages = (environment.get(key) or {} for key in ("git", "packages"))
     seconds = status.get("seconds") or {}
@@ -78,18 +79,15 @@ def facts(run: Run) -> dict[str, Any]:
     return dict(zip(COLUMNS, (*who, *stand, *results, *clocks, *machine, *code), strict=True))
 
 
-def varying(runs: Iterable[Run]) -> list[str]:
+def setting_columns(runs: Iterable[Run]) -> list[str]:
     """optim.lr, and the other keys that differ between the runs that have them."""
-    values: dict[str, set[str]] = {"optim.lr": set()}
-    for run in runs:
-        for key, value in run.settings.items():
-            values.setdefault(key, set()).add(spelled(value))
-    return [key for key, own in values.items() if key == "optim.lr" or len(own) > 1 and key not in ELSEWHERE]
+    varying = varying_keys(run.settings for run in runs)
+    return ["optim.lr", *(key for key in varying if key not in ("optim.lr", *NOT_COLUMNS))]
 
 
 def cell(value: Any) -> Any:
     """Lists as text, so that a column can be grouped by."""
-    return spelled(value) if isinstance(value, list | dict) else value
+    return format_value(value) if isinstance(value, list | dict) else value
 
 
 def epochs_frame(runs: Sequence[Run], table: DataFrame) -> DataFrame:
@@ -115,5 +113,5 @@ def long_frame(rows: Sequence[Sequence[dict[str, Any]]], table: DataFrame, first
 
     values = pandas.DataFrame([row for own in rows for row in own]).drop(columns="per", errors="ignore")
     values = values.reindex(columns=list(dict.fromkeys([*first, *values.columns])))
-    who = table[list(WHO)].take(numpy.repeat(numpy.arange(len(rows)), [len(own) for own in rows]))
+    who = table[list(IDENTITY)].take(numpy.repeat(numpy.arange(len(rows)), [len(own) for own in rows]))
     return pandas.concat([who.reset_index(drop=True), values], axis=1)

@@ -1,4 +1,4 @@
-"""images.npz of a run: rows of images, such as test images and their reconstructions."""
+"""reconstructions.npz of a run: rows of images, such as test images and their reconstructions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from results.arrays import read_arrays, write_arrays
 if TYPE_CHECKING:
     import numpy
 
-FILE = "images.npz"
+FILE = "reconstructions.npz"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ImageGrid:
 
 
 def save_images(folder: Path, grid: ImageGrid) -> None:
-    """Write images.npz; the same images give the same bytes."""
+    """Write reconstructions.npz; the same images give the same bytes."""
     write_arrays(folder / FILE, dict(grid.rows))
 
 

@@ -25,11 +25,12 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from main import CALLBACKS  # noqa: E402
 from runner.config.compose import compose  # noqa: E402
 from runner.config.validate import validate  # noqa: E402
 from runner.sweep.local import places, run_parallel  # noqa: E402
 from runner.sweep.plan import TODO, Job  # noqa: E402
-from runner.sweep.run_job import one_by_one  # noqa: E402
+from runner.sweep.run_job import run_sequentially  # noqa: E402
 from runner.sweep.stacked.launcher import Stacked  # noqa: E402
 from runner.train.environment import device_name  # noqa: E402
 
@@ -68,8 +69,8 @@ def compare(case: str, runs: int, options: argparse.Namespace) -> None:
     few = min(runs, options.measured)
     where = places(options.processes, 1, options.device, None)
     ways: dict[str, tuple[int, Callable[[Sequence[Job]], int]]] = {
-        "one after another": (few, lambda jobs: one_by_one(jobs, nothing)),
-        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where)),
+        "one after another": (few, lambda jobs: run_sequentially(jobs, nothing, CALLBACKS)),
+        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where, CALLBACKS)),
         **{f"stacked, {form}": (runs, stacked(form)) for form in options.forms.split(",")},
     }
     seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
@@ -102,7 +103,7 @@ def training_s(folder: Path) -> float:
 
 
 def stacked(form: str) -> Callable[[Sequence[Job]], int]:
-    return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing)
+    return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing, CALLBACKS)
 
 
 def nothing(*_: object) -> None:

@@ -38,9 +38,9 @@ from data.samples import Part, Samples  # noqa: E402
 from results.run_folder import RunFolder  # noqa: E402
 from runner.config.compose import compose  # noqa: E402
 from runner.config.validate import validate  # noqa: E402
+from runner.train.build import build_trainer  # noqa: E402
 from runner.train.console import Console  # noqa: E402
 from runner.train.environment import device_name  # noqa: E402
-from runner.train.run import set_up  # noqa: E402
 from runner.train.signals import StopRequest  # noqa: E402
 from runner.train.trainer import Trainer  # noqa: E402
 
@@ -146,7 +146,7 @@ def build(case: Case, switches: list[str], folder: Path, device: str) -> Trainer
     place = RunFolder(folder)
     place.open()
     with contextlib.redirect_stdout(None):
-        return set_up(config, place, samples, device, Console(place.path / "log.txt", "none"), StopRequest())
+        return build_trainer(config, place, samples, device, Console(place.path / "log.txt", "none"), StopRequest())
 
 
 def epoch(trainer: Trainer) -> None:

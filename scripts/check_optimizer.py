@@ -13,9 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hydra.errors import HydraException  # noqa: E402
 from omegaconf.errors import OmegaConfBaseException  # noqa: E402
 
-from runner.cli.main import arguments, in_words, refuse  # noqa: E402
+from runner.cli.errors import describe_error  # noqa: E402
+from runner.cli.main import print_error  # noqa: E402
+from runner.cli.overrides import hydra_arguments  # noqa: E402
 from runner.config.compose import compose  # noqa: E402
-from runner.config.validate import ConfigError, validate  # noqa: E402
+from runner.config.errors import ConfigError  # noqa: E402
+from runner.config.validate import validate  # noqa: E402
 
 
 def main() -> int:
@@ -24,11 +27,11 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", help="optim=NAME and any key=value of main.py")
     options = parser.parse_args()
     try:
-        config = validate(compose(*arguments(options.overrides)))
+        config = validate(compose(*hydra_arguments(options.overrides)))
     except ConfigError as error:
-        return refuse(str(error))
+        return print_error(str(error))
     except (HydraException, OmegaConfBaseException) as error:
-        return refuse(in_words(error))
+        return print_error(describe_error(error))
 
     import torch
 

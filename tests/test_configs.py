@@ -10,8 +10,9 @@ from conftest import ROOT, write_cifar, write_images, write_mnist
 from runner.cli.help import first_line, help_text, summaries
 from runner.cli.main import main
 from runner.config.compose import CONFIGS, compose
+from runner.config.errors import ConfigError
 from runner.config.registry import entries
-from runner.config.validate import ConfigError, validate
+from runner.config.validate import validate
 
 CHOICES = [
     (group, name)

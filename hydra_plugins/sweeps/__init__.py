@@ -1,4 +1,4 @@
-"""Hydra's door to `runner.sweep`: the sweeper `runs` and the launchers `local` and `stacked`.
+"""Hydra plugins for `runner.sweep`: the sweeper `runs` and the launchers `local` and `stacked`.
 
 Hydra takes plugins only from a package of this name. Nothing here imports torch.
 """
@@ -12,7 +12,15 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 
 
-class RunsSweeper(BasicSweeper):
+class PlannedSweeper(BasicSweeper):
+    """Base of the sweepers: keeps the callbacks of the task that Hydra hands over."""
+
+    def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.callbacks = task_function.callbacks
+
+
+class RunsSweeper(PlannedSweeper):
     """Plans all runs before the first starts, and runs only those that are not done.
 
     grid: a file of configs/sweep; the command line's `sweep=NAME`.
@@ -26,12 +34,13 @@ class RunsSweeper(BasicSweeper):
         from runner.sweep.main import sweep
 
         assert self.hydra_context is not None
-        words = [*self._parse_config(), *arguments]
-        raise SystemExit(sweep(words, self.hydra_context.config_loader, self.config, self.launcher, self.grid))
+        words, loader = [*self._parse_config(), *arguments], self.hydra_context.config_loader
+        raise SystemExit(sweep(words, loader, self.config, self.launcher, self.grid, self.callbacks))
 
 
-class OptunaSweeper(BasicSweeper):
-    """hydra/sweeper=optuna: searches what has an interval, a range or several values; see runner.sweep.optuna_search."""
+class OptunaSweeper(PlannedSweeper):
+    """hydra/sweeper=optuna: searches what has an interval, a range or several values; see
+    runner/sweep/optuna_search.py."""
 
     def __init__(self, params: dict[str, str] | None = None, **search: Any) -> None:
         super().__init__(None, params)
@@ -42,7 +51,8 @@ class OptunaSweeper(BasicSweeper):
 
         assert self.hydra_context is not None
         words, search = [*self._parse_config(), *arguments], Search(**self.search)
-        raise SystemExit(tune(words, self.hydra_context.config_loader, self.config, self.launcher, search))
+        loader = self.hydra_context.config_loader
+        raise SystemExit(tune(words, loader, self.config, self.launcher, search, self.callbacks))
 
 
 class Planned(Launcher):
@@ -55,8 +65,8 @@ class Planned(Launcher):
         name = type(self).__name__.lower()
         raise RuntimeError(f"hydra/launcher={name} works with hydra/sweeper=runs and hydra/sweeper=optuna")
 
-    def run_jobs(self, jobs: Any, ended: Any) -> int:
-        """Run all; call ended(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
+    def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
+        """Run all; call on_end(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
         raise NotImplementedError
 
 
@@ -69,12 +79,12 @@ class Local(Planned):
     def __init__(self, n_jobs: int | None = None, jobs_per_gpu: int = 1) -> None:
         self.n_jobs, self.jobs_per_gpu = n_jobs, jobs_per_gpu
 
-    def run_jobs(self, jobs: Any, ended: Any) -> int:
+    def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
         from runner.sweep.local import places, run_parallel
 
         settings = jobs[0].config.settings
         where = places(self.n_jobs, self.jobs_per_gpu, settings.device, settings.threads)
-        return run_parallel(jobs, ended, where[: len(jobs)])
+        return run_parallel(jobs, on_end, where[: len(jobs)], callbacks)
 
 
 class Stacked(Planned):
@@ -87,11 +97,11 @@ class Stacked(Planned):
     def __init__(self, form: str = "auto", max_runs: int | None = None) -> None:
         self.form, self.max_runs = form, max_runs
 
-    def run_jobs(self, jobs: Any, ended: Any) -> int:
-        from runner.sweep.stacked.launcher import launcher as stacked
-        from runner.train.run import tell
+    def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
+        from runner.sweep.stacked.launcher import Stacked as StackedRuns
+        from runner.train.output import print_line
 
-        return stacked.Stacked(self.form, self.max_runs, tell).run(jobs, ended)
+        return StackedRuns(self.form, self.max_runs, print_line).run(jobs, on_end, callbacks)
 
 
 SWEEPER = {"_target_": f"{__name__}.RunsSweeper", "max_batch_size": None, "params": None, "grid": None}

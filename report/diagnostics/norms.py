@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from report.figures.panel import Panel
 from report.diagnostics.tracked import panel
+from report.figures.panel import Panel
 from results.settings import Setting
 
 NAMES = {"weight_norm": "norm of the weights", "update_norm": "norm of the update"} | {

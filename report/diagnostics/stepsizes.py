@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from report.figures.choice import by_optimizer, labels
-from report.figures.series_style import STYLES, style_of
-from report.figures.panel import Line, Panel
 from report.diagnostics.tracked import recorded, with_key
+from report.figures.choice import by_optimizer, labels
+from report.figures.panel import Line, Panel
+from report.figures.series_style import STYLES, style_of
 from results.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"

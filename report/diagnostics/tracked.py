@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from report.figures.choice import chosen, labels
-from report.figures.series_style import SeriesStyle, styles_of
 from report.figures.panel import Line, Panel
 from report.figures.series import Curve, mean_of
+from report.figures.series_style import SeriesStyle, styles_of
 from report.tables.text import count as counted
 from results.run import Run
 from results.settings import Setting

@@ -15,7 +15,7 @@ from typing import Any
 from report.figures.choice import chosen, labels
 from report.figures.panel import Line, Panel
 from report.figures.series_style import COLOURS, STYLES, SeriesStyle, styles_of
-from results.run import read_rows, step_rows
+from results.metrics import read_rows, step_rows
 from results.settings import Setting
 from results.trajectory import Contour, Point, Series, Trajectory, Window, read_trajectory
 
@@ -125,9 +125,7 @@ def problem_panels(found: Sequence[tuple[Setting, Trajectory]], count: int | Non
     drawn = chosen(tried, count, diverged=True)
     styles = styles_of([setting.optimizer for setting in drawn])
     runs = [
-        DrawnRun(
-            by_setting[id(setting)], setting.runs[0].steps, label, style, setting.runs[0].ending == "diverged"
-        )
+        DrawnRun(by_setting[id(setting)], setting.runs[0].steps, label, style, setting.runs[0].ending == "diverged")
         for setting, label, style in zip(drawn, labels(drawn, tried), styles, strict=True)
     ]
     first = runs[0].trajectory

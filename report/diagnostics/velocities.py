@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from report.figures.choice import chosen, labels
-from report.figures.series_style import STYLES
-from report.figures.panel import Panel
 from report.diagnostics.tracked import line, note, recorded, rows_per_point, with_key
+from report.figures.choice import chosen, labels
+from report.figures.panel import Panel
+from report.figures.series_style import STYLES
 from results.settings import Setting
 
 

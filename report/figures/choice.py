@@ -50,7 +50,7 @@ def num_with_status(setting: Setting, status: str) -> int:
 def swept_keys(settings: Sequence[Setting]) -> list[str]:
     """The dotted keys that differ between settings of one optimizer, of those that change results."""
     groups = by_optimizer(settings).values()
-    keys = (key for group in groups for key in varying_keys([each.runs[0].settings for each in group], None))
+    keys = (key for group in groups for key in varying_keys(each.runs[0].settings for each in group))
     return [key for key in dict.fromkeys(keys) if changes_results(key)]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from report.figures.axes import FRACTIONS, NAMES, log_axis
 from report.figures.drawing import blank_figure
 from report.figures.series_style import COLOURS
-from results.run import read_rows, value_keys
+from results.metrics import read_rows, value_keys
 
 STYLES = {"train": ("-", COLOURS[0]), "val": ("--", COLOURS[1])}
 INCHES = (5.0, 3.6)  # a panel

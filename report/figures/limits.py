@@ -8,7 +8,10 @@ from statistics import median_low
 
 from report.figures.panel import Line
 
-FACTORS = {True: 10.0, False: 3.0}  # on a logarithmic axis, on a linear one: times the others, above which a series explodes
+FACTORS = {
+    True: 10.0,
+    False: 3.0,
+}  # of the median series, above which one explodes; by whether the axis is logarithmic
 
 
 def readable_range(lines: Sequence[Line], log: bool) -> tuple[tuple[float, float] | None, str]:

@@ -30,11 +30,10 @@ class SeriesStyle:
     marker: str
 
 
-#: a row of seven differs in everything; over the rows no colour has a dash or a marker twice, and no two styles have both
-#: dash and marker in common, so that all 49 differ without colours, too
+#: a row of seven differs in everything; over the rows no colour has a dash or a marker twice, and no two styles share
+#: both dash and marker, so that all 49 differ in grey print, too
 STYLES = [
-    SeriesStyle(COLOURS[i], DASHES[(i + row) % 7], MARKERS[(i + 2 * row) % 7])
-    for row, i in product(range(7), range(7))
+    SeriesStyle(COLOURS[i], DASHES[(i + row) % 7], MARKERS[(i + 2 * row) % 7]) for row, i in product(range(7), range(7))
 ]
 
 

@@ -1,7 +1,7 @@
 """The setting of ours that matches a published number, its differences from the protocol, and its values.
 
-Of the settings of the method's optimizer it is the one with the fewest differences; among several, the best by the value
-that the published table chooses by.
+Of the settings of the method's optimizer it is the one with the fewest differences; among several, the best by the
+value that the published table chooses by.
 """
 
 from __future__ import annotations

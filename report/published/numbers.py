@@ -22,8 +22,8 @@ UNITS: dict[str, Callable[[float], float]] = {
     "per cent": lambda value: 100 * value,
     "per cent error": lambda value: 100 * (1 - value),  # of an accuracy
 }
-#: places of a run's value: validation at the best or final epoch; the test set with the weights of those; rows of epochs
-#: of training (of steps, where recorded) or validation; the last or the largest of all training steps
+#: places of a run's value: validation at the best or final epoch; the test set with the weights of those; rows of
+#: epochs of training (of steps, where recorded) or validation; the last or the largest of all training steps
 PLACES = ("best", "final", "test", "test_last", "train", "val", "last_step", "largest_step")
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Row:
 class Block:
     """One quantity of one source.
 
-    metric: a run's key for it. chosen_by: the value by which an optimizer's best setting is chosen, best, final or train.
+    metric: a run's key for it. chosen_by: the value that chooses an optimizer's best setting, best, final or train.
     close (in the unit) or close_relative: the largest difference of two means that are close. tolerance: the error of
     reading or rounding. failed: at or below it, nothing was learnt. by: lr or epoch, where rows have points.
     compare_at: the epochs of a curve that the table compares.

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import inf, isnan
 
-from report.figures.series_style import DASHES, MARKERS, SeriesStyle, style_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import DASHES, MARKERS, SeriesStyle, style_of
 from report.published.agreement import interval
 from report.published.matching import MatchingSetting, curve, matching_setting, of_task, values
 from report.published.numbers import UNITS, Block, Published, Row, read_published
@@ -31,7 +31,9 @@ def published_panels(name: str, settings: Sequence[Setting]) -> list[Panel]:
     return [each for each in panels if each]
 
 
-def panel(paper: Published, method: str, rows: Sequence[tuple[Block, Row]], candidates: Sequence[Setting]) -> Panel | None:
+def panel(
+    paper: Published, method: str, rows: Sequence[tuple[Block, Row]], candidates: Sequence[Setting]
+) -> Panel | None:
     """One method: its published lines, and ours on top; None if we have no run of it."""
     block, row = rows[0]
     ours = [line for line in (our_sweep if block.by == "lr" else our_curve)(paper, block, row, candidates)]
@@ -54,7 +56,9 @@ def grey_styles(ours: SeriesStyle, count: int) -> list[SeriesStyle]:
     """Greys that differ from each other, and from ours, in dash and in marker."""
     dashes = [dash for dash in DASHES if dash != ours.dash]
     markers = [marker for marker in MARKERS if marker != ours.marker]
-    return [SeriesStyle(GREYS[i % len(GREYS)], dashes[i % len(dashes)], markers[i % len(markers)]) for i in range(count)]
+    return [
+        SeriesStyle(GREYS[i % len(GREYS)], dashes[i % len(dashes)], markers[i % len(markers)]) for i in range(count)
+    ]
 
 
 def published_line(block: Block, row: Row, style: SeriesStyle, several: bool) -> Line:

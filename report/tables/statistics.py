@@ -17,7 +17,7 @@ the observed one, d = |mean(d)| / s: the smallest n with
     P(T > t_{1 - alpha/2, n-1}) >= 0.8,  T noncentral t, n - 1 degrees of freedom, noncentrality d sqrt(n)
 
 (Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, chapter 2) and alpha = 0.05 / m, what Holm's
-first step asks for. Few seeds give a poor estimate of the effect, and so of n: it is a hint for the next sweep, no result.
+first step asks for. Few seeds give a poor estimate of the effect, and so of n: a hint for the next sweep, no result.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Time to a target: epochs, steps and seconds until validation first reaches it.
 
 Time to target is what Dahl et al. ("Benchmarking Neural Network Training Algorithms", 2023, section 4) compare. Here a
-run has reached it at the end of the first epoch whose validation is at least as good; between epochs nothing is measured.
+run has reached it at the end of the first epoch whose validation is at least as good.
 """
 
 from __future__ import annotations

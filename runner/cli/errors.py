@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors in one line of the user's own terms."""
+"""Messages for errors of Hydra and OmegaConf: one line that says what is wrong and what would be right."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runner.cli.help import summaries
 from runner.config.compose import CONFIGS
 from runner.config.validate import choices
 
-HYDRAS = {  # its groups that are of use here, and what to install for a choice
+HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a choice
     "hydra/launcher": {
         "basic": "",
         "local": "",
@@ -20,11 +20,11 @@ HYDRAS = {  # its groups that are of use here, and what to install for a choice
     },
     "hydra/sweeper": {"runs": "", "optuna": ""},
 }
-CHOOSABLE = ("task", "data", "model", "optim", "wrap", "experiment")  # groups that `key=value` chooses from
+GROUPS = ("task", "data", "model", "optim", "wrap", "experiment")  # groups that `key=value` chooses from
 
 
-def in_words(error: Exception) -> str:
-    """What could not be composed, and what would be right."""
+def describe_error(error: Exception) -> str:
+    """One line for an error raised while a configuration was composed."""
     text = str(error).strip()
     if match := re.search(r"Ambiguous value for argument '(?:\+\+)?([^']*)'", text):
         return f"{match[1]} holds several values; add -m to run each, or write a list as 'key=[1,2]'"
@@ -35,7 +35,7 @@ def in_words(error: Exception) -> str:
     if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
         return unknown_key(*match.groups())
     if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
-        return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*CHOOSABLE, 'optim/lr_schedule']))}"
+        return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*GROUPS, 'optim/lr_schedule']))}"
     if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
     if isinstance(error, OSError):
@@ -44,9 +44,9 @@ def in_words(error: Exception) -> str:
 
 
 def unknown_choice(group: str, choice: str) -> str:
-    if install := HYDRAS.get(group, {}).get(choice):
+    if install := HYDRA_CHOICES.get(group, {}).get(choice):
         return f"{group}={choice} needs a package: {install}"
-    known = HYDRAS.get(group) or dict(summaries(CONFIGS, group))
+    known = HYDRA_CHOICES.get(group) or dict(summaries(CONFIGS, group))
     return f"{group}={choice} is unknown; {choices(choice, known) if known else '--help lists what can be chosen'}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
-from runner.config.validate import ConfigError
+from runner.config.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

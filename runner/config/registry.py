@@ -14,7 +14,7 @@ import optim
 from data.dataset import DataSet
 from models.model import Model
 from optim.schedules import SCHEDULES
-from runner.loggers.logger import Sink
+from runner.loggers.logger import Logger
 from tasks.task import Task
 
 GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap", "logger")
@@ -33,7 +33,7 @@ def entries(group: str) -> dict[str, type]:
         "task": ("tasks", Task, "objective"),
         "data": ("data", DataSet, "name"),
         "model": ("models", Model, "name"),
-        "logger": ("runner.loggers", Sink, "name"),
+        "logger": ("runner.loggers", Logger, "name"),
     }[group]
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from results.paths import label, run_path
+from results.signature import signature
 
 if TYPE_CHECKING:
     from data.dataset import DataSet
@@ -51,7 +55,7 @@ class Settings:
     clip_norm: float | None = field(default=None, metadata={"range": "(0, inf)"})
     clip_value: float | None = field(default=None, metadata={"range": "(0, inf)"})
     patience: int | None = field(default=None, metadata={"range": "[1, inf)"})
-    explode: float = field(default=1e4, metadata={"range": "(1, inf)"})
+    divergence_threshold: float = field(default=1e4, metadata={"range": "(1, inf)"})
     finetune: Finetune = Finetune()
     outputs: str = "outputs"
     rerun: bool = False
@@ -85,6 +89,22 @@ class Config:
     wrap: tuple[Wrapper, ...]
     settings: Settings
     plain: dict[str, Any]  # nested dicts, lists, numbers, strings: what config.yaml holds
+
+    @property
+    def label(self) -> str:
+        """The optimizer with its settings that are not its defaults, as the run's folder is named."""
+        return label(self.optim, self.lr_schedule, self.wrap)
+
+    @property
+    def signature(self) -> str:
+        """Eight hexadecimal digits of all that decides the results, the seed aside."""
+        return signature(self.plain)
+
+    @property
+    def run_path(self) -> Path:
+        """The folder of this run."""
+        settings = self.settings
+        return run_path(settings.outputs, self.task.name, self.label, self.signature, settings.seed)
 
     @property
     def limits(self) -> tuple[int | None, int | None, int | None]:

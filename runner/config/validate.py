@@ -12,15 +12,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from optim.plan import Plan
 from optim.ranges import check
+from results.values import format_value
+from runner.config.errors import ConfigError
 from runner.config.registry import entries
 from runner.config.schema import Config, Settings
 
 REPLACED = {"log.tensorboard": "logger=[tensorboard] or logger=[]"}  # keys of earlier versions
 CHOICE_KEY = {"task": "objective"}  # the key that names a group's entry; "name" for all others
-
-
-class ConfigError(ValueError):
-    """The user asked for something that can't be; the message says what would be right."""
 
 
 def validate(raw: Mapping[str, Any]) -> Config:
@@ -111,7 +109,7 @@ def take_group(raw: dict[str, Any], group: str) -> dict[str, Any]:
 def as_mapping(node: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(node, Mapping):
         choose = "; choose one with optim/lr_schedule=NAME" if where == "optim.lr_schedule" else ""
-        raise ConfigError(f"{where}={show(node)} is one value, but {where} is a group of keys{choose}")
+        raise ConfigError(f"{where}={format_value(node)} is one value, but {where} is a group of keys{choose}")
     return node
 
 
@@ -220,7 +218,7 @@ def convert(value: Any, kind: Any, path: str) -> Any:
         return convert(value, kind, path)
     if origin is Literal:
         if value not in args:
-            raise ConfigError(f"{path}={show(value)} is not one of {', '.join(map(str, args))}")
+            raise ConfigError(f"{path}={format_value(value)} is not one of {', '.join(map(str, args))}")
         return args[args.index(value)]  # 18.0 is the same setting as 18
     if origin is tuple:
         return convert_tuple(value, args, path)
@@ -234,24 +232,18 @@ def convert(value: Any, kind: Any, path: str) -> Any:
     if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
     words = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
-    raise ConfigError(f"{path}={show(value)} is not {words[kind]}")
+    raise ConfigError(f"{path}={format_value(value)} is not {words[kind]}")
 
 
 def convert_tuple(value: Any, args: tuple[Any, ...], path: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        items = "" if value is None else show(value)
-        raise ConfigError(f"{path}={show(value)} is not a list; write '{path}=[{items}]'")
+        items = "" if value is None else format_value(value)
+        raise ConfigError(f"{path}={format_value(value)} is not a list; write '{path}=[{items}]'")
     if args[-1] is Ellipsis:
         args = (args[0],) * len(value)
     if len(args) != len(value):
-        raise ConfigError(f"{path}={show(value)} has {len(value)} values and needs {len(args)}")
+        raise ConfigError(f"{path}={format_value(value)} has {len(value)} values and needs {len(args)}")
     return tuple(convert(item, kind, f"{path}[{i}]") for i, (item, kind) in enumerate(zip(value, args, strict=True)))
-
-
-def show(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def plain(parts: Mapping[str, Any], wrap: tuple[Any, ...], settings: Settings) -> dict[str, Any]:

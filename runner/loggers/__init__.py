@@ -1,2 +1,4 @@
-"""Where a run's rows go beside metrics.jsonl: `logger=[tensorboard,mlflow]`. A file here is a sink; its class's `name`
-is what `logger` takes."""
+"""Where a run's rows go beside metrics.jsonl: `logger=[tensorboard,mlflow]`.
+
+One logger a file, found by its class's `name`, which is what `logger` takes.
+"""

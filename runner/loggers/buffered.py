@@ -1,4 +1,4 @@
-"""From a run to its sinks: rows wait in a list, and a sink that fails is switched off without harm to the run."""
+"""Rows wait in a buffer until their logger writes them; a logger that fails is switched off without harm to the run."""
 
 from __future__ import annotations
 
@@ -7,100 +7,97 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from results.paths import LOGGERS
 from results.run_folder import RunFolder
-from runner.config.registry import entries
-from runner.config.schema import Config
-from runner.loggers.logger import Row, Sink
-from runner.loggers.run_info import about
-
-FILE = "sinks.json"  # in the run's folder: what sinks want to find again, such as the run's id in a tracker
+from runner.loggers.logger import Logger, Row
+from runner.loggers.run_info import RunInfo
 
 
-class Feed:
-    """The way to one sink. It is opened by the first flush that has something for it."""
+class BufferedLogger:
+    """One logger and the rows that it has not written yet. It is opened by the first flush that has a row."""
 
-    def __init__(self, sink: Sink, say: Callable[[str], object], save: Callable[[], None]) -> None:
-        self.sink, self.say, self.save = sink, say, save
-        self.waiting: list[Row] = []
-        self.opened = self.off = False
-        self.written = 0.0
+    def __init__(self, logger: Logger, print_line: Callable[[str], object], save_state: Callable[[], None]) -> None:
+        self.logger, self.print_line, self.save_state = logger, print_line, save_state
+        self.buffer: list[Row] = []
+        self.is_open = self.is_off = False
+        self.last_write = 0.0
 
     def add(self, row: Row) -> None:
-        if not self.off:
-            self.waiting.append(row)
+        if not self.is_off:
+            self.buffer.append(row)
 
     def flush(self, now: bool = False) -> None:
-        """Write what waits. now: even if the last write is less than the sink's every_s ago."""
-        if self.waiting and (now or time.monotonic() - self.written >= self.sink.every_s):
-            with self.guarded():
+        """Write the buffered rows. now: even if the last write is less than the logger's every_s ago."""
+        if self.buffer and (now or time.monotonic() - self.last_write >= self.logger.every_s):
+            with self.off_on_error():
                 self.open()
-                self.sink.write(self.waiting)
-                self.waiting.clear()
-                self.save()
-            self.written = time.monotonic()
+                self.logger.write(self.buffer)
+                self.buffer.clear()
+                self.save_state()
+            self.last_write = time.monotonic()
 
     def open(self) -> None:
-        if not self.opened:
-            self.sink.open()
-            self.opened = True
-            self.save()  # at once: after a kill the run goes on in the same entry
+        if not self.is_open:
+            self.logger.open()
+            self.is_open = True
+            self.save_state()  # at once: after a kill the run goes on in the same entry of the tracker
 
-    def close(self, ending: str) -> None:
-        """Write what is left and end. Only the first call counts."""
+    def close(self, status: str) -> None:
+        """Write what is left and end. Only the first call has an effect."""
         self.flush(now=True)
-        if not self.off and (self.opened or ending != "interrupted"):
-            with self.guarded():
+        if not self.is_off and (self.is_open or status != "interrupted"):
+            with self.off_on_error():
                 self.open()
-                self.sink.close(ending)
-        self.off = True
+                self.logger.close(status)
+        self.is_off = True
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
+    def off_on_error(self) -> Iterator[None]:
         try:
             yield
-        except (Exception, KeyboardInterrupt) as error:  # a tracker's many kinds; or nobody wants to wait for it
-            self.off = True
-            self.waiting.clear()
+        except (Exception, KeyboardInterrupt) as error:  # trackers raise many kinds; Ctrl-C ends a slow one
+            self.is_off = True
+            self.buffer.clear()
             reason = (str(error).strip().splitlines() or ["(no message)"])[0]
-            self.say(
-                f"logger={self.sink.name} is off: {type(error).__name__}: {reason}; "
+            self.print_line(
+                f"logger={self.logger.name} is off: {type(error).__name__}: {reason}; "
                 "the run goes on, and metrics.jsonl has every row"
             )
 
 
-class Sinks:
-    """All sinks of a run; none by default."""
+class LoggerCollection:
+    """All loggers of a run; none by default."""
 
     def __init__(self, folder: RunFolder | None = None) -> None:
         self.folder = folder
-        self.feeds: list[Feed] = []
-        self.kept: dict[str, Any] = {}
+        self.loggers: list[BufferedLogger] = []
+        self.saved: dict[str, Any] = {}
 
     def add(self, row: Row) -> None:
-        for feed in self.feeds:
-            feed.add(row)
+        for each in self.loggers:
+            each.add(row)
 
     def flush(self) -> None:
-        for feed in self.feeds:
-            feed.flush()
+        for each in self.loggers:
+            each.flush()
 
-    def close(self, ending: str) -> None:
-        for feed in self.feeds:
-            feed.close(ending)
+    def close(self, status: str) -> None:
+        for each in self.loggers:
+            each.close(status)
 
-    def save(self) -> None:
-        content = {feed.sink.name: dict(feed.sink.kept) for feed in self.feeds if feed.sink.kept}
-        if self.folder and content and content != self.kept:
-            self.kept = content
-            self.folder.write_json(FILE, {**(self.folder.read_json(FILE) or {}), **content})
+    def save_state(self) -> None:
+        """Write the loggers' states to the run folder, where they differ from what was saved last."""
+        content = {each.logger.name: dict(each.logger.state) for each in self.loggers if each.logger.state}
+        if self.folder and content and content != self.saved:
+            self.saved = content
+            self.folder.write_json(LOGGERS, {**(self.folder.read_json(LOGGERS) or {}), **content})
 
 
-def sinks(config: Config, folder: RunFolder, say: Callable[[str], object]) -> Sinks:
-    """Those that `logger` names."""
-    found, kept = Sinks(folder), folder.read_json(FILE) or {}
-    chosen: Sequence[str] = config.settings.logger
-    if chosen:
-        told = about(config, folder)
-        known = entries("logger")
-        found.feeds = [Feed(known[name](told, kept.get(name, {})), say, found.save) for name in chosen]
+def open_loggers(
+    classes: Sequence[type[Logger]], info: RunInfo, folder: RunFolder, print_line: Callable[[str], object]
+) -> LoggerCollection:
+    """The chosen loggers, each with the state that an earlier process of the run has left."""
+    found, states = LoggerCollection(folder), folder.read_json(LOGGERS) or {}
+    loggers = [each(info, states.get(each.name, {})) for each in classes]
+    found.loggers = [BufferedLogger(logger, print_line, found.save_state) for logger in loggers]
     return found

@@ -8,16 +8,16 @@ those that a kill had made void it keeps the old values, which on a CPU are the 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.loggers.logger import Row, Sink, absent
-from runner.loggers.run_info import flat
-from runner.loggers.scalars import Points
+from results.lock import locked
+from runner.loggers.logger import Logger, Row, missing_modules
+from runner.loggers.run_info import flat_text
+from runner.loggers.scalars import RowScalars
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
@@ -35,7 +35,7 @@ MOST_METRICS, MOST_PARAMS = 1000, 100  # in one call
 LONGEST_PARAM = 6000  # characters
 
 
-class MLflow(Sink):
+class MLflow(Logger):
     name = "mlflow"
     modules = ("mlflow",)
     install = "'mlflow>=3.17,<4'"
@@ -43,34 +43,34 @@ class MLflow(Sink):
     @classmethod
     def missing(cls) -> list[str]:
         """mlflow-skinny, which is enough for a server, has no database of its own."""
-        return super().missing() or ([] if os.environ.get(URI) else absent("sqlalchemy", "alembic"))
+        return super().missing() or ([] if os.environ.get(URI) else missing_modules("sqlalchemy", "alembic"))
 
     def open(self) -> None:
         for key, value in DEFAULTS.items():
             os.environ.setdefault(key, value)
         from mlflow import MlflowClient
 
-        uri = os.environ.get(URI) or database(self.about.outputs)
+        uri = os.environ.get(URI) or database(self.info.outputs)
         self.client: MlflowClient = MlflowClient(tracking_uri=uri)
-        self.points = Points(self.about.metric, self.about.better)
+        self.scalars = RowScalars(self.info.metric, self.info.better)
         self.known: set[tuple[str, int]] = set()
-        if self.kept.get("uri") == uri and exists(self.client, self.kept["run"]):
-            self.run = self.kept["run"]
+        if self.state.get("uri") == uri and exists(self.client, self.state["run"]):
+            self.run = self.state["run"]
             self.client.update_run(self.run, status="RUNNING")
             self.known = set(self.logged())
             return
         self.run = self.create()
-        self.kept |= {"uri": uri, "run": self.run}
+        self.state |= {"uri": uri, "run": self.run}
 
     def create(self) -> str:
         from mlflow.entities import Param
 
-        about = self.about
-        tags = {"folder": str(about.folder), "setting": about.setting, "signature": about.signature}
-        if about.commit:
-            tags["mlflow.source.git.commit"] = about.commit
-        run = self.client.create_run(self.experiment(), run_name=about.name, tags=tags).info.run_id
-        params = [Param(key, str(value)[:LONGEST_PARAM]) for key, value in flat(about.config).items()]
+        info = self.info
+        tags = {"folder": str(info.folder), "setting": info.setting, "signature": info.signature}
+        if info.commit:
+            tags["mlflow.source.git.commit"] = info.commit
+        run = self.client.create_run(self.experiment(), run_name=info.name, tags=tags).info.run_id
+        params = [Param(key, str(value)[:LONGEST_PARAM]) for key, value in flat_text(info.config).items()]
         for part in parts(params, MOST_PARAMS):
             self.client.log_batch(run, params=part)
         return run
@@ -78,8 +78,8 @@ class MLflow(Sink):
     def experiment(self) -> str:
         from mlflow.exceptions import MlflowException
 
-        task = self.about.task
-        own = None if os.environ.get(URI) else (self.about.outputs / "mlflow" / task).as_uri()
+        task = self.info.task
+        own = None if os.environ.get(URI) else (self.info.outputs / "mlflow" / task).as_uri()
         try:
             return self.client.create_experiment(task, artifact_location=own)
         except MlflowException:  # it is there already, or another run was faster
@@ -97,17 +97,17 @@ class MLflow(Sink):
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        points = [(key, row["step"], value) for row in rows for key, value in self.points(row).items()]
+        points = [(key, row["step"], value) for row in rows for key, value in self.scalars(row).items()]
         metrics = [Metric(key, value, now, step) for key, step, value in points if (key, step) not in self.known]
         for part in parts(metrics, MOST_METRICS):
             self.client.log_batch(self.run, metrics=part)
 
-    def close(self, ending: str) -> None:
-        if ending in ("done", "diverged"):
-            for file in (self.about.folder / "config.yaml", *sorted(self.about.folder.glob("*.png"))):
+    def close(self, status: str) -> None:
+        if status in ("done", "diverged"):
+            for file in (self.info.folder / "config.yaml", *sorted(self.info.folder.glob("*.png"))):
                 self.client.log_artifact(self.run, str(file))
-        self.client.set_tag(self.run, "ending", ending)
-        self.client.set_terminated(self.run, STATUS[ending])
+        self.client.set_tag(self.run, "ending", status)
+        self.client.set_terminated(self.run, STATUS[status])
 
 
 def database(folder: Path) -> str:
@@ -116,15 +116,11 @@ def database(folder: Path) -> str:
     from mlflow import MlflowClient
 
     file, fresh = folder / "mlflow.db", folder / "mlflow.db.tmp"
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder, wait=True):
         if not file.exists():
             fresh.unlink(missing_ok=True)
             MlflowClient(tracking_uri=f"sqlite:///{fresh}").search_experiments(max_results=1)
             os.replace(fresh, file)
-    finally:
-        os.close(lock)
     return f"sqlite:///{file}"
 
 

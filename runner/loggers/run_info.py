@@ -1,22 +1,20 @@
-"""What a sink is told of its run."""
+"""What loggers record of a run beside its rows: names, the configuration, columns for comparing runs."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import RunFolder, label, signature
-from runner.config.schema import Config
+from results.values import flat
 
 Value = float | int | bool | str
 
 
 @dataclass(frozen=True)
-class About:
+class RunInfo:
     """outputs: root folder of results. setting: the optimizer and its settings that are not its defaults. columns:
-    what is worth comparing. config: all of it, nested. better: max or min, of the metric."""
+    settings worth comparing. config: the whole configuration, nested. better: max or min, of the metric."""
 
     folder: Path
     outputs: Path
@@ -40,53 +38,32 @@ class About:
         return f"{self.task}/{self.setting}/{self.signature}"
 
 
-def about(config: Config, folder: RunFolder) -> About:
-    git = (folder.read_json("environment.json") or {}).get("git") or {}
-    return About(
-        folder=folder.path.absolute(),
-        outputs=Path(os.path.expanduser(config.settings.outputs)).absolute(),
-        task=config.task.name,
-        setting=label(config),
-        signature=signature(config),
-        seed=config.settings.seed,
-        metric=config.task.metric,
-        better=config.task.better,
-        columns=columns(config),
-        config=config.plain,
-        commit=git.get("commit"),
-    )
+def comparison_columns(config: dict[str, Any]) -> dict[str, Value]:
+    """Settings by which runs are compared, under the keys that set them; `optim` is the optimizer's name.
 
-
-def columns(config: Config) -> dict[str, Value]:
-    """Numbers and words by which runs are compared, under the keys that set them; `optim` is the optimizer's name.
-
-    Not the seed: a column of it would keep the runs of one setting apart.
+    Without the seed: a column of it would keep the runs of one setting apart.
     """
-    plain = config.plain
-    optim = {key: value for key, value in plain["optim"].items() if key != "lr_schedule"}
-    found: dict[str, Value] = {"task": config.task.name, "data": config.data.name, "wrap": "none"}
-    found |= chosen("model", plain["model"]) | chosen("optim", optim)
-    found |= chosen("lr_schedule", plain["optim"]["lr_schedule"])
-    for name, node in plain["wrap"].items():
-        found |= chosen(f"wrap.{name}", node)
+    optim = {key: value for key, value in config["optim"].items() if key != "lr_schedule"}
+    found: dict[str, Value] = {"task": config["task"]["name"], "data": config["data"]["name"]}
+    found["wrap"] = ", ".join(config["wrap"]) or "none"
+    found |= group_columns("model", config["model"]) | group_columns("optim", optim)
+    found |= group_columns("lr_schedule", config["optim"]["lr_schedule"])
+    for name, node in config["wrap"].items():
+        found |= group_columns(f"wrap.{name}", node)
         del found[f"wrap.{name}"]
-    if plain["wrap"]:
-        found["wrap"] = ", ".join(plain["wrap"])
     keys = ("epochs", "batch_size", "clip_norm", "clip_value")
-    return found | flat({key: "none" if plain[key] is None else plain[key] for key in keys})
+    return found | {key: "none" if config[key] is None else config[key] for key in keys}
 
 
-def chosen(group: str, node: dict[str, Any]) -> dict[str, Value]:
-    """A group's entry: its name under the group's, its settings below."""
+def group_columns(group: str, node: dict[str, Any]) -> dict[str, Value]:
+    """A group's choice under the group's key, its settings below it."""
     settings = {key: value for key, value in node.items() if key != "name" and value is not None}
-    return {group: node["name"], **flat(settings, group)}
+    return {group: node["name"], **flat_text(settings, f"{group}.")}
 
 
-def flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings as `a.b.c: value`, lists as text: what a table of runs can show."""
-    if isinstance(node, dict):
-        found: dict[str, Any] = {}
-        for key, value in node.items():
-            found |= flat(value, f"{prefix}.{key}" if prefix else key)
-        return found
-    return {prefix: node if isinstance(node, int | float | str | bool) else str(node)}
+def flat_text(node: dict[str, Any], prefix: str = "") -> dict[str, Value]:
+    """Flattened settings whose lists are text: what the table of a tracker can show."""
+    return {
+        key: value if isinstance(value, int | float | str | bool) else str(value)
+        for key, value in flat(node, prefix).items()
+    }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from results.run import value_keys
+from results.metrics import value_keys
 
 
-class Points:
+class RowScalars:
     """Rows in their order -> names and numbers at the row's step.
 
     best/ is the validation of the best epoch so far; its last value is that of the weights that are tested as test/.

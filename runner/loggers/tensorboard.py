@@ -14,11 +14,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from runner.loggers.logger import Row, Sink
-from runner.loggers.scalars import Points
+from runner.loggers.logger import Logger, Row
+from runner.loggers.scalars import RowScalars
 
 
-class TensorBoard(Sink):
+class TensorBoard(Logger):
     name = "tensorboard"
     modules = ("tensorboard",)
     install = "tensorboard"
@@ -27,19 +27,19 @@ class TensorBoard(Sink):
     def open(self) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        for old in self.about.folder.glob("events.out.tfevents.*"):
+        for old in self.info.folder.glob("events.out.tfevents.*"):
             old.unlink()
-        self.points = Points(self.about.metric, self.about.better)
-        self.writer = SummaryWriter(str(self.about.folder))
+        self.scalars = RowScalars(self.info.metric, self.info.better)
+        self.writer = SummaryWriter(str(self.info.folder))
         self.hparams(
-            "session_start_info", group_name=self.about.group, start_time_secs=time.time(), hparams=self.columns()
+            "session_start_info", group_name=self.info.group, start_time_secs=time.time(), hparams=self.columns()
         )
 
     def columns(self) -> dict[str, Any]:
         from google.protobuf.struct_pb2 import Value
 
         found = {}
-        for key, value in self.about.columns.items():
+        for key, value in self.info.columns.items():
             kind = {bool: "bool_value", str: "string_value"}.get(type(value), "number_value")
             content: dict[str, Any] = {kind: value}
             found[key] = Value(**content)
@@ -47,13 +47,13 @@ class TensorBoard(Sink):
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            for name, value in self.points(row).items():
+            for name, value in self.scalars(row).items():
                 self.writer.add_scalar(name, value, row["step"])
         self.writer.flush()
 
-    def close(self, ending: str) -> None:
-        if ending != "interrupted":
-            status = "STATUS_SUCCESS" if ending == "done" else "STATUS_FAILURE"
+    def close(self, status: str) -> None:
+        if status != "interrupted":
+            status = "STATUS_SUCCESS" if status == "done" else "STATUS_FAILURE"
             self.hparams("session_end_info", status=status, end_time_secs=time.time())
         self.writer.close()
 
@@ -65,6 +65,6 @@ class TensorBoard(Sink):
         messages: Any = plugin_data_pb2  # whose classes exist at run time only
         summaries: Any = summary_pb2
         tag = getattr(metadata, f"{kind.upper()}_TAG")
-        told = metadata.create_summary_metadata(messages.HParamsPluginData(**{kind: content}))
-        summary = summaries.Summary(value=[summaries.Summary.Value(tag=tag, metadata=told)])
+        content_metadata = metadata.create_summary_metadata(messages.HParamsPluginData(**{kind: content}))
+        summary = summaries.Summary(value=[summaries.Summary.Value(tag=tag, metadata=content_metadata)])
         self.writer._get_file_writer().add_summary(summary)

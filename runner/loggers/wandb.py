@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from runner.loggers.logger import Row, Sink
-from runner.loggers.scalars import Points
+from runner.loggers.logger import Logger, Row
+from runner.loggers.scalars import RowScalars
 
 if TYPE_CHECKING:
     import wandb  # pyright: ignore[reportMissingImports]
@@ -24,7 +24,7 @@ EXIT = {"done": 0, "diverged": 0, "failed": 1, "interrupted": 130}
 LONGEST = 128  # characters of a name
 
 
-class WandB(Sink):
+class WandB(Logger):
     name = "wandb"
     modules = ("wandb",)
     install = "'wandb>=0.31,<1'"
@@ -34,32 +34,32 @@ class WandB(Sink):
             os.environ.setdefault(key, value)
         import wandb
 
-        about = self.about
-        self.points = Points(about.metric, about.better)
-        self.kept.setdefault("id", secrets.token_hex(4))
+        info = self.info
+        self.scalars = RowScalars(info.metric, info.better)
+        self.state.setdefault("id", secrets.token_hex(4))
         self.run: wandb.Run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "optrun"),
-            name=about.name[:LONGEST],
-            group=f"{about.task} {about.signature} {about.setting}"[:LONGEST],
-            config=about.config,
-            dir=str(about.folder),
-            id=self.kept["id"],
+            name=info.name[:LONGEST],
+            group=f"{info.task} {info.signature} {info.setting}"[:LONGEST],
+            config=info.config,
+            dir=str(info.folder),
+            id=self.state["id"],
             resume="allow",
             reinit="create_new",  # runs of a stack are open side by side
             settings=wandb.Settings(console="off"),  # log.txt has what is said
         )
         self.run.define_metric("*", step_metric="step")  # test rows are of earlier steps than the last
         self.rows = 0
-        self.known = max(self.kept.get("rows", 0), self.run.starting_step)
+        self.known = max(self.state.get("rows", 0), self.run.starting_step)
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            points = self.points(row)
+            points = self.scalars(row)
             if self.rows >= self.known:
                 self.run.log({**points, "step": row["step"]}, step=self.rows)
             self.rows += 1
-        self.kept["rows"] = max(self.rows, self.known)
+        self.state["rows"] = max(self.rows, self.known)
 
-    def close(self, ending: str) -> None:
-        self.run.summary["ending"] = ending
-        self.run.finish(exit_code=EXIT[ending])
+    def close(self, status: str) -> None:
+        self.run.summary["ending"] = status
+        self.run.finish(exit_code=EXIT[status])

@@ -9,8 +9,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
-from runner.cli.errors import in_words
-from runner.config.validate import ConfigError
+from runner.cli.errors import describe_error
+from runner.config.errors import ConfigError
 
 
 class Composer:
@@ -41,4 +41,4 @@ class Composer:
         except ConfigError:
             raise
         except Exception as error:  # Hydra's and OmegaConf's many kinds
-            raise ConfigError(in_words(error)) from None
+            raise ConfigError(describe_error(error)) from None

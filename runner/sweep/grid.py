@@ -10,8 +10,12 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
+from results.values import format_value
+from runner.cli.help import summaries
+from runner.cli.overrides import is_group_choice
 from runner.config.compose import CONFIGS
-from runner.config.validate import ConfigError, choices
+from runner.config.errors import ConfigError
+from runner.config.validate import choices
 
 
 def expand(words: list[str], parser: Any, grid: str | None = None) -> list[list[str]]:
@@ -51,9 +55,6 @@ def grids(name: str) -> list[dict[str, list[str]]]:
     """The grids of configs/sweep/<name>.yaml: a list of tables, each from a key to its value or list of values."""
     import yaml
 
-    from runner.cli.help import summaries
-    from runner.cli.main import chooses
-
     known = dict(summaries(CONFIGS, "sweep"))
     if name not in known:
         raise ConfigError(f"sweep={name} is unknown; {choices(name, known)}")
@@ -61,19 +62,13 @@ def grids(name: str) -> list[dict[str, list[str]]]:
     if not isinstance(content, list) or not all(isinstance(grid, dict) for grid in content):
         raise ConfigError(f"configs/sweep/{name}.yaml is not a list of tables from keys to values")
     return [
-        {key if chooses(key, "=") else f"++{key}": list(map(spelled, listed(values))) for key, values in grid.items()}
+        {
+            key if is_group_choice(key, "=") else f"++{key}": list(map(format_value, as_list(values)))
+            for key, values in grid.items()
+        }
         for grid in content
     ]
 
 
-def listed(values: Any) -> Iterable[Any]:
+def as_list(values: Any) -> Iterable[Any]:
     return values if isinstance(values, list) else [values]
-
-
-def spelled(value: Any) -> str:
-    """A value of a YAML file as Hydra's command line would have it."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, list):
-        return f"[{','.join(map(spelled, value))}]"
-    return str(value)

@@ -18,38 +18,39 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from runner.config.validate import ConfigError
+from runner.callbacks import Callbacks
+from runner.config.errors import ConfigError
 from runner.sweep.local import LOOK_S, cores
 from runner.sweep.plan import Job
 from runner.sweep.worker import Worker, site
-from runner.train.run import first_line, tell
+from runner.train.output import first_line, print_line
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOST = "the process that ran it was killed"
 
 
-def run_by(launcher: Any, jobs: Sequence[Job], ended: Callable[..., None], folder: Path) -> int:
+def run_by(launcher: Any, jobs: Sequence[Job], on_end: Callable[..., None], folder: Path, callbacks: Callbacks) -> int:
     """Run all jobs; return 0, or 128 + the signal that stopped the sweep.
 
     folder: the sweep's own, for notes. ConfigError if the launcher can't work.
     """
     notes = (folder / f"notes.{os.getpid()}").absolute()
     notes.mkdir(parents=True)
-    worker = Worker(os.getcwd(), str(notes), (), threads(launcher, len(jobs)), os.getpid(), site())
+    worker = Worker(os.getcwd(), str(notes), (), threads(launcher, len(jobs)), os.getpid(), site(), callbacks)
     with contextlib.ExitStack() as stack:
         stack.enter_context(importable())
         start(launcher)
         stop = stack.enter_context(StopRequest())
         stack.enter_context(every_job_awaited())
-        watch = stack.enter_context(Watch(jobs, ended, notes, stop))
+        watch = stack.enter_context(JobWatcher(jobs, on_end, notes, stop))
         errors = launch(launcher, jobs, worker)
         if errors is None and not stop.number:  # whose worker it was is not known: all that were lost start again
             watch.look()
-            tell(f"A worker was killed, and all others with it: {len(watch.open())} runs start again or go on.")
+            print_line(f"A worker was killed, and all others with it: {len(watch.open())} runs start again or go on.")
             errors = launch(launcher, watch.open(), worker)
     for job in watch.open() if not stop.number else ():
-        ended(job, 1, (errors or {}).get(job.number, LOST))
+        on_end(job, 1, (errors or {}).get(job.number, LOST))
     return STOPPED_BY_SIGNAL + stop.number if stop.number else 0
 
 
@@ -97,7 +98,7 @@ def threads(launcher: Any, jobs: int) -> int | None:
     return 1
 
 
-class Watch:
+class JobWatcher:
     """A thread that reports each run as it ends, and passes a stop request on to the workers."""
 
     def __init__(self, jobs: Sequence[Job], ended: Callable[..., None], notes: Path, stop: StopRequest) -> None:
@@ -106,7 +107,7 @@ class Watch:
         self.closing, self.looking = threading.Event(), threading.Lock()
         self.thread = threading.Thread(target=self.run, daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> JobWatcher:
         self.thread.start()
         return self
 

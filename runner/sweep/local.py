@@ -18,22 +18,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
+from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.sweep.plan import Job
-from runner.sweep.run_job import attempt
+from runner.sweep.run_job import run_job
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 #: what a run imports: loaded once by the server from which the processes are forked
-PRELOAD = [
-    "torch",
-    "torch._dynamo",
-    "optim.driver",
-    "runner.train.build",
-    "runner.train.trainer",
-    "runner.train.console",
-]
-PRELOAD += ["omegaconf", "report.figures.curves", "matplotlib.backends.backend_agg", "matplotlib.figure"]
-PRELOAD += ["matplotlib.ticker"]
+PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.driver", "runner.train.build", "runner.train.trainer")
 LOOK_S = 0.2  # seconds between two looks at a stop request
 
 
@@ -72,16 +64,16 @@ def gpus() -> list[str]:
     return found.stdout.split() if found.returncode == 0 else []
 
 
-def run_parallel(jobs: Sequence[Job], ended: Callable[..., None], where: Sequence[Place]) -> int:
+def run_parallel(jobs: Sequence[Job], on_end: Callable[..., None], where: Sequence[Place], callbacks: Callbacks) -> int:
     """Run all jobs, as many at a time as there are places; return 0, or 128 + the signal that stopped the sweep."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([*PRELOAD, *callbacks.preload])
     waiting, free, running = list(jobs), list(where), []
     stopped = 0
     with StopRequest() as stop:
         while running or (waiting and not stop.number):
             while waiting and free and not stop.number:
-                running.append(Process(context, waiting.pop(0), free.pop(0)))
+                running.append(Process(context, waiting.pop(0), free.pop(0), callbacks))
             wait([each.process.sentinel for each in running], timeout=LOOK_S)
             if stop.number and not stopped:
                 stopped = stop.number
@@ -90,18 +82,18 @@ def run_parallel(jobs: Sequence[Job], ended: Callable[..., None], where: Sequenc
             for each in [each for each in running if not each.process.is_alive()]:
                 running.remove(each)
                 free.append(each.place)
-                ended(each.job, *each.result())
+                on_end(each.job, *each.result())
     return STOPPED_BY_SIGNAL + stop.number if stop.number else 0
 
 
 class Process:
     """One run in a process of its own."""
 
-    def __init__(self, context: Any, job: Job, place: Place) -> None:
+    def __init__(self, context: Any, job: Job, place: Place, callbacks: Callbacks) -> None:
         assert job.config is not None
         self.job, self.place = job, place
         self.messages, sender = context.Pipe(duplex=False)
-        self.process = context.Process(target=run_here, args=(job.config, place, sender, os.getpid()))
+        self.process = context.Process(target=run_here, args=(job.config, place, sender, os.getpid(), callbacks))
         self.process.start()
         sender.close()
 
@@ -123,14 +115,14 @@ class Process:
         return code, error
 
 
-def run_here(config: Config, place: Place, messages: Any, parent: int) -> None:
+def run_here(config: Config, place: Place, messages: Any, parent: int, callbacks: Callbacks) -> None:
     """Body of a process: run, send what went wrong, exit with the run's code."""
     os.setsid()  # a terminal's Ctrl-C goes to the sweep, which asks each run to stop once
     threading.Thread(target=stop_with, args=(parent,), daemon=True).start()
     if place.gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = place.gpu
     settings = dataclasses.replace(config.settings, threads=config.settings.threads or place.threads)
-    code, error = attempt(dataclasses.replace(config, settings=settings))
+    code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)
     if error:
         messages.send(error)
     raise SystemExit(code)

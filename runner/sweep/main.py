@@ -1,4 +1,4 @@
-"""The sweep as a whole: expand, plan, say what will be, run what is left, and show what came of it."""
+"""A sweep: expand its grid, plan its runs, print the plan, run what is left, and print the results."""
 
 from __future__ import annotations
 
@@ -7,47 +7,59 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.validate import ConfigError
+from results.paths import STATUS, SWEEP_TABLE
+from runner.callbacks import NO_CALLBACKS, Callbacks
+from runner.config.errors import ConfigError
 from runner.sweep.composer import Composer
 from runner.sweep.grid import expand
 from runner.sweep.plan import REFUSED, REPEATED, RESUME, TODO, Job, plan, summary
-from runner.sweep.run_job import one_by_one
-from runner.sweep.table import Ledger
-from runner.train.run import tell
+from runner.sweep.run_job import run_sequentially
+from runner.sweep.table import SweepTable
+from runner.train.output import print_line
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 
-def sweep(words: list[str], loader: Any, master: Any, launcher: Any, grid: str | None = None) -> int:
+def sweep(
+    words: list[str],
+    loader: Any,
+    master: Any,
+    launcher: Any,
+    grid: str | None = None,
+    callbacks: Callbacks = NO_CALLBACKS,
+) -> int:
     """Run every combination that `words` name and that is not done yet; return the exit code.
 
-    grid: a file of configs/sweep to multiply them with. launcher: ours, with run_jobs(jobs, ended), or any of Hydra's.
+    grid: a file of configs/sweep to multiply them with. launcher: one of this project's, with a method
+    run_jobs(jobs, on_end, callbacks), or any of Hydra's.
     """
     composer = Composer(loader, master)
     jobs = plan(expand(words, composer.parser, grid), composer)
     valid = [job for job in jobs if job.state != REFUSED]
     if not valid:
-        tell(summary(jobs))
+        print_line(summary(jobs))
         raise ConfigError("no run of this sweep can be")
-    ledger = Ledger(jobs, outputs_of(valid), tell)
-    tell(summary(jobs))
+    table = SweepTable(jobs, outputs_of(valid), print_line)
+    print_line(summary(jobs))
     left = [job for job in valid if job.state in (TODO, RESUME)]
-    code = launch(left, launcher, ledger) if left else 0
-    tell(f"\n{ledger.table()}")
-    compare(valid, ledger.folder)
-    tell(str(ledger.folder / "sweep.csv"))
-    return code if code > STOPPED_BY_SIGNAL else ledger.code()
+    code = launch(left, launcher, table, callbacks) if left else 0
+    print_line(f"\n{table.table()}")
+    runs = [job.folder for job in valid if job.state != REPEATED and (job.folder / STATUS).exists()]
+    if summary_text := callbacks.on_sweep_end(runs, table.folder):
+        print_line(summary_text)
+    print_line(str(table.folder / SWEEP_TABLE))
+    return code if code > STOPPED_BY_SIGNAL else table.code()
 
 
-def launch(jobs: Sequence[Job], launcher: Any, ledger: Ledger) -> int:
+def launch(jobs: Sequence[Job], launcher: Any, table: SweepTable, callbacks: Callbacks) -> int:
     if hasattr(launcher, "run_jobs"):
-        return launcher.run_jobs(jobs, ledger.end)
+        return launcher.run_jobs(jobs, table.end, callbacks)
     from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
     if isinstance(launcher, BasicLauncher):
-        return one_by_one(jobs, ledger.end)
+        return run_sequentially(jobs, table.end, callbacks)
     from runner.sweep.hydra_launchers import run_by
 
-    return run_by(launcher, jobs, ledger.end, ledger.folder)
+    return run_by(launcher, jobs, table.end, table.folder, callbacks)
 
 
 def outputs_of(jobs: Sequence[Job]) -> Path:
@@ -58,19 +70,3 @@ def outputs_of(jobs: Sequence[Job]) -> Path:
         return common.relative_to(Path.cwd())
     except ValueError:
         return common
-
-
-def compare(jobs: Sequence[Job], folder: Path) -> None:
-    """A table with mean and deviation over seeds, and comparison_<task>.png, for each task."""
-    from report.figures.comparison import comparison
-    from report.figures.drawing import draw
-    from report.tables.best import best_table
-    from results.run import read
-    from results.settings import settings
-
-    runs = [read(job.folder) for job in jobs if job.state != REPEATED and (job.folder / "status.json").exists()]
-    for task in sorted({run.task for run in runs}):
-        tried = settings(run for run in runs if run.task == task)
-        if any(setting.finished for setting in tried):
-            tell(f"\n{task}, the best setting of each optimizer on validation:\n{best_table(tried).markdown()}")
-            draw(comparison(tried), folder / f"comparison_{task}", formats=["png"])

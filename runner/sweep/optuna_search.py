@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import shlex
 import warnings
 from collections.abc import Sequence
@@ -22,20 +21,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import signature
+from results.paths import SWEEP_TABLE
+from results.signature import digest
+from results.status import FINISHED
+from runner.callbacks import Callbacks
+from runner.config.errors import ConfigError
 from runner.config.schema import Config
-from runner.config.validate import ConfigError, validate
+from runner.config.validate import validate
 from runner.sweep.composer import Composer
 from runner.sweep.local import places
 from runner.sweep.main import launch, outputs_of
 from runner.sweep.plan import RESUME, TODO, Job, plan
-from runner.sweep.search_space import Space, read_space
-from runner.sweep.study import held, opened
-from runner.sweep.table import Ledger, Row, row_of
-from runner.train.run import tell
+from runner.sweep.search_space import SearchSpace, read_search_space
+from runner.sweep.study import exclusive, open_study
+from runner.sweep.table import Row, SweepTable, row_of
+from runner.train.output import print_line
 from runner.train.seeding import stream_seed
 from runner.train.signals import STOPPED_BY_SIGNAL
-from runner.train.status import FINISHED
 
 UNLIMITED = 8  # trials at a time of launchers that set no limit
 
@@ -61,7 +63,7 @@ class Search:
             raise ConfigError(f"hydra.sweeper.sampler={self.sampler} is unknown; The choices are random, tpe")
 
 
-def tune(words: Sequence[str], loader: Any, master: Any, launcher: Any, search: Search) -> int:
+def tune(words: Sequence[str], loader: Any, master: Any, launcher: Any, search: Search, callbacks: Callbacks) -> int:
     """Run the trials that are missing, show what was found, and return the exit code."""
     try:
         import optuna
@@ -69,15 +71,15 @@ def tune(words: Sequence[str], loader: Any, master: Any, launcher: Any, search: 
         raise ConfigError("hydra/sweeper=optuna needs Optuna: pip install 'optuna>=5,<6'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     composer = Composer(loader, master)
-    space = read_space(words, composer.parser)
+    space = read_search_space(words, composer.parser)
     configs = [validate(composer(probe)) for probe in space.probes()]
     text = (
-        f"{signature(configs[0])} {space.axes} {space.seeds or configs[0].settings.seed} {search.sampler} {search.seed}"
+        f"{configs[0].signature} {space.axes} {space.seeds or configs[0].settings.seed} {search.sampler} {search.seed}"
     )
-    name = hashlib.sha256(text.encode()).hexdigest()[:8]
+    name = digest(text)
     folder = outputs_of([Job(0, (), TODO, configs[0])]) / "sweeps" / name
-    with held(folder), opened(folder / "study.db", configs[0].task.better) as study:
-        return Tuning(study, space, composer, search, folder).run(launcher, configs[0])
+    with exclusive(folder), open_study(folder / "study.db", configs[0].task.better) as study:
+        return OptunaSearch(study, space, composer, search, folder, callbacks).run(launcher, configs[0])
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,13 @@ class Trial:
     again: bool = False
 
 
-class Tuning:
+class OptunaSearch:
     """One command's work on a study."""
 
-    def __init__(self, study: Any, space: Space, composer: Composer, search: Search, folder: Path) -> None:
+    def __init__(
+        self, study: Any, space: SearchSpace, composer: Composer, search: Search, folder: Path, callbacks: Callbacks
+    ) -> None:
+        self.callbacks = callbacks
         self.study, self.space, self.composer, self.search, self.folder = study, space, composer, search, folder
         self.distributions = {axis.name: axis.distribution() for axis in space.axes}
         self.jobs: dict[int, list[Job]] = {}
@@ -100,8 +105,8 @@ class Tuning:
         self.ends: dict[Path, Row] = {}  # of this command's runs, by their folders
 
     def run(self, launcher: Any, config: Config) -> int:
-        waiting = self.take_up()
-        tell(f"{self.settled} of {self.search.n_trials} trials are done; {self.folder / 'study.db'}")
+        waiting = self.resume()
+        print_line(f"{self.settled} of {self.search.n_trials} trials are done; {self.folder / 'study.db'}")
         batch = self.search.batch or at_a_time(launcher, config, len(self.space.seeds))
         while trials := self.fill(waiting, batch):
             code, waiting = self.try_out(trials, launcher), []
@@ -111,7 +116,7 @@ class Tuning:
         self.show()
         return int(self.failed > 0)
 
-    def take_up(self) -> list[Trial]:
+    def resume(self) -> list[Trial]:
         """Note the trials of earlier commands; return those to run: begun ones, and failed ones once more."""
         from optuna.trial import TrialState
 
@@ -165,13 +170,13 @@ class Tuning:
         """Run a batch and tell its results; return 128 + the signal that stopped it, else 0."""
         jobs = {job.folder: job for trial in trials for job in self.jobs[trial.number] if job.config}
         left = [job for job in jobs.values() if job.state in (TODO, RESUME)]
-        ledger = self.ledger()
-        code = launch(left, launcher, ledger) if left else 0
-        self.ends.update({job.folder: ledger.rows[job.number] for job in left})
+        table = self.table()
+        code = launch(left, launcher, table, self.callbacks) if left else 0
+        self.ends.update({job.folder: table.rows[job.number] for job in left})
         for trial in trials:
             rows = [self.end(job) for job in self.jobs[trial.number]]
             if code <= STOPPED_BY_SIGNAL or all(row["status"] in FINISHED for row in rows):
-                self.tell(trial, rows)
+                self.report_trial(trial, rows)
         return code
 
     def end(self, job: Job) -> Row:
@@ -179,7 +184,7 @@ class Tuning:
             return {"status": "failed", "error": job.error}
         return self.ends.get(job.folder) or row_of(job)
 
-    def tell(self, trial: Trial, rows: Sequence[Row]) -> None:
+    def report_trial(self, trial: Trial, rows: Sequence[Row]) -> None:
         """Tell the study, and the reader, what came of a trial."""
         from optuna.trial import TrialState, create_trial
 
@@ -194,25 +199,25 @@ class Tuning:
         self.failed += state == "FAIL"
         self.settled += state != "FAIL"
         settings = " ".join(f"{key}={show(value)}" for key, value in trial.params.items())
-        tell(f"[{self.settled + self.failed}/{self.search.n_trials}] trial {trial.number}: {settings}: {result}")
+        print_line(f"[{self.settled + self.failed}/{self.search.n_trials}] trial {trial.number}: {settings}: {result}")
 
-    def ledger(self) -> Ledger:
+    def table(self) -> SweepTable:
         """Of all runs so far. It keeps silent: a line tells of a trial."""
         jobs = [job for number in sorted(self.jobs) for job in self.jobs[number]]
-        ledger = Ledger(jobs, self.folder.parents[1], lambda line: None, self.folder.name)
-        ledger.rows.update({job.number: self.ends[job.folder] for job in ledger.jobs if job.folder in self.ends})
-        return ledger
+        table = SweepTable(jobs, self.folder.parents[1], lambda line: None, self.folder.name)
+        table.rows.update({job.number: self.ends[job.folder] for job in table.jobs if job.folder in self.ends})
+        return table
 
     def show(self) -> None:
         """The table of all runs, and the best trial with the command that repeats it."""
-        ledger = self.ledger()
-        ledger.write()
-        tell(f"\n{ledger.table()}")
+        table = self.table()
+        table.write()
+        print_line(f"\n{table.table()}")
         with contextlib.suppress(ValueError):  # no trial has a result
             best = self.study.best_trial
             words = [word.lstrip("+") for word in self.space.runs(best.params)[0]]
-            tell(f"\nbest: trial {best.number}, validation {best.value:.4f}:\npython main.py {shlex.join(words)}")
-        tell(str(self.folder / "sweep.csv"))
+            print_line(f"\nbest: trial {best.number}, validation {best.value:.4f}:\npython main.py {shlex.join(words)}")
+        print_line(str(self.folder / SWEEP_TABLE))
 
 
 def outcome(rows: Sequence[Row]) -> tuple[str, float | None, str]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import RunFolder, folder_of
+from results.files import read_json
+from results.paths import LAST, STATUS
+from results.status import is_finished
+from runner.config.errors import ConfigError
 from runner.config.schema import Config
-from runner.config.validate import ConfigError, validate
-from runner.train.status import finished
+from runner.config.validate import validate
 
 DONE, RESUME, TODO, REFUSED, REPEATED = "done", "to resume", "to do", "refused", "repeated"
 
@@ -30,7 +32,7 @@ class Job:
     @property
     def folder(self) -> Path:
         assert self.config is not None
-        return folder_of(self.config)
+        return self.config.run_path
 
 
 def plan(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[str, Any]]) -> list[Job]:
@@ -42,7 +44,7 @@ def plan(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[
         except ConfigError as error:
             jobs.append(Job(number, tuple(overrides), REFUSED, error=str(error)))
             continue
-        folder = folder_of(config)
+        folder = config.run_path
         state = REPEATED if folder in seen else state_of(config, folder)
         seen.add(folder)
         jobs.append(Job(number, tuple(overrides), state, config))
@@ -50,10 +52,10 @@ def plan(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[
 
 
 def state_of(config: Config, folder: Path) -> str:
-    status = RunFolder(folder).read_json("status.json")
-    if finished(status, config.task.metric) and not config.settings.rerun:
+    status = read_json(folder / STATUS)
+    if is_finished(status, config.task.metric) and not config.settings.rerun:
         return DONE
-    return RESUME if status and (folder / "checkpoints" / "last.pt").exists() else TODO
+    return RESUME if status and (folder / LAST).exists() else TODO
 
 
 def summary(jobs: Sequence[Job]) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.config.validate import ConfigError
+from runner.config.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """fixed: the words that all trials share. seeds: those of each trial, as words; none: the configured one."""
 
     fixed: tuple[str, ...]
@@ -78,7 +78,7 @@ class Space:
         ]
 
 
-def read_space(words: Sequence[str], parser: Any) -> Space:
+def read_search_space(words: Sequence[str], parser: Any) -> SearchSpace:
     """ConfigError if nothing is searched."""
     fixed, axes, seeds = {}, {}, []
     for override in parser.parse_overrides(list(words)):
@@ -96,7 +96,7 @@ def read_space(words: Sequence[str], parser: Any) -> Space:
         )
     for found in axes.values():
         found.distribution()
-    return Space(tuple(fixed.values()), tuple(axes.values()), tuple(seeds))
+    return SearchSpace(tuple(fixed.values()), tuple(axes.values()), tuple(seeds))
 
 
 def repeated(override: Any, key: str) -> list[str]:

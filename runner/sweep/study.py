@@ -1,33 +1,34 @@
-"""The file of a search, study.db: held by one process at a time, whole or absent."""
+"""The file of an Optuna search, study.db: open in one process at a time, whole or absent."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner.config.validate import ConfigError
+from results.lock import FolderInUse, FolderLock
+from runner.config.errors import ConfigError
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Only one process at a time asks and tells. ConfigError for a second."""
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the study's folder; ConfigError if another process does."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
+    lock = FolderLock(folder)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
+        lock.acquire()
+    except FolderInUse:
         raise ConfigError(f"another process is at work on this study in {folder}; wait for it or stop it") from None
+    try:
+        yield
     finally:
-        os.close(lock)
+        lock.release()
 
 
 @contextlib.contextmanager
-def opened(file: Path, better: str) -> Iterator[Any]:
+def open_study(file: Path, better: str) -> Iterator[Any]:
     """The study in `file`, made whole before it gets that name: a kill leaves no half of one."""
     import optuna
 

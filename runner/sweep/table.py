@@ -1,40 +1,41 @@
-"""What is known of a sweep's runs while it goes on: a line for each that ends, sweep.csv, and the table at the end."""
+"""The table of a sweep: a line on the console for each run that ends, sweep.csv, and the whole at the end."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import RunFolder, write_whole
-from runner.config.validate import ConfigError
-from runner.loggers.run_info import flat
+from results.files import read_json, write_atomic
+from results.paths import LOG, STATUS, SWEEP_TABLE
+from results.signature import digest
+from results.status import FINISHED, is_finished
+from results.values import flat, format_value, varying_keys
+from runner.config.errors import ConfigError
 from runner.sweep.plan import DONE, REFUSED, Job
-from runner.train.status import FINISHED, finished
 
 Row = dict[str, Any]
 
 
-class Ledger:
-    """Keeps a row for each run; `say` tells the reader. name: of the sweep's folder."""
+class SweepTable:
+    """A row for each run of a sweep. print_line: for the line of each run that ends. name: of the sweep's folder."""
 
-    def __init__(self, jobs: Sequence[Job], outputs: Path, say: Any, name: str = "") -> None:
-        self.jobs, self.say = [job for job in jobs if job.state != REFUSED], say
+    def __init__(self, jobs: Sequence[Job], outputs: Path, print_line: Callable[[str], Any], name: str = "") -> None:
+        self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
         self.refused = len(jobs) - len(self.jobs)
         self.rows = {job.number: row_of(job) for job in self.jobs}
         self.open = [job for job in self.jobs if job.state != DONE]
         self.settings = {job.number: flat(job.config.plain) for job in self.jobs if job.config}
-        self.varying = varying(self.settings.values())
-        self.folder = outputs / "sweeps" / (name or name_of(self.jobs))
+        self.varying = setting_columns(self.settings.values())
+        self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.ended, self.started = 0, time.monotonic()
         self.write()
 
     def end(self, job: Job, code: int, error: str = "") -> None:
-        """Note that a run has ended; code: its exit code, negative for the signal that killed it. error: why it could
+        """Record that a run has ended. code: its exit code, negative for the signal that killed it. error: why it could
         not start."""
         row = self.rows[job.number] = row_of(job)
         self.ended += 1
@@ -43,14 +44,14 @@ class Ledger:
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
         left = len(self.open) - self.ended
         rest = f"; about {brief_time((time.monotonic() - self.started) / self.ended * left)} to go" if left else ""
-        self.say(f"[{self.ended}/{len(self.open)}] {self.line_of(job, row)}{rest}")
+        self.print_line(f"[{self.ended}/{len(self.open)}] {self.result_line(job, row)}{rest}")
         self.write()
 
-    def line_of(self, job: Job, row: Row) -> str:
-        what = setting(self.settings[job.number], self.varying)
+    def result_line(self, job: Job, row: Row) -> str:
+        what = setting_text(self.settings[job.number], self.varying)
         if row["status"] == "done":
             return f"{what}: test {row['metric']} {number(row['test_' + row['metric']])}, {row['seconds']} s"
-        log = f"; see {job.folder / 'log.txt'}" if row["status"] == "failed" else ""
+        log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
         return f"{what}: {row['status']}{': ' + row['error'] if row['error'] else log}"
 
     def write(self) -> None:
@@ -64,7 +65,7 @@ class Ledger:
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / "sweep.csv", text.getvalue().encode())
+            write_atomic(self.folder / SWEEP_TABLE, text.getvalue().encode())
         except OSError as error:
             raise ConfigError(f"outputs: can't write {self.folder}: {error.strerror}") from None
 
@@ -80,7 +81,7 @@ class Ledger:
             best, test = (row.get(f"{which}_{row['metric']}", "") for which in ("best", "test"))
             lines.append(
                 (
-                    setting(self.settings[job.number], self.varying),
+                    setting_text(self.settings[job.number], self.varying),
                     row["status"],
                     str(row["epochs"]),
                     number(best),
@@ -95,13 +96,13 @@ class Ledger:
 
 
 def row_of(job: Job) -> Row:
-    """What a run's folder tells of it."""
+    """The row of a run, read from its folder."""
     config = job.config
     assert config is not None
-    status = RunFolder(job.folder).read_json("status.json") or {}
+    status = read_json(job.folder / STATUS) or {}
     metric = config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
-    if row["status"] in FINISHED and not finished(status, metric):
+    if row["status"] in FINISHED and not is_finished(status, metric):
         row["status"] = "failed"
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
@@ -119,23 +120,16 @@ def metric_keys(rows: Any) -> list[str]:
     return ["best_epoch", *keys, "error"]
 
 
-def varying(runs: Iterable[dict[str, Any]]) -> list[str]:
-    """The settings in which the runs differ, and always the optimizer, its learning rate and the seed.
-
-    Optimizers have each their own defaults: an optimizer's setting counts if it differs among runs of the same one.
-    """
-    seen: dict[str, set[str]] = {}
-    for settings in runs:
-        for key, value in settings.items():
-            whose = settings["optim.name"] if key.startswith("optim.") else ""
-            seen.setdefault(f"{whose}: {key}", set()).add(f"{value!r}")
-    differ = [key.split(": ")[1] for key, values in seen.items() if len(values) > 1]
-    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *differ, "seed"]))
+def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
+    """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
+    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs, per_optimizer=True), "seed"]))
 
 
-def setting(settings: dict[str, Any], keys: Sequence[str]) -> str:
-    words = [f"{key.removeprefix('optim.')}={settings[key]}" for key in keys[3:] if settings.get(key) is not None]
-    return " ".join([settings["task.name"], settings["optim.name"], f"lr={settings['optim.lr']:g}", *words])
+def setting_text(settings: dict[str, Any], keys: Sequence[str]) -> str:
+    """`digits adam lr=0.01 seed=0`: a run by the values of its columns."""
+    shown = [key for key in keys[2:] if settings.get(key) is not None]
+    parts = [f"{key.removeprefix('optim.')}={format_value(settings[key])}" for key in shown]
+    return " ".join([settings["task.name"], settings["optim.name"], *parts])
 
 
 def number(value: Any) -> str:
@@ -148,7 +142,6 @@ def brief_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def name_of(jobs: Sequence[Job]) -> str:
-    """Eight hex digits of the set of runs: the same command again finds its sweep's folder."""
-    folders = "\n".join(sorted(str(job.folder) for job in jobs))
-    return hashlib.sha256(folders.encode()).hexdigest()[:8]
+def sweep_name(jobs: Sequence[Job]) -> str:
+    """Eight hexadecimal digits of the set of runs: the same command again finds its sweep's folder."""
+    return digest("\n".join(sorted(str(job.folder) for job in jobs)))

@@ -18,7 +18,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import write_whole
+from results.files import write_atomic
+from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.config.validate import validate
 from runner.sweep.local import LOOK_S, PRELOAD, Place, Process, alive, cores
@@ -40,6 +41,7 @@ class Worker:
     threads: int | None
     sweep: int
     site: str
+    callbacks: Callbacks
 
     def __call__(self, composed: Any) -> None:
         from hydra.core.hydra_config import HydraConfig
@@ -51,15 +53,15 @@ class Worker:
         number = self.numbers[HydraConfig.get().job.num]
         if not self.stopped():
             outcome = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]
-            write_whole(Path(self.notes, f"{number}.json"), json.dumps(outcome).encode())
+            write_atomic(Path(self.notes, f"{number}.json"), json.dumps(outcome).encode())
         if self.abandoned():
             os._exit(1)  # joblib's would wait for more to do, for ever
 
     def run(self, config: Config) -> tuple[int, str]:
         multiprocessing.set_start_method("forkserver", force=True)  # joblib's own would not be known in the run
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)
-        process = Process(context, Job(0, (), TODO, config), Place(self.threads or cores()))
+        context.set_forkserver_preload([*PRELOAD, *self.callbacks.preload])
+        process = Process(context, Job(0, (), TODO, config), Place(self.threads or cores()), self.callbacks)
         told = False
         while process.process.is_alive():
             wait([process.process.sentinel], timeout=LOOK_S)

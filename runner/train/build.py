@@ -1,16 +1,19 @@
-"""From a configuration to a trainer that stands where its run stands: at the start, or where a checkpoint left it.
+"""From a configuration to a trainer: a fresh one, or one that goes on from its run's checkpoint.
 
 torch is imported inside functions, as in runner.train.run.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from results.paths import CONFIG, ENVIRONMENT, LAST
 from results.run_folder import RunFolder
+from runner.config.registry import entries
 from runner.config.schema import Config
-from runner.train.distributed import ALONE, Processes
-from runner.train.null_writers import NoRecords
+from runner.loggers.run_info import RunInfo, comparison_columns
+from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -19,49 +22,78 @@ if TYPE_CHECKING:
     from data.samples import Samples
     from optim.driver import Chain
     from runner.train.console import Console
+    from runner.train.metrics_writer import MetricsWriter
     from runner.train.trainer import Trainer
 
 
-def set_up(
+def build_trainer(
     config: Config,
     folder: RunFolder,
     samples: Samples,
     device: str,
     console: Console,
     stop: StopRequest,
-    processes: Processes = ALONE,
-    kind: type[Trainer] | None = None,
+    distributed: DistributedContext = SINGLE_PROCESS,
+    trainer_class: type[Trainer] | None = None,
 ) -> Trainer:
-    """Build what trains, and begin the run's record or take up an interrupted run. kind: of Trainer."""
+    """Build model, optimizer and trainer; start the run's record, or resume an interrupted run from its checkpoint."""
     from omegaconf import OmegaConf
 
-    from runner.loggers.buffered import sinks
     from runner.train import checkpoint
-    from runner.train.metrics_writer import Records
     from runner.train.trainer import Trainer
 
-    model, optimizer = build(config, device, console, processes)
-    trainer = (kind or Trainer)(config, samples, model, optimizer, folder, console, stop, processes)
-    saved = checkpoint.load(folder.path / "checkpoints" / "last.pt", device)
-    if saved is None or not (folder.path / "config.yaml").exists():
-        folder.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
+    model, optimizer = build_model_and_optimizer(config, device, console, distributed)
+    trainer = (trainer_class or Trainer)(config, samples, model, optimizer, folder, console, stop, distributed)
+    saved = checkpoint.load(folder.path / LAST, device)
+    if saved is None or not (folder.path / CONFIG).exists():
+        folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
     if saved is None:
-        begin(trainer, config, device)
+        start(trainer, config, device)
     else:
-        take_up(trainer, saved, device)
-    lengths = saved["records"] if saved else None
-    trainer.records = (
-        Records(folder.path, lengths, sinks(config, folder, console.say)) if processes.first else NoRecords()
-    )
+        resume(trainer, saved, device)
+    trainer.metrics = build_metrics_writer(trainer, saved["records"] if saved else None)
     return trainer
 
 
-def build(config: Config, device: str, console: Console, processes: Processes) -> tuple[nn.Module, Chain]:
+def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> MetricsWriter:
+    """lengths: bytes of each file that count, from the checkpoint; None for a fresh run."""
+    from runner.loggers.buffered import open_loggers
+    from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
+
+    if not trainer.distributed.is_main:
+        return NullMetricsWriter()
+    config, folder = trainer.config, trainer.folder
+    chosen = [entries("logger")[name] for name in config.settings.logger]
+    loggers = open_loggers(chosen, run_info(config, folder), folder, trainer.console.print)
+    return MetricsWriter(folder.path, lengths, loggers)
+
+
+def run_info(config: Config, folder: RunFolder) -> RunInfo:
+    """What loggers record of the run beside its rows."""
+    git = (folder.read_json(ENVIRONMENT) or {}).get("git") or {}
+    return RunInfo(
+        folder=folder.path.absolute(),
+        outputs=Path(config.settings.outputs).expanduser().absolute(),
+        task=config.task.name,
+        setting=config.label,
+        signature=config.signature,
+        seed=config.settings.seed,
+        metric=config.task.metric,
+        better=config.task.better,
+        columns=comparison_columns(config.plain),
+        config=config.plain,
+        commit=git.get("commit"),
+    )
+
+
+def build_model_and_optimizer(
+    config: Config, device: str, console: Console, distributed: DistributedContext
+) -> tuple[nn.Module, Chain]:
     """Model and optimizer, from their streams of the seed."""
     import torch
 
     import optim
-    from runner.train.data_parallel import synchronised
+    from runner.train.data_parallel import with_sync_batch_norm
     from runner.train.seeding import seed_process, stream_seed
 
     seed = config.settings.seed
@@ -69,8 +101,8 @@ def build(config: Config, device: str, console: Console, processes: Processes) -
     model = config.model.build(config.data.shape, config.data.classes).to(device)
     if config.settings.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model = synchronised(model, processes, console.say)
-    seed_process(seed, processes.rank)
+    model = with_sync_batch_norm(model, distributed, console.print)
+    seed_process(seed, distributed.rank)
     optimizer = optim.build(
         config.optim,
         model.parameters(),
@@ -83,34 +115,34 @@ def build(config: Config, device: str, console: Console, processes: Processes) -
     return model, optimizer
 
 
-def begin(trainer: Trainer, config: Config, device: str) -> None:
-    """Write down and tell what is run, on what."""
+def start(trainer: Trainer, config: Config, device: str) -> None:
+    """Record the environment of a fresh run and print what is run on what."""
     from runner.train.environment import environment
 
-    trainer.folder.write_json("environment.json", environment(device, trainer.processes.size))
+    trainer.folder.write_json(ENVIRONMENT, environment(device, trainer.distributed.size))
     parameters = sum(p.numel() for p in trainer.model.parameters())
-    size = trainer.processes.size
+    size = trainer.distributed.size
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
-    trainer.console.say(
+    trainer.console.print(
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
 
 
-def take_up(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
-    """Go on from a checkpoint. ValueError if it is not of this run, or not the same in all processes."""
+def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
+    """Go on from a checkpoint. Raises ValueError if it is not of this run, or not the same in all processes."""
     from runner.train.environment import environment, now
 
-    folder, processes = trainer.folder, trainer.processes
+    folder, distributed = trainer.folder, trainer.distributed
     try:
         trainer.resume(saved)
     except (KeyError, TypeError, ValueError) as error:
-        path = folder.path / "checkpoints" / "last.pt"
+        path = folder.path / LAST
         raise ValueError(f"{path} is not of this run ({error}); rerun=true runs from the start") from error
-    if len(set(processes.everyone(trainer.progress.step))) > 1:
+    if len(set(distributed.all_gather(trainer.progress.step))) > 1:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    known = folder.read_json("environment.json") or environment(device, processes.size)
-    folder.write_json("environment.json", {**known, "resumed": [*known.get("resumed", []), now()]})
-    trainer.console.say(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
+    known = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
+    folder.write_json(ENVIRONMENT, {**known, "resumed": [*known.get("resumed", []), now()]})
+    trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")

@@ -7,7 +7,7 @@ import operator
 from pathlib import Path
 from typing import Any
 
-from results.run_folder import write_whole
+from results.files import write_atomic
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -17,7 +17,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
 
     buffer = io.BytesIO()
     torch.save(apart(content), buffer)
-    write_whole(path, buffer.getbuffer(), durable=True)
+    write_atomic(path, buffer.getbuffer(), durable=True)
 
 
 def apart(content: Any) -> Any:

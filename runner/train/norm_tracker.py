@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from optim.driver import Chain
 
 
-class Watch:
+class NormTracker:
     """The norms of one training step of a network; made once, used for each step that has a row."""
 
     def __init__(self, network: nn.Module) -> None:

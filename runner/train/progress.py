@@ -57,14 +57,14 @@ class Progress:
     def __post_init__(self) -> None:
         self.since = time.perf_counter()  # when seconds["total"] was last brought up to date
 
-    def watch(self, loss: float, explode: float) -> None:
+    def watch(self, loss: float, divergence_threshold: float) -> None:
         """Raise Diverged if a step's loss says so. Call once `step` counts that step."""
         if not isfinite(loss):
             raise Diverged(self.epoch + 1, self.step, f"loss is {loss}")
         if self.first_loss is None:
             self.first_loss = loss
-        if loss > explode * max(abs(self.first_loss), 1e-12):
-            what = f"loss {loss:.4g} is more than {explode:g} times the first step's {self.first_loss:.4g}"
+        if loss > divergence_threshold * max(abs(self.first_loss), 1e-12):
+            what = f"loss {loss:.4g} is more than {divergence_threshold:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(self.epoch + 1, self.step, what)
 
     @contextmanager
@@ -76,12 +76,15 @@ class Progress:
         finally:
             self.seconds[kind] += time.perf_counter() - start
 
-    def watch_validation(self, loss: float, metric: float, explode: float) -> None:
+    def watch_validation(self, loss: float, metric: float, divergence_threshold: float) -> None:
         """Raise Diverged if the validation of the epoch just closed says so."""
         if not (isfinite(loss) and isfinite(metric)):
             raise Diverged(self.epoch, self.step, f"validation loss is {loss}")
-        if self.first_loss is not None and loss > explode * max(abs(self.first_loss), 1e-12):
-            what = f"validation loss {loss:.4g} is more than {explode:g} times the first step's {self.first_loss:.4g}"
+        if self.first_loss is not None and loss > divergence_threshold * max(abs(self.first_loss), 1e-12):
+            what = (
+                f"validation loss {loss:.4g} is more than {divergence_threshold:g} times the first step's "
+                f"{self.first_loss:.4g}"
+            )
             raise Diverged(self.epoch, self.step, what)
 
     def add_timed(self, seconds: float, steps: int) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Share:
+class Shard:
     """One process's samples of one pass: places start to stop of the batch.
 
     counted: how many of them count, in losses, metrics and gradients; together: samples in the pass.
@@ -35,14 +35,14 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Sharing:
+class BatchSharding:
     """full: samples in a pass, all processes together; a batch's last pass may be smaller."""
 
     full: int
     rank: int = 0
     size: int = 1
 
-    def shares(self, n: int) -> list[Share]:
+    def shares(self, n: int) -> list[Shard]:
         """This process's share in each pass of a batch of n samples.
 
         Where a pass has fewer samples than there are processes, those that are left over take its first sample and
@@ -50,14 +50,14 @@ class Sharing:
         """
         return list(self._shares(n))
 
-    def _shares(self, n: int) -> Iterator[Share]:
+    def _shares(self, n: int) -> Iterator[Shard]:
         for begin in range(0, n, self.full):
             together = min(self.full, n - begin)
             start, stop = bounds(together, self.rank, self.size)
             if start == stop:
-                yield Share(begin, begin + 1, 0, together)
+                yield Shard(begin, begin + 1, 0, together)
             else:
-                yield Share(begin + start, begin + stop, stop - start, together)
+                yield Shard(begin + start, begin + stop, stop - start, together)
 
     def taken(self, n: int) -> int:
         """Samples of a batch of n that pass through this process."""

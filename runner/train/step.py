@@ -6,8 +6,8 @@
     cuda_graphs      full batches replay a recorded forward and backward pass: no launch costs for small networks
     accumulate=k     a batch goes through the network in k passes whose gradients add up to the batch's
 
-Of several processes each runs its share of every pass, and their gradients are averaged (runner/train/sharding.py). All of
-this runs the same network object, so weights, checkpoints and evaluation know nothing of it.
+With several processes each runs its shard of every pass, and their gradients are averaged (runner/train/sharding.py).
+All of this runs the same network object, so weights, checkpoints and evaluation do not depend on it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from optim.driver import Chain
 from runner.config.schema import Settings
 from runner.train.data_parallel import data_parallel
-from runner.train.distributed import ALONE, Processes
-from runner.train.norm_tracker import Watch
-from runner.train.sharding import Share, Sharing
-from runner.train.step_timer import StepClock
+from runner.train.distributed import SINGLE_PROCESS, DistributedContext
+from runner.train.norm_tracker import NormTracker
+from runner.train.sharding import BatchSharding, Shard
+from runner.train.step_timer import StepTimer
 from tasks.task import Task
 
 
@@ -43,25 +43,25 @@ class Steps:
         task: Task,
         settings: Settings,
         say: Callable[[str], None],
-        processes: Processes = ALONE,
+        distributed: DistributedContext = SINGLE_PROCESS,
     ) -> None:
         self.network, self.optimizer, self.task, self.settings, self.say = network, optimizer, task, settings, say
-        self.processes = processes
+        self.distributed = distributed
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.sharing = Sharing(settings.full_pass, processes.rank, processes.size)
-        self.trained = data_parallel(network, processes)
+        self.sharing = BatchSharding(settings.full_pass, distributed.rank, distributed.size)
+        self.trained = data_parallel(network, distributed)
         self.fast: Callable[[Tensor], Tensor] = self.trained  # for full passes in training
         self.fast_is_ready = not (settings.compile or settings.cuda_graphs)
         self.preparing_s = 0.0  # seconds spent on compiling or recording: no training time
-        self.clock = StepClock(self.parameters[0].device)
+        self.clock = StepTimer(self.parameters[0].device)
 
     def train(
-        self, x: Tensor, y: Tensor, watch: Watch | None = None, batch: int | None = None
+        self, x: Tensor, y: Tensor, watch: NormTracker | None = None, batch: int | None = None
     ) -> tuple[Tensor, Tensor]:
         """Take one optimizer step; return the batch's mean loss and sum of the metric, on the device.
 
-        batch: samples of the whole batch, where x and y are this process's share of it (Sharing.order). The loss and
-        the metric are then this process's share too: they add up to the batch's.
+        batch: samples of the whole batch, where x and y are this process's shard of it (BatchSharding.order). The loss
+        and the metric are then of the shard: over the processes they add up to the batch's.
         """
         settings, optimizer = self.settings, self.optimizer
         optimizer.zero_grad()
@@ -79,8 +79,8 @@ class Steps:
 
     def loss_to_read(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that reads it; the others need not wait for its sum."""
-        if self.processes.size == 1 or self.optimizer.plan.uses_loss:
-            return self.processes.sum(loss)
+        if self.distributed.size == 1 or self.optimizer.plan.uses_loss:
+            return self.distributed.all_reduce(loss)
         return None
 
     def backward(self, x: Tensor, y: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -99,15 +99,15 @@ class Steps:
 
     def averaging(self, now: bool) -> AbstractContextManager[None]:
         """Average the gradients at the end of a pass (now), or add to them for a later one."""
-        return nullcontext() if now or self.processes.size == 1 else self.trained.no_sync()  # type: ignore[operator]
+        return nullcontext() if now or self.distributed.size == 1 else self.trained.no_sync()  # type: ignore[operator]
 
-    def backward_part(self, x: Tensor, y: Tensor, share: Share, n: int) -> tuple[Tensor, Tensor]:
+    def backward_part(self, x: Tensor, y: Tensor, share: Shard, n: int) -> tuple[Tensor, Tensor]:
         """The same for one pass; return its addends to the batch's mean loss and sum of the metric."""
         is_full = share.together == self.sharing.full
         if not self.fast_is_ready and is_full:
             self.make_fast(x, y)
         output = self.forward(self.fast if is_full else self.trained, x)
-        loss, size = self.task.loss(output, x, y), self.processes.size
+        loss, size = self.task.loss(output, x, y), self.distributed.size
         if share.counted * size != n:
             loss = loss * (share.counted * size / n)
         loss.backward()

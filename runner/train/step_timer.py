@@ -16,7 +16,7 @@ import torch
 EVERY = {"cpu": 1, "cuda": 10}  # steps; two events cost some microseconds
 
 
-class StepClock:
+class StepTimer:
     """Put `with clock:` around each step, and call `read` once the device has been waited for."""
 
     def __init__(self, device: torch.device) -> None:

@@ -17,9 +17,9 @@ from results.run_folder import RunFolder
 from runner.config.schema import Config
 from runner.train import checkpoint
 from runner.train.console import Console
-from runner.train.distributed import ALONE, Processes
-from runner.train.metrics_writer import Records
-from runner.train.norm_tracker import Watch, read
+from runner.train.distributed import SINGLE_PROCESS, DistributedContext
+from runner.train.metrics_writer import MetricsWriter
+from runner.train.norm_tracker import NormTracker, read
 from runner.train.progress import Diverged, Means, Progress
 from runner.train.seeding import epoch_order, restore_rng_state, rng_state, seed_process, stream_seed
 from runner.train.sharding import to_evaluate
@@ -46,19 +46,19 @@ class Trainer:
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
-        processes: Processes = ALONE,
+        distributed: DistributedContext = SINGLE_PROCESS,
     ) -> None:
         self.config, self.settings, self.task = config, config.settings, config.task
         self.samples, self.model, self.optimizer = samples, model, optimizer
-        self.folder, self.console, self.stop, self.processes = folder, console, stop, processes
-        self.steps = Steps(model, optimizer, self.task, self.settings, console.say, processes)
+        self.folder, self.console, self.stop, self.distributed = folder, console, stop, distributed
+        self.steps = Steps(model, optimizer, self.task, self.settings, console.print, distributed)
         self.step_s = LONGEST_CHUNK_S  # seconds of a step in the slowest process, once known
-        self.watch = Watch(model) if self.settings.track else None
+        self.watch = NormTracker(model) if self.settings.track else None
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
         self.pace = Pace(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
         self.progress = Progress()
-        self.records: Records
+        self.metrics: MetricsWriter
 
     # --- the run -----------------------------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Trainer:
                 outcomes, seen = self.train_steps(batches, steps)
             progress.seconds["train"] -= self.steps.preparing_s
             self.steps.preparing_s = 0.0
-            self.step_s = self.processes.largest((progress.seconds["train"] - before) / steps)
+            self.step_s = self.distributed.max((progress.seconds["train"] - before) / steps)
             self.count(outcomes, seen)
             self.stop_if_asked()
             every = settings.checkpoint
@@ -100,7 +100,7 @@ class Trainer:
 
     def stop_if_asked(self) -> None:
         """Stop in all processes, whichever has been asked: signals reach them at different moments."""
-        number = int(self.processes.largest(self.stop.number))
+        number = int(self.distributed.max(self.stop.number))
         if number and self.progress.epoch < self.settings.epochs:
             self.save()
             raise Interrupted(number)
@@ -112,7 +112,7 @@ class Trainer:
         for every in (self.settings.log.every, checkpoints.every if checkpoints.unit == "step" else 0):
             if every:
                 steps = min(steps, every - step % every)
-        if self.processes.size > 1:
+        if self.distributed.size > 1:
             steps = min(steps, max(1, int(LONGEST_CHUNK_S / self.step_s)))
         return steps
 
@@ -131,9 +131,9 @@ class Trainer:
             losses.append(loss)
             metrics.append(metric_sum)
             counted.append((n, lr))
-            if self.stop.number and self.processes.size == 1:
+            if self.stop.number and self.distributed.size == 1:
                 break
-        means, sums = (self.processes.sum(torch.stack(each)).tolist() for each in (losses, metrics))
+        means, sums = (self.distributed.all_reduce(torch.stack(each)).tolist() for each in (losses, metrics))
         self.progress.add_timed(*self.steps.clock.read())
         outcomes = [(loss, total, n, lr) for loss, total, (n, lr) in zip(means, sums, counted, strict=True)]
         return outcomes, self.observed() if has_row and len(losses) == steps else {}
@@ -154,14 +154,14 @@ class Trainer:
         for loss, metric_sum, n, lr in outcomes:
             progress.step += 1
             progress.step_in_epoch += 1
-            progress.watch(loss, self.settings.explode)
+            progress.watch(loss, self.settings.divergence_threshold)
             progress.this_epoch.add(loss, metric_sum, n)
             if every:
                 progress.this_interval.add(loss, metric_sum, n)
                 if progress.step % every == 0:  # a chunk ends here: `seen` is of this step
                     self.record("train", progress.epoch + 1, progress.this_interval, lr=lr, **seen, per="step")
                     progress.this_interval = Means()
-        self.console.steps(len(outcomes), progress.this_epoch.loss / progress.this_epoch.samples)
+        self.console.update_steps(len(outcomes), progress.this_epoch.loss / progress.this_epoch.samples)
 
     def end_epoch(self) -> None:
         """Close the epoch: its rows, the validation, what they decide, a checkpoint."""
@@ -171,7 +171,7 @@ class Trainer:
         train = self.record("train", epoch, progress.this_epoch, lr=lr, per="epoch")
         val = self.record("val", epoch, self.evaluate("val"), lr=lr, per="epoch")
         progress.epoch, progress.step_in_epoch, progress.this_epoch = epoch, 0, Means()
-        progress.watch_validation(val["loss"], val[metric], self.settings.explode)
+        progress.watch_validation(val["loss"], val[metric], self.settings.divergence_threshold)
         progress.last = {"epoch": epoch, "step": progress.step, "loss": val["loss"], metric: val[metric]}
         progress.epochs_since_best += 1
         if progress.best is None or self.task.is_better(val[metric], progress.best[metric]):
@@ -181,12 +181,12 @@ class Trainer:
         progress.stopped_early = patience is not None and progress.epochs_since_best > patience
         self.pace.epoch_done(train["loss"], val["loss"])
         progress.tick()
-        self.records.add_timing({"epoch": epoch, "step": progress.step, **rounded(progress.seconds)})
+        self.metrics.add_timing({"epoch": epoch, "step": progress.step, **rounded(progress.seconds)})
         every, over = self.settings.checkpoint, epoch == self.settings.epochs or progress.stopped_early
         if over or (every.unit == "epoch" and epoch % every.every == 0):
             self.save()
         else:
-            self.records.flush()  # whoever looks on sees every finished epoch
+            self.metrics.flush()  # whoever looks on sees every finished epoch
         self.tell()
         self.console.end_epoch(
             epoch,
@@ -208,8 +208,8 @@ class Trainer:
         losses, sums, sizes = [], [], []
         weights = nullcontext() if own_weights else self.optimizer.evaluation_weights()
         self.model.eval()
-        self.processes.same_buffers(self.model)
-        own = to_evaluate(self.samples, part, self.processes.rank, self.processes.size)
+        self.distributed.broadcast_buffers(self.model)
+        own = to_evaluate(self.samples, part, self.distributed.rank, self.distributed.size)
         with self.progress.clock("eval"), torch.no_grad(), weights:
             for x, y in own.eval_batches(part, self.settings.eval_batch_size):
                 if len(y):  # fewer samples than processes leave some of these without
@@ -220,7 +220,7 @@ class Trainer:
             numbers = [torch.stack(each).tolist() if each else [] for each in (losses, sums)]
         for loss, total, n in zip(*numbers, sizes, strict=True):
             means.add(loss, total, n)
-        loss, total, n = self.processes.sums(means.loss, means.metric, means.samples)
+        loss, total, n = self.distributed.sum_numbers(means.loss, means.metric, means.samples)
         return Means(loss, total, int(n))
 
     def test(self) -> dict[str, dict[str, float]]:
@@ -251,11 +251,11 @@ class Trainer:
             **more,
         }
         if all(isfinite(value) for value in row.values() if isinstance(value, float)):
-            self.records.add(row)
+            self.metrics.add(row)
         return row
 
     def save_best(self) -> None:
-        if not self.processes.first:
+        if not self.distributed.is_main:
             return
         with self.optimizer.evaluation_weights():
             content = {"model": self.model.state_dict(), **(self.progress.best or {})}
@@ -264,14 +264,14 @@ class Trainer:
     def save(self) -> None:
         """Write last.pt: rows first, so that a checkpoint never knows of rows that a crash could lose."""
         content = {
-            "records": self.records.lengths(),
+            "records": self.metrics.lengths(),
             "progress": self.progress.state_dict(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "pace": self.pace.state_dict(),
-            "rng": self.processes.everyone(rng_state()),
+            "rng": self.distributed.all_gather(rng_state()),
         }
-        if self.processes.first:
+        if self.distributed.is_main:
             checkpoint.save(self.folder.path / "checkpoints" / "last.pt", content)
 
     def resume(self, content: dict) -> None:
@@ -280,7 +280,7 @@ class Trainer:
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.pace.load_state_dict(content["pace"])
-        rank, states = self.processes.rank, content["rng"]
+        rank, states = self.distributed.rank, content["rng"]
         if rank < len(states):
             restore_rng_state(states[rank])
         else:  # the run goes on with more processes than it had

@@ -3,7 +3,8 @@ import torch
 
 from models.point import Point
 from runner.config.compose import compose
-from runner.config.validate import ConfigError, validate
+from runner.config.errors import ConfigError
+from runner.config.validate import validate
 
 
 def test_the_output_is_the_point_and_gradients_reach_it():

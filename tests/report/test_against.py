@@ -3,11 +3,11 @@
 import pytest
 from folders import write_run
 
-from report.published.tables import against, against_sweep
-from report.published.panels import against_panels
 from report.published.agreement import interval
 from report.published.matching import curve
-from results.run import load
+from report.published.panels import against_panels
+from report.published.tables import against, against_sweep
+from results.find import load_runs as load
 from results.settings import settings
 
 MNIST = {

@@ -9,7 +9,7 @@ from folders import write_run
 
 from report.figures.comparison import comparison
 from report.figures.series_style import style_of
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from report.figures import drawing
 from report.figures.drawing import draw
-from report.figures.series_style import styles_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import styles_of
 
 ADAM, SGD = styles_of(["adam", "sgd"])
 

@@ -3,8 +3,9 @@
 import pytest
 from folders import write_run
 
-from results.filters import distinct, same, select, spelled, split
-from results.run import load
+from results.filters import distinct, same, select, split
+from results.find import load_runs as load
+from results.values import format_value
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,9 @@ def test_values_are_compared_as_what_they_are():
     assert split("a.b = 1, 2") == ("a.b", ["1", "2"]) and split("setting=a,lr=1") == ("setting", ["a,lr=1"])
     assert distinct([0.1, "b", 10, 2, None, 0.1]) == ["0.1", "2", "10", "b", "null"]
     assert (
-        spelled(1e-08) == "1e-08" and spelled(0.1 + 0.2) == "0.30000000000000004" and spelled([1.0, None]) == "[1,null]"
+        format_value(1e-08) == "1e-08"
+        and format_value(0.1 + 0.2) == "0.30000000000000004"
+        and format_value([1.0, None]) == "[1,null]"
     )
 
 

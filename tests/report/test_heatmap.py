@@ -8,7 +8,7 @@ from folders import write_run
 from report.figures import heatmap_drawing
 from report.figures.heatmap import heatmap
 from report.figures.heatmap_drawing import draw_grids, shown
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 ACCS = {  # (lr, batch size): accuracies of the seeds, None: diverged

@@ -3,10 +3,10 @@
 import pytest
 from recorded_steps import write_steps
 
-from report.figures.series import Curve
 from report.diagnostics.norms import layers, norms, projections
 from report.diagnostics.tracked import POINTS, thinned
-from results.run import load
+from report.figures.series import Curve
+from results.find import load_runs as load
 from results.settings import settings
 
 KEYS = ("weight_norm", "update_norm", "gradient_norm", "effective_step")

@@ -4,8 +4,8 @@ import pytest
 from page_demo import EVIL, OPTIMIZERS, curves
 from page_visits import PLOT, show, started, visit, written
 
-from report.figures.series_style import style_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import style_of
 from report.page.writing import Figure, Page, write_page
 from report.tables.table import Table
 

@@ -5,7 +5,7 @@ from folders import write_run
 from PIL import Image
 
 from report.diagnostics.reconstructions import cut, draw_album, reconstructions
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 SIDE, IMAGES = 6, 4

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from folders import changed, rows_of, write_lines, write_run
 
-from results.find import find, told
-from results.run import UNSIGNED, load, read_config, read_rows, signature_of
+from results.find import find, skipped_lines
+from results.find import load_runs as load
+from results.metrics import read_rows
+from results.run import read_config
+from results.signature import UNSIGNED
 
 NAN_TEXT = '{"status": "done", "metric": "acc", "best": {"acc": NaN}, "final": {"acc": 1}, "test": {"acc": 1}}'
 
@@ -87,12 +90,12 @@ def test_of_copies_the_newer_stays_and_that_is_said(tmp_path):
     found = find(tmp_path)
     assert {run.folder for run in found.runs} == {old, other}
     assert [entry.folder for entry in found.skipped] == [new]
-    assert f"the same configuration and seed as {old}, which is newer" in told(found.skipped)[0]
+    assert f"the same configuration and seed as {old}, which is newer" in skipped_lines(found.skipped)[0]
 
 
 def test_a_run_that_was_moved_keeps_its_signature(tmp_path):
     folder = write_run(tmp_path / "a", "adam,lr=0.3", optimizer="adam", lr=0.3, signature="placeholder")
-    signature = signature_of(load(tmp_path)[0].config)
+    signature = signature(load(tmp_path)[0].config)
     home = folder.parent.with_name(signature)
     folder.parent.rename(home)
     shutil.copytree(home / "seed=0", tmp_path / "b" / "mine")
@@ -104,13 +107,13 @@ def test_a_run_that_was_moved_keeps_its_signature(tmp_path):
 def test_what_is_left_out_of_signatures_is_what_the_runner_leaves_out():
     from omegaconf import OmegaConf
 
-    from results.run_folder import NOT_SIGNED, folder_of
+    from results.run_folder import NOT_SIGNED
     from runner.config.compose import compose
     from runner.config.validate import validate
 
     assert UNSIGNED == (*NOT_SIGNED, "data.root", "data.num_workers")
     config = validate(compose("optim=adam", "wrap=[lookahead,gradient_noise]", "data.root=/elsewhere"))
-    assert signature_of(read_config(OmegaConf.to_yaml(OmegaConf.create(config.plain)))) == folder_of(config).parent.name
+    assert signature(read_config(OmegaConf.to_yaml(OmegaConf.create(config.plain)))) == config.run_path.parent.name
 
 
 def test_passed_over_folders_are_named_with_the_reason(tmp_path):
@@ -144,7 +147,7 @@ def test_passed_over_folders_are_named_with_the_reason(tmp_path):
     assert reasons(found).keys() == damaged.keys()
     for name, (_, _, reason) in damaged.items():
         assert reason in reasons(found)[name]
-    lines = told(found.skipped, most=3)
+    lines = skipped_lines(found.skipped, most=3)
     assert len(lines) == 4 and lines[-1] == "and 8 more"
 
 

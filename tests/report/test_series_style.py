@@ -1,6 +1,6 @@
 """Series are told apart, and an optimizer styles the same wherever it appears."""
 
-from report.figures.series_style import COLOURS, DASHES, KNOWN, STYLES, MARKERS, style_of, styles_of
+from report.figures.series_style import COLOURS, DASHES, KNOWN, MARKERS, STYLES, style_of, styles_of
 
 
 def test_known_optimizers_all_differ_and_neighbours_in_everything():

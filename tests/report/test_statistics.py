@@ -7,7 +7,8 @@ from folders import write_run
 from report.tables import statistics
 from report.tables.statistics import Comparison, compare, corrected, holm, power, seeds_needed, with_t_test
 from report.tables.verdicts import comparison_table, verdict
-from results.run import load, read
+from results.find import load_runs as load
+from results.run import read_run as read
 from results.settings import best, settings
 
 #: Student's own data ("The Probable Error of a Mean", 1908, section VI): extra hours of sleep of ten patients

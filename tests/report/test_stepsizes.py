@@ -4,7 +4,7 @@ import pytest
 from recorded_steps import write_steps
 
 from report.diagnostics.stepsizes import adaptive_steps, effective_steps, medians
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 

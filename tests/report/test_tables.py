@@ -6,7 +6,7 @@ import pytest
 from folders import write_run
 
 from report.tables.best import best_table, every_table
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 

@@ -4,7 +4,7 @@ import pytest
 from folders import write_run
 
 from report.tables.targets import Reached, common_target, reached, targets_table
-from results.run import load
+from results.find import load_runs as load
 from results.settings import best, settings
 
 

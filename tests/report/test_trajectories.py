@@ -4,11 +4,11 @@ import numpy
 import pytest
 from recorded_steps import write_steps
 
-from report.figures.drawing import draw
 from report.diagnostics.trajectories import paths
-from results.trajectory import Chart, Plane, Scene, Series, Window, read_scene, save_scene
-from results.run import load
+from report.figures.drawing import draw
+from results.find import load_runs as load
 from results.settings import settings
+from results.trajectory import Chart, Plane, Scene, Series, Window, read_scene, save_scene
 
 START = (1.0, 2.0)
 RADIUS = [Series("r", "radius", 5.0)]

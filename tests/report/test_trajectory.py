@@ -4,10 +4,10 @@ import json
 
 import numpy
 import pytest
+from report.diagnostics.trajectory import draw_distances, draw_regret, draw_scene, epoch_means, read_steps
 
 from report.diagnostics import trajectory
 from results.trajectory import Chart, Plane, Scene, Series, Window
-from report.diagnostics.trajectory import draw_distances, draw_regret, draw_scene, epoch_means, read_steps
 
 STEPS = [
     {"step": t, "epoch": 1 + t // 4, "loss": 1.0 / t, "x": -t / 9, "x0": 1 / t, "x1": -2.0 / t, "norm": 1 + t}

@@ -4,7 +4,7 @@ import pytest
 from recorded_steps import write_steps
 
 from report.diagnostics.velocities import velocities
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 STEPS = [{f"optimizer/v{i}_norm": 10.0**i * t for i in range(3)} for t in (1, 2)]

@@ -4,7 +4,7 @@ import pytest
 from folders import write_run
 
 from report.warnings import warnings
-from results.run import load
+from results.find import load_runs as load
 from results.settings import settings
 
 

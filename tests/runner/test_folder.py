@@ -2,7 +2,7 @@
 
 import pytest
 
-from results.run_folder import folder_of, label, signature
+from results.run_folder import label, signature
 from runner.config.compose import compose
 from runner.config.validate import validate
 
@@ -26,7 +26,7 @@ def config(*overrides):
         "wrap=[lookahead]",
         "optim=adam",
         "++patience=4",
-        "++explode=10",
+        "++divergence_threshold=10",
     ],
 )
 def test_what_decides_the_result_is_in_the_signature(override):
@@ -63,7 +63,7 @@ def test_the_same_setting_has_one_signature_however_it_is_spelt():
 def test_label_tells_what_is_not_default():
     made = config("++optim.lr=0.05", "++optim.betas=[0,0.5]", "optim/lr_schedule=step", "wrap=[lookahead]")
     assert label(made) == "aggmo,lr=0.05,betas=0-0.5,step,lookahead"
-    assert folder_of(made).parts[:2] == ("outputs", "digits") and folder_of(made).name == "seed=0"
+    assert made.run_path.parts[:2] == ("outputs", "digits") and made.run_path.name == "seed=0"
     assert label(config()) == "aggmo"
 
 

@@ -17,9 +17,10 @@ import harness
 import pytest
 from conftest import ROOT
 
-from runner.config.validate import ConfigError, validate
+from runner.config.errors import ConfigError
+from runner.config.validate import validate
 from runner.train.device import choose_device
-from runner.train.distributed import Processes
+from runner.train.distributed import DistributedContext
 from runner.train.run import refuse_unshared
 from runner.train.signals import StopRequest
 
@@ -240,7 +241,7 @@ def children(pid):
 
 # --- what can't be shared -----------------------------------------------------------------------------------------
 
-TWO = Processes(rank=1, size=2, local_rank=1, local_size=2, launched=True)
+TWO = DistributedContext(rank=1, size=2, local_rank=1, local_size=2, launched=True)
 
 
 def settings(**changed):
@@ -286,7 +287,7 @@ def pretend(devices, monkeypatch):
 def test_what_processes_cannot_share_is_refused(changed, message):
     with pytest.raises(ConfigError, match=message):
         refuse_unshared(settings(**changed), TWO)
-    refuse_unshared(settings(batch_size=1), Processes())
+    refuse_unshared(settings(batch_size=1), DistributedContext())
 
 
 def test_signals_passed_on_by_a_launcher_are_no_impatience():
@@ -297,10 +298,10 @@ def test_signals_passed_on_by_a_launcher_are_no_impatience():
 
 
 def test_without_a_launcher_there_is_one_process(monkeypatch):
-    assert Processes.of_environment() == Processes(0, 1, 0, 1, launched=False)
+    assert DistributedContext.from_environment() == DistributedContext(0, 1, 0, 1, launched=False)
     for name, value in {"RANK": 3, "WORLD_SIZE": 4, "LOCAL_RANK": 1, "LOCAL_WORLD_SIZE": 2}.items():
         monkeypatch.setenv(name, str(value))
-    assert not Processes.of_environment().launched  # no address: somebody else's variables
+    assert not DistributedContext.from_environment().launched  # no address: somebody else's variables
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", "29500")
-    assert Processes.of_environment() == Processes(3, 4, 1, 2, launched=True)
+    assert DistributedContext.from_environment() == DistributedContext(3, 4, 1, 2, launched=True)

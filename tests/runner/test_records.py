@@ -6,8 +6,8 @@ import harness
 import pytest
 
 from report.figures.curves import draw_curves
-from results.run import read_rows
-from runner.train.metrics_writer import Records
+from results.metrics import read_rows
+from runner.train.metrics_writer import MetricsWriter
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +37,21 @@ def test_tensorboard_shows_what_the_rows_hold(place):
 
 
 def test_rows_behind_the_checkpoint_are_cut_off(tmp_path):
-    records = Records(tmp_path)
+    records = MetricsWriter(tmp_path)
     records.add({"split": "train", "epoch": 1, "step": 1})
     lengths = records.lengths()
     records.add({"split": "train", "epoch": 1, "step": 2})
     records.close()
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"split": "tr')  # killed in the middle of a row
-    records = Records(tmp_path, lengths)
+    records = MetricsWriter(tmp_path, lengths)
     records.add({"split": "train", "epoch": 1, "step": 3})
     records.close()
     assert [row["step"] for row in read_rows(tmp_path / "metrics.jsonl")] == [1, 3]
 
 
 def test_no_row_ever_holds_nan(tmp_path):
-    records = Records(tmp_path)
+    records = MetricsWriter(tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         records.add({"loss": float("nan")})
     records.close()

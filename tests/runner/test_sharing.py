@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from data.samples import Part, Samples
-from runner.train.sharding import Sharing, bounds, to_evaluate
+from runner.train.sharding import BatchSharding, bounds, to_evaluate
 
 CASES = [
     # samples, samples in a pass, processes
@@ -23,7 +23,7 @@ CASES = [
 def test_every_sample_counts_once_and_no_pass_is_empty(n, full, size):
     counts = torch.zeros(n, dtype=torch.long)
     for rank in range(size):
-        shares = Sharing(full, rank, size).shares(n)
+        shares = BatchSharding(full, rank, size).shares(n)
         assert len(shares) == -(-n // full)  # all processes make the same passes
         assert sum(share.together for share in shares) == n
         for share in shares:
@@ -37,7 +37,7 @@ def test_the_average_of_weighted_means_is_the_mean_of_the_batch(n, full, size):
     values = torch.rand(n, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     average = 0.0
     for rank in range(size):
-        for share in Sharing(full, rank, size).shares(n):
+        for share in BatchSharding(full, rank, size).shares(n):
             average += share.counted * size / n * values[share.start : share.stop].mean() / size
     torch.testing.assert_close(average, values.mean(), rtol=1e-14, atol=0)
 
@@ -48,7 +48,7 @@ def test_an_epochs_order_is_dealt_out_batch_by_batch(samples, full, size):
     """Cut into `taken` at a time, a process's order is its share of batch after batch, the smaller last one too."""
     batch_size, order = 12, torch.randperm(samples, generator=torch.Generator().manual_seed(1))
     for rank in range(size):
-        sharing = Sharing(full, rank, size)
+        sharing = BatchSharding(full, rank, size)
         own = sharing.order(order, batch_size).split(sharing.taken(batch_size)) if samples else ()
         batches = order.split(batch_size) if samples else ()
         assert len(own) == len(batches)
@@ -59,7 +59,7 @@ def test_an_epochs_order_is_dealt_out_batch_by_batch(samples, full, size):
 
 def test_one_process_takes_the_order_as_it_is():
     order = torch.randperm(50)
-    assert torch.equal(Sharing(4).order(order, 12), order)
+    assert torch.equal(BatchSharding(4).order(order, 12), order)
 
 
 def test_shares_are_equal_but_for_one():

@@ -13,24 +13,24 @@ from pathlib import Path
 import harness
 import pytest
 
-from results.run import read_rows
-from results.run_folder import RunFolder, folder_of, signature
+from results.metrics import read_rows
+from results.run_folder import RunFolder, signature
 from runner.cli.main import main
 from runner.config.compose import compose
 from runner.config.registry import entries
 from runner.config.validate import validate
 from runner.loggers import mlflow as mlflow_sink
 from runner.loggers import sink as sink_module
-from runner.loggers.buffered import Feed, Sinks
-from runner.loggers.logger import Sink
+from runner.loggers.buffered import BufferedLogger, LoggerCollection
+from runner.loggers.logger import Logger
 from runner.loggers.run_info import columns, flat
 from runner.loggers.scalars import Points
-from runner.train.metrics_writer import Records
+from runner.train.metrics_writer import MetricsWriter
 
 SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "threads=1"]
 
 
-class Noted(Sink):
+class Noted(Logger):
     """Remembers what it was told; fails where `broken` says. Its class has no name, so that no registry finds it."""
 
     modules, install, every_s = (), "nothing", 0.0
@@ -62,10 +62,10 @@ def fed(tmp_path):
     folder = RunFolder(tmp_path)
 
     def make(**attributes):
-        said, sink, found = [], Noted(None, {}), Sinks(folder)
+        said, sink, found = [], Noted(None, {}), LoggerCollection(folder)
         vars(sink).update(attributes)
-        found.feeds = [Feed(sink, said.append, found.save)]
-        return Records(tmp_path, sinks=found), sink, said
+        found.feeds = [BufferedLogger(sink, said.append, found.save)]
+        return MetricsWriter(tmp_path, sinks=found), sink, said
 
     return make
 
@@ -84,8 +84,8 @@ def test_a_row_only_waits_until_the_flush(fed, tmp_path):
     assert json.loads((tmp_path / "sinks.json").read_text()) == {"noted": {"id": 7}}
     records.add({"epoch": 1, "step": 3})
     records.close()
-    records.sinks.close("done")
-    records.sinks.close("failed")  # too late: it has ended
+    records.loggers.close("done")
+    records.loggers.close("failed")  # too late: it has ended
     assert sink.calls[2:] == [("write", 3), ("close", "done")]
 
 
@@ -95,7 +95,7 @@ def test_a_slow_sink_is_written_to_now_and_then_and_at_the_end(fed):
         records.add({"epoch": 1, "step": step})
         records.flush()
     records.close()
-    records.sinks.close("done")
+    records.loggers.close("done")
     assert sink.calls == [("open",), ("write", 1), ("write", 2, 3), ("close", "done")]
 
 
@@ -106,7 +106,7 @@ def test_a_sink_that_fails_is_off_after_one_line_and_no_row_is_lost(fed, tmp_pat
         records.add({"epoch": 1, "step": step})
         records.flush()
     records.close()
-    records.sinks.close("done")
+    records.loggers.close("done")
     assert [call for call, *_ in sink.calls].count(broken) == 1 and sink.calls[-1][0] == broken
     assert said == [
         "logger=noted is off: ConnectionError: the server is gone; the run goes on, and metrics.jsonl has every row"
@@ -118,7 +118,7 @@ def test_an_ending_without_rows_is_told_and_an_interruption_is_not(fed):
     for ending, calls in (("diverged", [("open",), ("close", "diverged")]), ("interrupted", [])):
         records, sink, _ = fed()
         records.close()
-        records.sinks.close(ending)
+        records.loggers.close(ending)
         assert sink.calls == calls
 
 
@@ -128,9 +128,9 @@ def test_a_resumed_run_gives_the_rows_that_count_again(fed, tmp_path):
     lengths = records.lengths()
     records.add({"epoch": 1, "step": 2})
     records.close()
-    sink, found = Noted(None, {}), Sinks(RunFolder(tmp_path))
-    found.feeds = [Feed(sink, print, found.save)]
-    records = Records(tmp_path, lengths, found)
+    sink, found = Noted(None, {}), LoggerCollection(RunFolder(tmp_path))
+    found.feeds = [BufferedLogger(sink, print, found.save)]
+    records = MetricsWriter(tmp_path, lengths, found)
     records.add({"epoch": 1, "step": 3})
     records.close()
     found.close("done")
@@ -211,9 +211,9 @@ def test_each_run_of_a_sweep_has_its_own(noted, words):
 
 
 def test_processes_beside_the_first_have_none():
-    from runner.train.null_writers import NoRecords
+    from runner.train.null_writers import NullMetricsWriter
 
-    assert NoRecords().sinks.feeds == []
+    assert NullMetricsWriter().sinks.feeds == []
 
 
 # --- the key ------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_processes_beside_the_first_have_none():
 
 def test_logger_decides_nothing_of_the_result():
     default, none = validate(compose()), validate(compose("logger=[]"))
-    assert signature(default) == signature(none) and folder_of(default) == folder_of(none)
+    assert signature(default) == signature(none) and default.run_path == none.run_path
 
 
 def test_unknown_and_missing_sinks_are_refused_in_one_message(monkeypatch, capsys, tmp_path):

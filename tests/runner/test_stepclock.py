@@ -9,7 +9,7 @@ import torch
 import runner.train.step_timer
 from runner.cli.main import main
 from runner.train.progress import Progress
-from runner.train.step_timer import StepClock
+from runner.train.step_timer import StepTimer
 
 
 class Time:
@@ -36,7 +36,7 @@ def steps(clock, time, *seconds):
 
 
 def test_a_cpus_steps_are_all_timed_but_the_first(time):
-    clock = StepClock(torch.device("cpu"))
+    clock = StepTimer(torch.device("cpu"))
     steps(clock, time, 50, 1, 2)
     assert clock.read() == (3, 2)
     assert clock.read() == (0, 0)
@@ -63,13 +63,13 @@ def test_a_cuda_devices_tenth_steps_stand_for_ten(time, monkeypatch):
     monkeypatch.setattr(Event, "time", time)
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
-    clock = StepClock(torch.device("cuda"))
+    clock = StepTimer(torch.device("cuda"))
     steps(clock, time, *range(25))
     assert clock.read() == (10 * (9 + 19), 20)
 
 
 def test_a_device_without_a_clock_is_not_timed(time):
-    clock = StepClock(torch.device("mps"))
+    clock = StepTimer(torch.device("mps"))
     steps(clock, time, 1, 1, 1)
     assert clock.read() == (0, 0)
 

@@ -41,8 +41,9 @@ def make_trainer(tmp_path):
     """make_trainer(*overrides) -> a Trainer as the program builds it, to look inside."""
     from results.run_folder import RunFolder
     from runner.config.compose import compose
+    from runner.train.build import build_trainer
     from runner.train.console import Console
-    from runner.train.run import load_samples, set_up
+    from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 
     opened = []
@@ -52,8 +53,8 @@ def make_trainer(tmp_path):
         folder = RunFolder(tmp_path / f"trainer-{len(opened)}")
         folder.open()
         console = Console(folder.path / "log.txt", "none")
-        trainer = set_up(config, folder, load_samples(config), "cpu", console, StopRequest())
-        opened.append((trainer.records, console, folder))
+        trainer = build_trainer(config, folder, load_samples(config), "cpu", console, StopRequest())
+        opened.append((trainer.metrics, console, folder))
         return trainer
 
     yield make
@@ -218,7 +219,7 @@ def test_the_step_of_the_divergence_is_exact(run):
 
 
 def test_explosion_threshold_is_a_multiple_of_the_first_loss(run):
-    _, calm, _ = run("epochs=1", "optim=sgd", "optim.lr=0.3", "explode=1.0000001", "log.every=1")
+    _, calm, _ = run("epochs=1", "optim=sgd", "optim.lr=0.3", "divergence_threshold=1.0000001", "log.every=1")
     losses = [row["loss"] for row in rows(calm, per="step")]
     assert status(calm)["status"] == "diverged" or max(losses) <= losses[0] * 1.0000001
 

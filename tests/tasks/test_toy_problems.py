@@ -49,8 +49,9 @@ def walk(tmp_path):
     from results.run_folder import RunFolder
     from runner.config.compose import compose
     from runner.config.validate import validate
+    from runner.train.build import build_trainer
     from runner.train.console import Console
-    from runner.train.run import load_samples, set_up
+    from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 
     count = 0
@@ -62,9 +63,9 @@ def walk(tmp_path):
         folder = RunFolder(tmp_path / f"walk-{count}")
         folder.open()
         console = Console(folder.path / "log.txt", "none")
-        trainer = set_up(config, folder, load_samples(config), "cpu", console, StopRequest())
+        trainer = build_trainer(config, folder, load_samples(config), "cpu", console, StopRequest())
         trainer.fit()
-        trainer.records.close()
+        trainer.metrics.close()
         console.close()
         folder.close()
         return rows_of(folder.path)

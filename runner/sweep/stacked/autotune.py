@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from runner.sweep.stacked.stack import Stack
-from runner.sweep.stacked.trainer import StackedRun
-from runner.train.build import build
+from runner.sweep.stacked.trainer import StackedTrainer
+from runner.train.build import build_model_and_optimizer
 from runner.train.step import Steps
 
 STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, or as many as take so long
@@ -53,7 +53,7 @@ def choose(stack: Stack, processes: int, compile_it: bool = True) -> Choice:
     return Choice(min(seconds, key=seconds.__getitem__), seconds)
 
 
-def saving_s(run: StackedRun) -> float:
+def saving_s(run: StackedTrainer) -> float:
     """Seconds that a run by itself saves after an epoch."""
     numbers = sum(p.numel() for p in run.model.parameters())
     return SAVE_S + SAVE_S_PER_MILLION * numbers / 1e6
@@ -79,10 +79,10 @@ def snapshot(stack: Stack) -> list[tuple[Tensor, Tensor]]:
     return [(x, x.clone()) for x in (*axis.params, *states, *axis.totals.values(), *buffers.values())]
 
 
-def alone(run: StackedRun, stack: Stack) -> float:
+def alone(run: StackedTrainer, stack: Stack) -> float:
     """Median seconds of a step of one run by itself, on one CPU thread."""
     device = run.samples.train.device
-    model, optimizer = build(run.config, str(device), run.console, run.processes)
+    model, optimizer = build_model_and_optimizer(run.config, str(device), run.console, run.distributed)
     steps = Steps(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
     x, y = next(stack.batches(1, 0))
     if not stack.shared:

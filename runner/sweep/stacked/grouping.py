@@ -12,7 +12,7 @@ from runner.config.schema import Config
 from runner.config.validate import plain
 
 #: settings in which stacked runs may differ: they decide nothing of the program
-FREE = ("seed", "outputs", "rerun", "explode", "patience", "logger")
+FREE = ("seed", "outputs", "rerun", "divergence_threshold", "patience", "logger")
 
 
 def stackable(config: Config) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from data.samples import Part, Samples
 from optim.runaxis import RunAxis
 from runner.sweep.stacked.program import Program
-from runner.sweep.stacked.trainer import StackedRun
+from runner.sweep.stacked.trainer import StackedTrainer
 from runner.train.progress import Diverged, Means
 from runner.train.seeding import epoch_order, stream_seed
 from runner.train.signals import Interrupted, StopRequest
@@ -33,10 +33,10 @@ class Stack:
 
     def __init__(
         self,
-        runs: Sequence[StackedRun],
+        runs: Sequence[StackedTrainer],
         samples: Samples,
         stop: StopRequest,
-        finish: Callable[[StackedRun], None],
+        finish: Callable[[StackedTrainer], None],
         form: str = "vmap",
     ) -> None:
         self.runs, self.samples, self.stop, self.finish = list(runs), samples, stop, finish
@@ -49,7 +49,7 @@ class Stack:
         self.saved, self.saving_s = time.monotonic(), 0.0
 
     @property
-    def active(self) -> list[StackedRun]:
+    def active(self) -> list[StackedTrainer]:
         return [run for run in self.runs if not run.over]
 
     def train(self) -> None:
@@ -169,7 +169,7 @@ class Stack:
         for run in active:
             run.progress.seconds[kind] += share
 
-    def guarded(self, run: StackedRun, work: Callable[[], None]) -> None:
+    def guarded(self, run: StackedTrainer, work: Callable[[], None]) -> None:
         """Work that may find that the run has diverged, which ends it."""
         try:
             work()
@@ -177,11 +177,11 @@ class Stack:
             run.error = error
             self.end(run)
 
-    def end_if_through(self, run: StackedRun) -> None:
+    def end_if_through(self, run: StackedTrainer) -> None:
         if not run.over and (run.progress.epoch >= run.settings.epochs or run.progress.stopped_early):
             self.end(run)
 
-    def end(self, run: StackedRun) -> None:
+    def end(self, run: StackedTrainer) -> None:
         self.axis.settle()
         run.over = True
         if run.error:
@@ -191,7 +191,7 @@ class Stack:
         self.keep(run)
         self.finish(run)
 
-    def keep(self, run: StackedRun) -> None:
+    def keep(self, run: StackedTrainer) -> None:
         """Give a run that has ended weights of its own: testing loads its best ones, and the stack goes on."""
         for p in run.model.parameters():
             p.data = p.data.clone()

@@ -13,7 +13,7 @@ from runner.train.trainer import Trainer
 STATUS_EVERY_S = 2.0
 
 
-class StackedRun(Trainer):
+class StackedTrainer(Trainer):
     """Its model's and optimizer's tensors are views of the stack's, so all it shows or saves is its own state."""
 
     validation: Means | None = None  # of the epoch that is being closed

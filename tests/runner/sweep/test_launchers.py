@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-from runner.cli.errors import in_words
+from runner.cli.errors import describe_error
 from runner.config.compose import compose
-from runner.config.validate import ConfigError, validate
+from runner.config.errors import ConfigError
+from runner.config.validate import validate
 from runner.sweep import engines
 from runner.sweep.hydra_launchers import LOST, run_by, threads
 from runner.sweep.plan import TODO, Job
@@ -26,12 +27,14 @@ ENGINES = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_
 
 @pytest.mark.parametrize("choice, package", {**ENGINES, "submitit_slurm": ENGINES["submitit_local"]}.items())
 def test_a_launcher_that_is_not_installed_names_its_package(choice, package):
-    message = in_words(Exception(f"Could not find 'hydra/launcher/{choice}'\n\nAvailable options in 'hydra/launcher'"))
+    message = describe_error(
+        Exception(f"Could not find 'hydra/launcher/{choice}'\n\nAvailable options in 'hydra/launcher'")
+    )
     assert f"hydra/launcher={choice} needs" in message and package.replace("_", "-") in message
 
 
 def test_an_unknown_launcher_is_answered_with_the_known():
-    assert "did you mean joblib?" in in_words(Exception("Could not find 'hydra/launcher/jobib'"))
+    assert "did you mean joblib?" in describe_error(Exception("Could not find 'hydra/launcher/jobib'"))
 
 
 class Engine:

@@ -9,7 +9,7 @@ import pytest
 
 from runner.cli.main import main
 from runner.config.compose import compose
-from runner.config.validate import ConfigError
+from runner.config.errors import ConfigError
 from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan, summary
 
 SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "logger=[]", "threads=1"]

@@ -18,17 +18,17 @@ from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa:
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution  # noqa: E402
 from optuna.trial import TrialState  # noqa: E402
 
-from results.run_folder import RunFolder, folder_of  # noqa: E402
+from results.run_folder import RunFolder  # noqa: E402
 from runner.cli.main import main  # noqa: E402
 from runner.sweep import attempt  # noqa: E402
-from runner.sweep.search_space import read_space  # noqa: E402
+from runner.sweep.search_space import read_search_space  # noqa: E402
 
 QUICK = ["task=digits", "epochs=1", "limit_train=128", "batch_size=64", "logger=[]", "threads=1"]
 SEARCH = ["-m", "hydra/sweeper=optuna", *QUICK, "optim=adam", "optim.lr=tag(log,interval(1e-4,1))"]
 
 
 def parsed(*words):
-    return read_space(words, OverridesParser.create())
+    return read_search_space(words, OverridesParser.create())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def results(found):
 
 def at_once(config):
     """In place of a training: accuracy is highest at lr=0.01, and 1e6 diverges; a seed adds its hundredth."""
-    folder = RunFolder(folder_of(config))
+    folder = RunFolder(config.run_path)
     (folder.path / "checkpoints").mkdir(parents=True)
     acc = math.exp(-(math.log10(config.optim.lr / 0.01) ** 2)) + config.settings.seed / 100
     row = {"epoch": 1, "loss": 1 - acc, "acc": acc}

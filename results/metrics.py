@@ -1,0 +1,92 @@
+"""metrics.jsonl, the record of a run, and timings.jsonl: one JSON object a line, only ever appended to.
+
+A row of metrics.jsonl holds means over samples:
+    {"split": "train", "epoch": 3, "step": 600, "loss": 0.21, "acc": 0.94, "lr": 0.1, "per": "epoch"}
+`per` is "epoch" for the mean over an epoch and "step" for the mean over the steps since the last such row.
+Test rows name the `weights` that were tested, "best" or "last".
+
+metrics.jsonl holds no clock, so that a resumed run's file equals an undisturbed run's to the byte; seconds after each
+epoch are in timings.jsonl.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from results.paths import METRICS, TIMINGS
+
+Row = dict[str, Any]
+
+
+class RowFiles:
+    """metrics.jsonl and timings.jsonl of a run, open for appending."""
+
+    def __init__(self, folder: Path, lengths: dict[str, int] | None = None) -> None:
+        """Open for appending after `lengths` bytes of each file (None: start anew); what lies behind is cut off.
+
+        Raises ValueError for a file that is shorter than its length.
+        """
+        self.files = {}
+        for name in (METRICS, TIMINGS):
+            file = open(folder / name, "ab")  # noqa: SIM115 - open for the run's life
+            length = lengths[name] if lengths else 0
+            if file.tell() < length:
+                file.close()
+                raise ValueError(f"{folder / name} is shorter than its checkpoint says; rerun=true runs from the start")
+            file.truncate(length)
+            file.seek(0, os.SEEK_END)
+            self.files[name] = file
+
+    def append(self, name: str, row: Row) -> None:
+        self.files[name].write((json.dumps(row, allow_nan=False) + "\n").encode())
+
+    def flush(self) -> None:
+        for file in self.files.values():
+            file.flush()
+
+    def lengths(self) -> dict[str, int]:
+        """Make every row durable; return the files' lengths in bytes, for the checkpoint."""
+        self.flush()
+        for file in self.files.values():
+            os.fsync(file.fileno())
+        return {name: file.tell() for name, file in self.files.items()}
+
+    def close(self) -> None:
+        with contextlib.ExitStack() as closing:
+            for file in self.files.values():
+                closing.callback(file.close)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a file; a last line that is still being written, and lines that are no rows, are left out."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return []
+    lines = content[: content.rfind(b"\n") + 1].splitlines()
+    try:
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        rows = [row for line in lines for row in parse_line(line)]
+    return [row for row in rows if isinstance(row, dict) and "epoch" in row]
+
+
+def parse_line(line: bytes) -> list[Any]:
+    with contextlib.suppress(ValueError):
+        return [json.loads(line)]
+    return []
+
+
+def value_keys(row: Row) -> list[str]:
+    """The keys of a row that hold loss and metric."""
+    return [key for key in row if key not in ("split", "epoch", "step", "per", "weights", "lr")]
+
+
+def step_rows(rows: Sequence[Row]) -> list[Row]:
+    """The per-step rows of training, one every `log.every` steps."""
+    return [row for row in rows if row.get("split") == "train" and row.get("per") == "step"]

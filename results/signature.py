@@ -1,0 +1,31 @@
+"""The signature: a short hash of the configuration that decides a run's results, which names the run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+#: keys that change where, how fast or how visibly a run happens but not what is computed, and the seed
+UNSIGNED = (
+    *("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "logger", "track", "eval_batch_size"),
+    *("data.root", "data.num_workers"),
+)
+
+
+def signature(config: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits of a nested configuration without its unsigned keys."""
+    signed = {key: value for key, value in config.items() if key not in UNSIGNED}
+    signed["data"] = {key: value for key, value in config.get("data", {}).items() if f"data.{key}" not in UNSIGNED}
+    signed["wrap"] = list((config.get("wrap") or {}).values())  # a list, because the wrappers' order counts
+    return digest(json.dumps(signed, sort_keys=True))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def changes_results(key: str) -> bool:
+    """Whether a dotted key is part of the signature."""
+    return not any(key == each or key.startswith(f"{each}.") for each in UNSIGNED)

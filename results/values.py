@@ -1,0 +1,48 @@
+"""Configuration values: flattening nested settings, writing a value as text, finding the keys that vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def flat(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"optim": {"lr": 0.1}} as {"optim.lr": 0.1}; lists and empty mappings stay as they are."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is an int or a float; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def format_value(value: Any) -> str:
+    """A value as the command line takes it: true, null, 0.1, [0,0.9]. Different numbers have different texts."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value or value != value else repr(value)
+    return f"[{','.join(map(format_value, value))}]" if isinstance(value, list | tuple) else str(value)
+
+
+def varying_keys(settings: Iterable[Mapping[str, Any]], per_optimizer: bool = False) -> list[str]:
+    """The flattened keys whose values differ between the settings that have them, in the settings' order.
+
+    per_optimizer: an optimizer's settings (optim.*) count only if they differ between settings of one optimizer, whose
+    defaults are not another's.
+    """
+    values: dict[str, dict[str, set[str]]] = {}
+    for each in settings:
+        for key, value in each.items():
+            group = str(each["optim.name"]) if per_optimizer and key.startswith("optim.") else ""
+            values.setdefault(key, {}).setdefault(group, set()).add(format_value(value))
+    return [key for key, groups in values.items() if any(len(found) > 1 for found in groups.values())]

@@ -1,0 +1,63 @@
+"""The command line's words as Hydra takes them."""
+
+from __future__ import annotations
+
+import os
+
+from runner.cli.errors import GROUPS
+from runner.config.errors import ConfigError
+
+GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
+WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
+
+
+def hydra_arguments(argv: list[str]) -> list[str]:
+    """Hydra's arguments: flags first, since it refuses them between overrides, and values forced in (`++`).
+
+    Forced in, an unknown key reaches `validate`, whose message names the nearest key; Hydra's advises to add it.
+    """
+    flags, overrides = [], []
+    words = iter(argv)
+    for word in words:
+        if word.startswith("-"):
+            flags += [word, next(words, "")] if word in WITH_VALUE else [word]
+        elif word:
+            overrides += hydra_override(word)
+    return flags + overrides
+
+
+def hydra_override(word: str) -> list[str]:
+    key, equals, value = word.partition("=")
+    if equals and not key:
+        raise ConfigError(f"{word} can't be read; write key=value")
+    if value.startswith("~/"):
+        word = f"{key}={os.path.expanduser(value)}"  # quoted or behind '=', the shell leaves it as it is
+    if key in GROUPS and value in ("null", ""):
+        return empty_choice(key)
+    if key == "wrap":
+        check_repeated_wrappers(value)
+    if key == "sweep":
+        return [GRID + value]
+    return [word if is_group_choice(key, equals) else f"++{word}"]
+
+
+def empty_choice(group: str) -> list[str]:
+    """The override of an empty choice; ConfigError for a group that needs one."""
+    if group == "wrap":
+        return ["wrap=[]"]
+    if group == "experiment":
+        return []
+    raise ConfigError(f"{group}= needs a choice; --help lists them")
+
+
+def check_repeated_wrappers(value: str) -> None:
+    if not value.startswith("["):
+        return  # one wrapper, or a sweep over lists
+    names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
+    if "]" not in value[:-1] and len(set(names)) < len(names):
+        raise ConfigError(f"wrap={value} names a wrapper twice; each can be used once")
+
+
+def is_group_choice(key: str, equals: str) -> bool:
+    """Whether a word is no plain `key=value` but a choice of a group, or one of Hydra's own keys."""
+    return not equals or key[0] in "+~" or key in GROUPS or "/" in key or "@" in key or key.startswith("hydra.")

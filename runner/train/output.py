@@ -1,0 +1,18 @@
+"""Printing outside of a run's own console."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TextIO
+
+
+def print_line(text: str, stream: TextIO | None = None) -> None:
+    """Print at once; a reader that has gone away (`| head`) is no error."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, file=stream or sys.stdout, flush=True)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip().splitlines() or ["(no message)"])[0]
