@@ -40,15 +40,9 @@ def test_each_optimizer_has_a_line_with_mean_and_range(tmp_path):
 def test_bands_are_the_standard_deviation_where_asked_for(tmp_path):
     for seed, acc in enumerate((0.3, 0.6, 0.9)):
         write_run(tmp_path, "aggmo", seed, acc)
-    (line,) = panels(tmp_path, kind="std")[1].lines
+    (line,) = panels(tmp_path, band="std")[1].lines
     assert line.high[-1] == pytest.approx(0.9) and line.low[-1] == pytest.approx(0.3)  # 0.6 ± 0.3, n - 1
-    assert panels(tmp_path, kind="std")[0].note == "mean ± standard deviation of 3 seeds"
-
-
-def test_other_keys_are_drawn_where_asked_for(tmp_path):
-    write_run(tmp_path, "aggmo", 0, 0.6)
-    names = [panel.y_name for panel in panels(tmp_path, keys=["train/acc", "val/loss"])]
-    assert names == ["training accuracy", "validation loss"]
+    assert panels(tmp_path, band="std")[0].note == "mean ± standard deviation of 3 seeds"
 
 
 def test_three_settings_of_an_optimizer_share_its_colour_and_nothing_else(tmp_path):

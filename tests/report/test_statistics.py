@@ -206,7 +206,7 @@ def test_what_is_not_told_needs_more_seeds_than_there_are(tests):
     for n in (2, 3, 10):
         for effect in (0.1, 0.5, 1.0, 3.0, 30.0):
             found = corrected([with_t_test(made(effect, 1.0, n))] * tests)[0]
-            assert found.told or found.needed is None or found.needed > n
+            assert found.significant or found.needed is None or found.needed > n
 
 
 def test_more_comparisons_need_more_seeds():

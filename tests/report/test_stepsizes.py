@@ -1,9 +1,8 @@
-"""MoMo's step sizes beside their cap, and effective steps by optimizer: every number where it belongs."""
+"""MoMo's step sizes beside their cap."""
 
-import pytest
 from recorded_steps import write_steps
 
-from report.diagnostics.stepsizes import adaptive_steps, effective_steps, medians
+from report.diagnostics.stepsizes import adaptive_steps, medians
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -42,18 +41,6 @@ def test_running_medians_span_a_twentieth():
     assert max(medians(values)) == 1.0 and len(medians(values)) == 80
 
 
-def test_effective_steps_are_means_over_seeds_with_their_range(tmp_path):
-    for seed, values in enumerate([(0.1, 0.2), (0.3, 0.4)]):
-        write_steps(tmp_path, "adamp", [{"effective_step": value} for value in values], seed=seed)
-    write_steps(tmp_path, "sgd", [{"effective_step": 0.5}, {"effective_step": 0.0}])
-    (panel,) = effective_steps(found(tmp_path))
-    ours, other = panel.lines
-    assert (ours.label, other.label) == ("adamp, lr 0.1", "sgd, lr 0.1")
-    assert ours.y == pytest.approx([0.2, 0.3]) and ours.low == [0.1, 0.2] and ours.high == [0.3, 0.4]
-    assert other.y == [0.5, 0.0] and not panel.y_log, "0 has no place on a logarithmic axis"
-    assert "mean and range of 1 to 2 seeds" in panel.note
-
-
 def test_runs_without_such_rows_give_no_panels(tmp_path):
     write_steps(tmp_path, "adam", [{}])
-    assert adaptive_steps(found(tmp_path)) == [] and effective_steps(found(tmp_path)) == []
+    assert adaptive_steps(found(tmp_path)) == []
