@@ -40,6 +40,7 @@ def build_trainer(
     from omegaconf import OmegaConf
 
     from runner.train import checkpoint
+    from runner.train.bfloat16 import bf16_is_slow, bf16_warning
     from runner.train.trainer import Trainer
 
     model, optimizer = build_model_and_optimizer(config, device, console, distributed)
@@ -51,6 +52,8 @@ def build_trainer(
         start(trainer, config, device)
     else:
         resume(trainer, saved, device)
+    if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
+        console.print(warning)
     trainer.metrics = build_metrics_writer(trainer, saved["records"] if saved else None)
     return trainer
 
