@@ -22,6 +22,7 @@ from results.trajectory import Contour, Point, Series, Trajectory, Window, read_
 SMALLEST = 1e-8  # of the largest magnitude: smaller ones lie below the panel
 DECADE = 10  # factor between values from which on their axis is logarithmic
 PARTS = 40  # a noisy series is averaged over windows of one part in so many
+PATH, END = SeriesStyle(COLOURS[0], (), "."), SeriesStyle("#000000", (), "s")  # of a single run
 OPTIMUM = SeriesStyle("#000000", (6, 2), "")
 
 
@@ -34,7 +35,7 @@ class DrawnRun:
     label: str
     style: SeriesStyle
     diverged: bool = False
-    markers: bool = False  # at every step of the path
+    single: bool = False  # the only run of its figure, whose path has a marker at every step
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def draw_contours(axes: Any, contour: Contour) -> None:
     window, plane = contour.window, contour.plane
     low, high = float(numpy.nanmin(contour.values)), float(numpy.nanmax(contour.values))
     levels = numpy.linspace(low, high, 22)[1:-1]
-    if plane.log_levels:
+    if plane.log_levels and high > 0:
         levels = numpy.geomspace(max(low, 1e-5 * high), high, 18)
     if low < high:
         axes.contour(window.x, window.y, contour.values, levels, colors="0.72", linewidths=0.5)
@@ -89,7 +90,7 @@ def run_trajectory(folder: Path) -> list[Panel]:
     trajectory, rows = read_trajectory(folder), step_rows(read_rows(folder / "metrics.jsonl"))
     if trajectory is None or not rows:
         return []
-    run = DrawnRun(trajectory, rows, f"{rows[-1]['step']} steps", STYLES[0], markers=True)
+    run = DrawnRun(trajectory, rows, f"{rows[-1]['step']} steps", PATH, single=True)
     panels = [path_panel([run])] if trajectory.contour else []
     for _, group in groupby(trajectory.series, lambda series: series.name):
         several = [
@@ -146,11 +147,12 @@ def path_panel(runs: Sequence[DrawnRun]) -> Panel:
     contour = next((each for each in contours if each.window.contains(window)), contours[-1])
     paths = [up_to_edge(path, window) if run.diverged else path for run, path in zip(runs, paths, strict=True)]
     lines = [
-        Line(run.label, run.style, [x for x, _ in path], [y for _, y in path], markers=run.markers)
+        Line(run.label, run.style, [x for x, _ in path], [y for _, y in path], markers=run.single)
         for run, path in zip(runs, paths, strict=True)
     ]
-    ends = [(run.style, path[-1]) for run, path in zip(runs, paths, strict=True)]
-    return Panel("", *plane.names, lines, background=Background(contour.resampled(window), ends))
+    ends = [(END if run.single else run.style, path[-1]) for run, path in zip(runs, paths, strict=True)]
+    background = Background(contour.resampled(window), ends)
+    return Panel("", *plane.names, lines, background=background, background_labels=("optimum", "start"))
 
 
 def up_to_edge(path: Sequence[Point], window: Window) -> Sequence[Point]:

@@ -181,10 +181,11 @@ class Legend(NamedTuple):
 
 
 def legend(panel: Panel, note: str, width: float) -> Legend:
-    """As many columns as fit beside each other; the note above them. width: in inches."""
-    longest = max((len(line.label) for line in panel.lines), default=0)
-    columns = max(1, min(len(panel.lines), int(width * LETTERS / (longest + 11))))
+    """As few rows as fit into the width, in inches, and the note above them."""
+    labels = [*(line.label for line in panel.lines), *panel.background_labels]
+    longest = max(map(len, labels), default=0)
+    rows = -(-len(labels) // max(1, int(width * LETTERS / (longest + 11))))
+    columns = -(-len(labels) // rows) if labels else 1
     title = textwrap.wrap(note, int(width * LETTERS))
-    rows = -(-len(panel.lines) // columns) + len(title)
     options = {"ncols": columns, "title": "\n".join(title) or None, "handlelength": 3.4, "frameon": False}
-    return Legend(options, LINE * (rows + 1))
+    return Legend(options, LINE * (rows + len(title) + 1))

@@ -73,8 +73,8 @@ def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str], wh
 
 
 def ordered(values: set[Any]) -> list[Any]:
-    """Numbers by size, then everything else by its text."""
-    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v)))
+    """Numbers by size, then everything else by its text, shorter lists first."""
+    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v).rstrip("]")))
 
 
 def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:

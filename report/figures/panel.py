@@ -33,7 +33,8 @@ class Line:
 class Panel:
     """One pair of axes.
 
-    y_range: its limits, where they must not follow the data. diverged_edge: the edge of bad values.
+    y_range: its limits, where they must not follow the data. diverged_edge: the edge of bad values. background: draws
+    on matplotlib's axes, such as contours; background_labels: of what it adds to the legend.
     """
 
     title: str
@@ -45,4 +46,5 @@ class Panel:
     y_range: tuple[float, float] | None = None
     note: str = ""  # the legend's title; parts are separated by "; "
     diverged_edge: Literal["top", "bottom"] = "top"
-    background: Callable[[Any], None] | None = None  # draws on matplotlib's axes, such as contours
+    background: Callable[[Any], None] | None = None
+    background_labels: Sequence[str] = ()

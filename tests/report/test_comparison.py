@@ -150,11 +150,8 @@ def test_smoothed_curves_keep_the_raw_ones_behind(tmp_path):
     loss, _ = panels(tmp_path, smooth=9)
     (line,) = loss.lines
     assert list(line.raw) == [1 + (e % 2) for e in range(1, 41)]
-    assert (
-        1.15 < min(line.y)
-        and max(line.y) < 1.75
-        and "smoothed (Savitzky-Golay, order 3, at most 9 points)" in loss.note
-    )
+    assert 1.15 < min(line.y) and max(line.y) < 1.75
+    assert "smoothed (Savitzky-Golay, order 3, at most 9 points)" in loss.note
     assert not len(panels(tmp_path)[0].lines[0].raw)
 
 
@@ -166,8 +163,8 @@ def test_bad_requests_are_refused(tmp_path):
     one = settings(load(tmp_path / "digits"))
     with pytest.raises(ValueError, match="by=hour is not one of epoch, step, seconds"):
         comparison(one, "hour")
-    with pytest.raises(ValueError, match="kind=sem is not one of range, std"):
-        comparison(one, kind="sem")
+    with pytest.raises(ValueError, match="band=sem is not one of range, std"):
+        comparison(one, band="sem")
     with pytest.raises(ValueError, match="window of 3 points"):
         comparison(one, smooth=3)
 

@@ -173,7 +173,7 @@ def test_the_table_says_what_was_compared(tmp_path):
     assert b[:6] == ["b", "4", "-19.8", "[-21.3, -18.2]", "<0.001", "<0.001"]
     assert b[6] == "worse by 19.8 [18.2, 21.3], p<0.001 (Holm, 2 comparisons)"
     assert c[2:6] == ["-0.5", "[-2.6, 1.6]", "0.5", "0.5"]
-    assert c[6].startswith("not distinguishable (n=4; n≈") and "would tell)" in c[6]
+    assert c[6].startswith("not distinguishable (n=4; n≈") and "needed)" in c[6]
     assert d[1:6] == ["0", "-", "-", "-", "-"]
     assert any("selected on validation" in note for note in table.notes)
     assert "very metric" in comparison_table(chosen(tmp_path), which="best").notes[-1]
@@ -213,7 +213,7 @@ def test_more_comparisons_need_more_seeds():
     few = corrected([made(0.5, 1.0, 5, p=0.3)])[0]
     many = corrected([made(0.5, 1.0, 5, p=0.3)] * 6)[0]
     assert few.needed == 34 and many.needed == 52
-    assert "n≈34 would tell" in verdict(few)
+    assert "n≈34 needed" in verdict(few)
     assert integrated(52, 0.5, 0.05 / 6) >= 0.8 > integrated(51, 0.5, 0.05 / 6)
 
 
