@@ -8,7 +8,7 @@ from typing import Any
 
 from report.figures.axes import name_of
 from report.figures.choice import short
-from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
+from report.figures.swept import Score, larger_is_better, scores
 from results.settings import Setting
 
 Cell = tuple[int, int]  # row, column
@@ -36,23 +36,23 @@ class Grid:
     note: str = ""
 
 
-def heatmap(settings: Iterable[Setting], x: str, y: str, *, which: Which = "best") -> list[Grid]:
+def heatmap(settings: Iterable[Setting], x: str, y: str) -> list[Grid]:
     """A grid for each optimizer that has at least two values of both keys; numbers or names, in their order.
 
-    settings: of one task. x, y: dotted keys. which: the "final" or the "best" epoch of each run. Where further
-    settings vary, the best of them in each cell counts, and the note says so. Raises ValueError for an unknown key.
+    settings: of one task. x, y: dotted keys. Scores are of the best epochs; where further settings vary, of the best
+    setting in each cell, with a note. Raises ValueError for an unknown key.
     """
     if x == y:
         raise ValueError(f"a heat map needs two settings, not {x} twice")
-    found = scores(list(settings), [x, y], which)
+    found = scores(list(settings), [x, y], "best")
     return [
-        grid(optimizer, by_place, (x, y), which)
+        grid(optimizer, by_place, (x, y))
         for optimizer, by_place in found.items()
         if all(len({place[i] for place in by_place}) > 1 for i in (0, 1))
     ]
 
 
-def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str], which: Which) -> Grid:
+def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str]) -> Grid:
     columns, rows = (ordered({place[i] for place in by_place}) for i in (0, 1))
     cells = [[by_place.get((x, y)) for x in columns] for y in rows]
     first = next(iter(by_place.values())).setting
@@ -61,7 +61,7 @@ def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str], wh
     several = any(cell.candidates > 1 for cell in by_place.values())
     notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * several
     return Grid(
-        *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, {EPOCHS[which]}"),
+        *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, best epoch"),
         *(list(map(short, columns)), list(map(short, rows))),
         values=[[cell.mean if cell else None for cell in row] for row in cells],
         runs=[[len(cell.setting.runs) if cell else 0 for cell in row] for row in cells],

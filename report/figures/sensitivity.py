@@ -15,7 +15,7 @@ from report.figures.comparison import BANDS, joined
 from report.figures.panel import Line, Panel
 from report.figures.series import Band, check_choice
 from report.figures.series_style import SeriesStyle, styles_of
-from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
+from report.figures.swept import Score, larger_is_better, scores
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread
 from report.tables.text import count as counted
@@ -28,23 +28,20 @@ DECADE = 10  # the least factor between first and last value of a logarithmic ax
 Scores = dict[str, dict[float, Score]]  # optimizer -> value of the key -> the score there
 
 
-def sensitivity(
-    settings: Iterable[Setting], key: str = "optim.lr", *, which: Which = "final", band: Band = "range"
-) -> list[Panel]:
+def sensitivity(settings: Iterable[Setting], key: str = "optim.lr", *, band: Band = "range") -> list[Panel]:
     """One panel: each optimizer's score against a numeric key; none if no optimizer has three values of it.
 
-    settings: of one task. which: the "final" or the "best" epoch of each run. band: "range" of the seeds or "std".
-    Where other settings vary too, the best of them at each value counts, and the note says so. Raises ValueError for
-    a key that is unknown or not numeric.
+    settings: of one task. band: "range" of the seeds or "std". Scores are of the last epochs; where other settings vary
+    too, of the best setting at each value, with a note. Raises ValueError for a key that is unknown or not numeric.
     """
     check_choice("band", band, Band)
-    found = by_value(list(settings), key, which)
+    found = by_value(list(settings), key)
     if not found:
         return []
     styles = styles_of(list(found))
     lines = [line(name, found[name], style, band) for name, style in zip(found, styles, strict=True)]
     first = all_scores(found)[0].setting
-    y_name = f"{name_of(f'val/{first.metric}')}, {EPOCHS[which]}"
+    y_name = f"{name_of(f'val/{first.metric}')}, last epoch"
     values = [value for by_rate in found.values() for value in by_rate]
     x_log = min(values) > 0 and max(values) >= DECADE * min(values)
     y_log = first.metric not in FRACTIONS and all(y > 0 for each in lines for y in each.y)
@@ -52,9 +49,9 @@ def sensitivity(
     return [Panel("", name_of(key), y_name, lines, x_log, y_log, note=note(found, band), diverged_edge=edge)]
 
 
-def sensitivity_table(settings: Iterable[Setting], key: str = "optim.lr", *, which: Which = "final") -> Table | None:
+def sensitivity_table(settings: Iterable[Setting], key: str = "optim.lr") -> Table | None:
     """The figure's numbers: a row a value, a column an optimizer, mean ± standard deviation over the runs done."""
-    found = by_value(list(settings), key, which)
+    found = by_value(list(settings), key)
     if not found:
         return None
     columns = list(found.values())
@@ -63,13 +60,13 @@ def sensitivity_table(settings: Iterable[Setting], key: str = "optim.lr", *, whi
         for value in sorted({value for column in columns for value in column})
     ]
     first = all_scores(found)[0].setting
-    title = f"{first.runs[0].task}: validation {first.metric} against {name_of(key)}, {EPOCHS[which]}"
+    title = f"{first.runs[0].task}: validation {first.metric} against {name_of(key)}, last epoch"
     return Table(title, [name_of(key), *found], rows, [f"Means ± standard deviations of {seeds_of(found)} seeds."])
 
 
-def by_value(settings: Sequence[Setting], key: str, which: Which) -> Scores:
+def by_value(settings: Sequence[Setting], key: str) -> Scores:
     """The scores of the optimizers that have at least three values of the key."""
-    found = scores(settings, [key], which)
+    found = scores(settings, [key], "final")
     every = [value for places in found.values() for (value,) in places]
     odd = next((each for each in every if not is_number(each)), None)
     if odd is not None:

@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from report.figures.choice import num_with_status, swept_keys
-from report.figures.series import check_choice
 from results.run import Run
 from results.settings import Setting
 from results.signature import changes_results
 
-Which = Literal["final", "best"]
-EPOCHS = {"final": "last epoch", "best": "best epoch"}
+Epoch = Literal["final", "best"]
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,16 @@ def check_key(settings: Sequence[Setting], key: str) -> None:
         raise ValueError(f"{key} changes no result, or only the seed: nothing to draw against it")
 
 
-def scores(settings: Sequence[Setting], keys: Sequence[str], which: Which) -> dict[str, dict[tuple, Score]]:
+def scores(settings: Sequence[Setting], keys: Sequence[str], epoch: Epoch) -> dict[str, dict[tuple, Score]]:
     """For each optimizer, the score at each combination of the keys' values: the best setting's, where others vary too.
 
-    The best is the one with the fewest diverged runs, then the best mean of `which`. Unfinished runs do not count.
+    The best is the one with the fewest diverged runs, then the best mean. Unfinished runs do not count.
     """
-    check_choice("which", which, Which)
     for key in keys:
         check_key(settings, key)
     found: dict[str, dict[tuple, list[Score]]] = defaultdict(lambda: defaultdict(list))
     for setting in settings:
-        values = [value for run in setting.runs if (value := score(run, which)) is not None]
+        values = [value for run in setting.runs if (value := score(run, epoch)) is not None]
         place, diverged = tuple(value_of(setting, key) for key in keys), num_with_status(setting, "diverged")
         if (values or diverged) and None not in place:
             found[setting.optimizer][place].append(Score(setting, values, diverged))
@@ -75,9 +72,9 @@ def scores(settings: Sequence[Setting], keys: Sequence[str], which: Which) -> di
     }
 
 
-def score(run: Run, which: Which) -> float | None:
+def score(run: Run, epoch: Epoch) -> float | None:
     """The metric on validation; None of a run that is not done."""
-    return (run.status.get(which) or {}).get(run.metric) if run.ending == "done" else None
+    return (run.status.get(epoch) or {}).get(run.metric) if run.ending == "done" else None
 
 
 def best_of(candidates: Sequence[Score]) -> Score:

@@ -62,12 +62,11 @@ class Comparison:
         return self.holm is not None and self.holm < ALPHA
 
 
-def compare(settings: Mapping[str, Setting], baseline: str | None = None, which: str = "test") -> list[Comparison]:
-    """Every optimizer against the baseline, or against the one that is best on validation, pairing runs by seed.
+def compare(settings: Mapping[str, Setting], baseline: str | None = None) -> list[Comparison]:
+    """Test metrics of every optimizer against the baseline's, or those of the best on validation, paired by seed.
 
-    settings: the best setting of each optimizer. which: "test", or the "best" or "final" epoch on validation. Runs that
-    have no partner, did not finish or have no finite value are left out, and the comparison says so. Raises ValueError
-    for a baseline that is not among the settings.
+    settings: the best setting of each optimizer. Runs without a partner, a finish or a finite value are left out, which
+    the comparison records. Raises ValueError for a baseline that is not among the settings.
     """
     if baseline is not None and baseline not in settings:
         raise ValueError(f"baseline={baseline} is not among the compared: {', '.join(settings)}")
@@ -75,7 +74,7 @@ def compare(settings: Mapping[str, Setting], baseline: str | None = None, which:
         return []
     reference = settings[baseline] if baseline is not None else ranked(usable(settings))[0]
     others = [setting for setting in settings.values() if setting is not reference]
-    return corrected([paired(setting, reference, which) for setting in others])
+    return corrected([paired(setting, reference) for setting in others])
 
 
 def usable(settings: Mapping[str, Setting]) -> list[Setting]:
@@ -86,9 +85,9 @@ def usable(settings: Mapping[str, Setting]) -> list[Setting]:
     return found
 
 
-def paired(ours: Setting, theirs: Setting, which: str = "test") -> Comparison:
+def paired(ours: Setting, theirs: Setting) -> Comparison:
     """One comparison, uncorrected."""
-    mine, other = by_seed(ours, which), by_seed(theirs, which)
+    mine, other = by_seed(ours), by_seed(theirs)
     common = sorted(mine.keys() & other.keys())
     sign = 1 if ours.runs[0].status["better"] == "max" else -1
     found = Comparison(ours.optimizer, theirs.optimizer, len(common), left_out=left_out((ours, mine), (theirs, other)))
@@ -155,9 +154,9 @@ def power(n: int, effect: float, alpha: float = ALPHA) -> float:
     return float(nct.sf(t.ppf(1 - alpha / 2, n - 1), n - 1, effect * sqrt(n)))
 
 
-def by_seed(setting: Setting, which: str) -> dict[int, float]:
-    """The finished runs' finite values."""
-    found = {run.seed: (run.status.get(which) or {}).get(run.metric) for run in setting.runs if run.ending == "done"}
+def by_seed(setting: Setting) -> dict[int, float]:
+    """The finished runs' finite test metrics."""
+    found = {run.seed: (run.status.get("test") or {}).get(run.metric) for run in setting.runs if run.ending == "done"}
     return {seed: value for seed, value in found.items() if value is not None and isfinite(value)}
 
 

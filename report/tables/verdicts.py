@@ -17,20 +17,16 @@ SELECTED = (
 )
 
 
-def comparison_table(
-    settings: Mapping[str, Setting], baseline: str | None = None, which: str = "test", percent: bool = False
-) -> Table:
+def comparison_table(settings: Mapping[str, Setting], baseline: str | None = None, percent: bool = False) -> Table:
     """compare() as a table with its caveats, a row a comparison; percent: show fractions in percent."""
-    found = compare(settings, baseline, which)
+    found = compare(settings, baseline)
     first = next(iter(settings.values()))
     name, factor = scale(first.metric, percent)
-    split = "test" if which == "test" else "validation"
     against = f" against {found[0].reference}" if found else ""
     rows = [[each.optimizer, str(each.n), *numbers(each, factor), verdict(each, factor)] for each in found]
     columns = ["optimizer", "n", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
-    notes = [PAIRED, *([NEEDED] if any(each.needed for each in found) else [])]
-    notes.append(SELECTED if which == "test" else "Settings were selected on the very metric that is compared.")
-    return Table(f"{first.runs[0].task}: {split} {name}{against}", columns, rows, notes)
+    notes = [PAIRED, *([NEEDED] if any(each.needed for each in found) else []), SELECTED]
+    return Table(f"{first.runs[0].task}: test {name}{against}", columns, rows, notes)
 
 
 def verdict(found: Comparison, factor: float = 1.0) -> str:

@@ -43,10 +43,10 @@ def test_names_and_lists_have_their_cells_too(tmp_path):
             for lr in (0.1, 0.2):
                 config = {"model.name": model, "optim.betas": betas}
                 write_run(tmp_path, f"aggmo,{len(betas)},{lr}", 0, lr * len(betas), lr=lr, config=config)
-    (grid,) = heatmap(settings(load(tmp_path)), "model.name", "optim.betas", which="final")
+    (grid,) = heatmap(settings(load(tmp_path)), "model.name", "optim.betas")
     assert (grid.x_values, grid.y_values) == (["cnn", "mlp"], ["[0,0.9]", "[0,0.9,0.99]"])
     assert grid.values == [[0.4, 0.4], [pytest.approx(0.6)] * 2]
-    assert grid.note == "the best of the other settings in each cell" and "last epoch" in grid.z_name
+    assert grid.note == "the best of the other settings in each cell" and "best epoch" in grid.z_name
 
 
 def test_smaller_is_better_where_the_runs_say_so(tmp_path):

@@ -94,7 +94,9 @@ def test_strange_content_gives_named_warnings_and_the_rest_a_report(tmp_path, ca
     assert main([str(tmp_path)]) == 0
     said = capsys.readouterr()
     skipped = [line for line in said.err.splitlines() if line.startswith("skipped: ")]
-    assert len(skipped) == 3 and all(any(str(p) in line for line in skipped) for p in (copy, damaged, tmp_path / "notes"))
+    assert len(skipped) == 3 and all(
+        any(str(p) in line for line in skipped) for p in (copy, damaged, tmp_path / "notes")
+    )
     assert "6 done" in said.out and "1 diverged" in said.out and "1 running" in said.out
     assert "warning: " in said.out
 
