@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from statistics import median
 
 from report.diagnostics.tracked import recorded, with_key
 from report.figures.choice import by_optimizer, labels
 from report.figures.panel import Line, Panel
 from report.figures.series_style import STYLES, style_of
+from report.figures.smoothing import running
 from results.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"
-PART = 20  # of a run's rows, one part in so many is the window of the running median
+PARTS = 20  # the window of the running median is one part in so many of a run's rows
 ZETA_STYLE, CAP_STYLE = replace(style_of("momo"), dash=()), STYLES[6]
 LARGEST, SMALLEST = 10.0, 1e-3  # of the panels' limits, times the highest median and the lowest
 
@@ -37,9 +39,10 @@ def panel_of(setting: Setting, label: str, limits: tuple[float, float]) -> Panel
     rows = [row for row in run.steps if ZETA in row and CAP in row]
     steps, zeta, cap = ([row[key] for row in rows] for key in ("step", ZETA, CAP))
     below = sum(z < c for z, c in zip(zeta, cap, strict=True)) / len(rows)
-    raw, median, bound = ([min(max(v, limits[0]), limits[1]) for v in each] for each in (zeta, medians(zeta), cap))
+    series = (zeta, running(median, zeta, PARTS), cap)
+    raw, middle, bound = ([min(max(value, limits[0]), limits[1]) for value in each] for each in series)
     lines = [
-        Line("ζ, running median (pale: each step)", ZETA_STYLE, steps, median, raw=raw),
+        Line("ζ, running median (pale: each step)", ZETA_STYLE, steps, middle, raw=raw),
         Line("its cap α/ρ", CAP_STYLE, steps, bound),
     ]
     title = f"{label}: ζ < α/ρ in {below:.0%}"
@@ -47,18 +50,10 @@ def panel_of(setting: Setting, label: str, limits: tuple[float, float]) -> Panel
     return Panel(title, "step", "step size", lines, y_log=True, y_range=limits, note=note)
 
 
-def medians(values: Sequence[float]) -> list[float]:
-    """Running medians over a window of a PART of the values, smaller at the ends."""
-    from statistics import median
-
-    half = len(values) // PART // 2
-    return [median(values[max(0, i - half) : i + half + 1]) for i in range(len(values))]
-
-
 def limits_of(settings: Sequence[Setting]) -> tuple[float, float]:
     """One scale for all panels of an optimizer: around caps and medians, and single values not far from them."""
     firsts = [setting.runs[0] for setting in settings]
-    typical = [value for run in firsts for value in medians(recorded(run, ZETA).y) if value > 0]
+    typical = [value for run in firsts for value in running(median, recorded(run, ZETA).y, PARTS) if value > 0]
     caps = [value for run in firsts for value in recorded(run, CAP).y if value > 0]
     every = [value for run in firsts for value in recorded(run, ZETA).y if value > 0]
     low, high = min([*typical, *caps], default=1.0), max([*typical, *caps], default=1.0)

@@ -10,18 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from report.figures.choice import chosen, labels
 from report.figures.panel import Line, Panel
 from report.figures.series_style import COLOURS, STYLES, SeriesStyle, styles_of
+from report.figures.smoothing import running
 from results.metrics import read_rows, step_rows
 from results.settings import Setting
 from results.trajectory import Contour, Point, Series, Trajectory, Window, read_trajectory
 
 SMALLEST = 1e-8  # of the largest magnitude: smaller ones lie below the panel
 DECADE = 10  # factor between values from which on their axis is logarithmic
-PARTS = 40  # a noisy series is averaged over windows of one part in so many
+PARTS = 40  # the windows of a noisy series' running means are one part in so many
 PATH, END = SeriesStyle(COLOURS[0], (), "."), SeriesStyle("#000000", (), "s")  # of a single run
 OPTIMUM = SeriesStyle("#000000", (6, 2), "")
 
@@ -114,9 +116,8 @@ def trajectories(settings: Iterable[Setting], count: int | None = 1) -> list[lis
         trajectory = read_trajectory(run.folder)
         if trajectory and run.steps:
             plane = trajectory.contour.plane if trajectory.contour else None
-            by_problem[repr((run.task, plane, [series.name for series in trajectory.series]))].append(
-                (setting, trajectory)
-            )
+            problem = repr((run.task, plane, [(series.key, series.name, series.label) for series in trajectory.series]))
+            by_problem[problem].append((setting, trajectory))
     return [problem_panels(found, count) for found in by_problem.values()]
 
 
@@ -198,15 +199,8 @@ def series_line(run: DrawnRun, series: Series) -> Line:
     if series.kind == "magnitude" and values and values[-1] < max(values):  # else it grows: no bound to draw
         return replace(line, y=list(accumulate(reversed(values), max))[::-1], raw=values)
     if series.kind == "noisy":
-        return replace(line, y=running_means(values), raw=values)
+        return replace(line, y=running(fmean, values, PARTS), raw=values)
     return line
-
-
-def running_means(values: Sequence[float]) -> list[float]:
-    """Means over windows of a part of the values, smaller ones at the ends."""
-    half = len(values) // PARTS // 2
-    windows = [values[max(0, i - half) : i + half + 1] for i in range(len(values))]
-    return [sum(window) / len(window) for window in windows]
 
 
 def above_zero(line: Line, floor: float) -> Line:

@@ -16,10 +16,9 @@ Cell = tuple[int, int]  # row, column
 
 @dataclass(frozen=True)
 class Grid:
-    """values[row][column]: the mean over seeds at y_values[row] and x_values[column]; None where no run is done.
+    """scores[row][column]: at y_values[row] and x_values[column]; None: not tried.
 
-    runs and diverged: how many there were, and how many of them diverged; 0 runs: not tried. best: the best cell
-    without diverged runs. larger: whether larger is better.
+    best: the best cell without diverged runs. larger: whether larger scores are better.
     """
 
     title: str
@@ -28,9 +27,7 @@ class Grid:
     z_name: str
     x_values: Sequence[str]
     y_values: Sequence[str]
-    values: Sequence[Sequence[float | None]]
-    runs: Sequence[Sequence[int]]
-    diverged: Sequence[Sequence[int]]
+    scores: Sequence[Sequence[Score | None]]
     best: Cell | None
     larger: bool
     note: str = ""
@@ -46,29 +43,23 @@ def heatmap(settings: Iterable[Setting], x: str, y: str) -> list[Grid]:
         raise ValueError(f"a heat map needs two settings, not {x} twice")
     found = scores(list(settings), [x, y], "best")
     return [
-        grid(optimizer, by_place, (x, y))
+        grid(optimizer, by_place, x, y)
         for optimizer, by_place in found.items()
         if all(len({place[i] for place in by_place}) > 1 for i in (0, 1))
     ]
 
 
-def grid(optimizer: str, by_place: dict[tuple, Score], keys: tuple[str, str]) -> Grid:
+def grid(optimizer: str, by_place: dict[tuple, Score], x: str, y: str) -> Grid:
     columns, rows = (ordered({place[i] for place in by_place}) for i in (0, 1))
-    cells = [[by_place.get((x, y)) for x in columns] for y in rows]
+    cells = [[by_place.get((column, row)) for column in columns] for row in rows]
     first = next(iter(by_place.values())).setting
     larger = larger_is_better(first)
-    seeds = max(len(cell.setting.runs) for cell in by_place.values())
-    several = any(cell.candidates > 1 for cell in by_place.values())
+    seeds = max(len(score.setting.runs) for score in by_place.values())
+    several = any(score.candidates > 1 for score in by_place.values())
     notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * several
     return Grid(
-        *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, best epoch"),
-        *(list(map(short, columns)), list(map(short, rows))),
-        values=[[cell.mean if cell else None for cell in row] for row in cells],
-        runs=[[len(cell.setting.runs) if cell else 0 for cell in row] for row in cells],
-        diverged=[[cell.diverged if cell else 0 for cell in row] for row in cells],
-        best=best_of(cells, larger),
-        larger=larger,
-        note="; ".join(notes),
+        *(optimizer, name_of(x), name_of(y), f"{name_of(f'val/{first.metric}')}, best epoch"),
+        *(list(map(short, columns)), list(map(short, rows)), cells, best_cell(cells, larger), larger, "; ".join(notes)),
     )
 
 
@@ -77,11 +68,11 @@ def ordered(values: set[Any]) -> list[Any]:
     return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v).rstrip("]")))
 
 
-def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:
+def best_cell(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:
     found = {
-        (i, j): cell.mean
+        (i, j): score.mean
         for i, row in enumerate(cells)
-        for j, cell in enumerate(row)
-        if cell and cell.mean is not None and not cell.diverged
+        for j, score in enumerate(row)
+        if score and score.mean is not None and not score.diverged
     }
     return (max if larger else min)(found, key=found.__getitem__) if found else None

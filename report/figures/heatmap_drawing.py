@@ -9,7 +9,8 @@ from typing import Any
 from report.figures.axes import FRACTIONS
 from report.figures.contrast import contrast
 from report.figures.drawing import HEIGHT, figure_style, new_figure, save
-from report.figures.heatmap import Grid
+from report.figures.heatmap import Cell, Grid
+from report.figures.swept import Score
 
 COLOURS = "viridis"  # its lightness grows steadily (Smith and van der Walt, 2015)
 BEST = "#d55e00"  # of no cell's colour
@@ -34,7 +35,7 @@ def grids_figure(grids: Sequence[Grid], columns: int = 2) -> Any:
         bar = figure.colorbar(colours, ax=every, label=grids[0].z_name.replace(", ", ",\n"), shrink=0.9, pad=0.02)
         bar.outline.set_visible(False)
         notes = list(dict.fromkeys([*filter(None, (grid.note for grid in grids)), "frame: the best"]))
-        if any(count for grid in grids for row in grid.diverged for count in row):
+        if any(score and score.diverged for grid in grids for row in grid.scores for score in row):
             notes.append("hatched: runs diverged")
         figure.supxlabel("; ".join(notes), fontsize=7)
     return figure
@@ -46,7 +47,8 @@ def colour_scale(grids: Sequence[Grid]) -> Any:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm, Normalize
 
-    values = [value for grid in grids for row in grid.values for value in row if value is not None] or [0.0, 1.0]
+    scores = [score for grid in grids for row in grid.scores for score in row if score]
+    values = [score.mean for score in scores if score.mean is not None] or [0.0, 1.0]
     low, high = min(values), max(values)
     log = low > 0 and high >= DECADE * low and not any(name in grids[0].z_name for name in FRACTIONS)
     name = COLOURS if grids[0].larger else f"{COLOURS}_r"
@@ -57,9 +59,9 @@ def draw_grid(axes: Any, grid: Grid, colours: Any) -> None:
     axes.set_xlim(-0.5, len(grid.x_values) - 0.5)
     axes.set_ylim(-0.5, len(grid.y_values) - 0.5)
     size = min(7.0, 38 / max(len(grid.x_values), 1))  # points: five letters a cell
-    for i, row in enumerate(grid.values):
-        for j, value in enumerate(row):
-            draw_cell(axes, (i, j), value, grid, colours, size)
+    for i, row in enumerate(grid.scores):
+        for j, score in enumerate(row):
+            draw_cell(axes, (i, j), score, colours, size, bold=(i, j) == grid.best)
     if grid.best:
         draw_box(axes, grid.best, fill=False, edgecolor=BEST, linewidth=2, zorder=3)
     axes.set_xticks(range(len(grid.x_values)), grid.x_values, rotation=30 if max(map(len, grid.x_values)) > 6 else 0)
@@ -68,26 +70,25 @@ def draw_grid(axes: Any, grid: Grid, colours: Any) -> None:
     axes.set(xlabel=grid.x_name, ylabel=grid.y_name, title=grid.title)
 
 
-def draw_cell(axes: Any, cell: tuple[int, int], value: float | None, grid: Grid, colours: Any, size: float) -> None:
+def draw_cell(axes: Any, cell: Cell, score: Score | None, colours: Any, size: float, bold: bool) -> None:
     from matplotlib.colors import to_hex
 
-    i, j = cell
-    runs, diverged = grid.runs[i][j], grid.diverged[i][j]
+    value, diverged = (score.mean, score.diverged) if score else (None, 0)
     face = to_hex(colours.to_rgba(value)) if value is not None else DIVERGED if diverged else EMPTY
     dark = contrast(face, "#000000") < contrast(face, "#ffffff")
     edge, hatch = "#ffffff" if dark else "#808080", "////" if diverged else None
     draw_box(axes, cell, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0)
-    if value is None:
-        text = "diverged" if diverged else "" if runs else "not\ntried"
+    if score is None or value is None:
+        text = "diverged" if diverged else "not\ntried"
     else:
-        text = cell_text(value) + (f"\n{diverged} of {runs}\ndiverged" if diverged else "")
-    weight = "bold" if cell == grid.best else "normal"
+        text = cell_text(value) + (f"\n{diverged} of {len(score.setting.runs)}\ndiverged" if diverged else "")
     box = {"facecolor": face, "edgecolor": "none", "pad": 0.8} if diverged else None  # keeps the hatching off the text
     colour = "#ffffff" if dark else "#000000"
-    axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=size, weight=weight, bbox=box)
+    font = {"color": colour, "fontsize": size, "weight": "bold" if bold else "normal"}
+    axes.text(cell[1], cell[0], text, ha="center", va="center", bbox=box, **font)
 
 
-def draw_box(axes: Any, cell: tuple[int, int], **options: Any) -> None:
+def draw_box(axes: Any, cell: Cell, **options: Any) -> None:
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((cell[1] - 0.5, cell[0] - 0.5), 1, 1, **options))

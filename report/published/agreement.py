@@ -36,24 +36,24 @@ class Agreement:
         return f"{self.verdict} ({self.reason})" if self.reason else self.verdict
 
 
-def judge(published: Published, block: Block, row: Row, point: Point, ours: MatchingSetting) -> Agreement:
+def judge(paper: Published, block: Block, row: Row, point: Point, ours: MatchingSetting) -> Agreement:
     """Compare one published value with our setting for it."""
     runs = ours.setting.runs
     found = values(block, ours.setting, point.x if block.by == "epoch" else None)
-    mean, half = interval(found, published.exact)
+    mean, half = interval(found, paper.exact)
     diverged = sum(run.ending == "diverged" for run in runs)
     reasons = [*([row.differs] if row.differs else []), *ours.differences]
     if diverged == len(runs):
         verdict, reason = both_failed(block, point) or ("miss", "all our runs diverged")
     else:
-        reasons += shortfalls(published, block, ours, len(found), diverged)
+        reasons += shortfalls(paper, block, ours, len(found), diverged)
         verdict, reason = compared(block, point, mean, half) if found else ("", "")
     if reasons:
         verdict, reason = "not comparable", "; ".join(reasons)
     return Agreement(verdict, reason, mean, half, len(found))
 
 
-def shortfalls(published: Published, block: Block, ours: MatchingSetting, n: int, diverged: int) -> list[str]:
+def shortfalls(paper: Published, block: Block, ours: MatchingSetting, n: int, diverged: int) -> list[str]:
     """The numbers of the setting's runs that have no value, as text."""
     of, done = f"of {len(ours.setting.runs)} runs", sum(run.ending == "done" for run in ours.setting.runs)
     unfinished = len(ours.setting.runs) - done - diverged
@@ -63,7 +63,7 @@ def shortfalls(published: Published, block: Block, ours: MatchingSetting, n: int
     early = sum(bool(run.status.get("stopped_early")) for run in ours.setting.runs)
     if early and block.where in ("final", "test_last"):
         found.append(f"{early} {of} stopped early")
-    if n == 1 and not published.exact:
+    if n == 1 and not paper.exact:
         found.append("n=1: no interval")
     return found
 

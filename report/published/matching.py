@@ -35,13 +35,13 @@ class MatchingSetting:
     candidates: int
 
 
-def of_task(published: Published, settings: Sequence[Setting]) -> list[Setting]:
+def of_task(paper: Published, settings: Sequence[Setting]) -> list[Setting]:
     """The settings on the published task; where there are none, all."""
-    return [setting for setting in settings if setting.runs[0].task == published.task] or list(settings)
+    return [setting for setting in settings if setting.runs[0].task == paper.task] or list(settings)
 
 
 def matching_setting(
-    published: Published, block: Block, row: Row, settings: Sequence[Setting], lr: float | None = None
+    paper: Published, block: Block, row: Row, settings: Sequence[Setting], lr: float | None = None
 ) -> MatchingSetting | None:
     """Our setting for a row, None if there is none of its optimizer, or of its optimizer at this learning rate.
 
@@ -53,9 +53,9 @@ def matching_setting(
         if not methods or not (lr is None or same_rate(run.settings.get("optim.lr"), lr)):
             continue
         differences = min(([*method_differences(ours, run)] for ours in methods), key=len)
-        if differences and is_another(published, row, run):
+        if differences and is_another(paper, row, run):
             continue
-        found.append((setting, [*protocol_differences(published, block, run), *differences]))
+        found.append((setting, [*protocol_differences(paper, block, run), *differences]))
     if not found:
         return None
     fewest = min(len(differences) for _, differences in found)
@@ -64,9 +64,9 @@ def matching_setting(
     return MatchingSetting(setting, differences, len(closest))
 
 
-def is_another(published: Published, row: Row, run: Run) -> bool:
+def is_another(paper: Published, row: Row, run: Run) -> bool:
     """Whether the run is exactly another published method, such as Adam where RMSprop is Adam with other betas."""
-    others = [other for block in published.numbers for other in block.rows if other.method != row.method]
+    others = [other for block in paper.numbers for other in block.rows if other.method != row.method]
     names = [ours for other in others for ours in other.ours if ours.optim == run.optimizer]
     return any(not any(method_differences(ours, run)) for ours in names)
 
@@ -81,11 +81,11 @@ def rank(block: Block, setting: Setting) -> tuple[bool, float]:
     return not setting.finished, -mean if found and better == "max" else mean
 
 
-def protocol_differences(published: Published, block: Block, run: Run) -> Iterator[str]:
+def protocol_differences(paper: Published, block: Block, run: Run) -> Iterator[str]:
     """Keys of a run's configuration that differ from the protocol; of another model or data set only its name."""
-    if run.task != published.task:
-        yield f"task: {run.task}, not {published.task}"
-    protocol = {**published.protocol, **{key: None for key in limits(block) if key not in published.protocol}}
+    if run.task != paper.task:
+        yield f"task: {run.task}, not {paper.task}"
+    protocol = {**paper.protocol, **{key: None for key in limits(block) if key not in paper.protocol}}
     differing = [key for key, wanted in protocol.items() if not meets(run, key, wanted)]
     for key in differing:
         name = f"{key.partition('.')[0]}.name"

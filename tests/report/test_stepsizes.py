@@ -2,7 +2,7 @@
 
 from recorded_steps import write_steps
 
-from report.diagnostics.stepsizes import adaptive_steps, medians
+from report.diagnostics.stepsizes import adaptive_steps
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -33,12 +33,6 @@ def test_a_zeta_of_zero_lies_on_the_lower_edge(tmp_path):
     (panel,) = adaptive_steps(found(tmp_path))
     assert panel.lines[0].raw == [1.0, panel.y_range[0], 0.3] and panel.y_range[0] > 0
     assert panel.lines[1].y == [0.5, 0.2, 0.1]
-
-
-def test_running_medians_span_a_twentieth():
-    assert medians([1.0, 9.0]) == [1.0, 9.0]
-    values = [float(i % 2) for i in range(79)] + [50.0]
-    assert max(medians(values)) == 1.0 and len(medians(values)) == 80
 
 
 def test_runs_without_such_rows_give_no_panels(tmp_path):
