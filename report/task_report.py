@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report.figures.choice import swept_keys
 from report.figures.comparison import comparison
 from report.figures.panel import Panel
 from report.figures.series import Band, By
+from report.selection import swept_keys
 from report.tables.table import Table
 from report.warnings import warnings
 from results.run import Run

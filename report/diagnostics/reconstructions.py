@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from report.figures.choice import chosen, labels
 from report.figures.drawing import blank_figure, figure_style, save
+from report.selection import chosen, labels
 from report.tables.text import number
 from results.images import ImageGrid, read_images
 from results.run import Run

@@ -7,10 +7,10 @@ from dataclasses import replace
 from statistics import median
 
 from report.diagnostics.tracked import recorded, with_key
-from report.figures.choice import by_optimizer, labels
 from report.figures.panel import Line, Panel
 from report.figures.series_style import STYLES, style_of
 from report.figures.smoothing import running
+from report.selection import by_optimizer, labels
 from results.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"

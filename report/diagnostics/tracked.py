@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from report.figures.choice import chosen, labels
 from report.figures.panel import Line, Panel
 from report.figures.series import Curve, mean_of
 from report.figures.series_style import SeriesStyle, styles_of
+from report.selection import chosen, labels
 from report.tables.text import count as counted
 from results.run import Run
 from results.settings import Setting

@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from report.figures.choice import chosen, labels
+from report.figures.limits import extent
 from report.figures.panel import Line, Panel
 from report.figures.series_style import COLOURS, STYLES, SeriesStyle, styles_of
 from report.figures.smoothing import running
+from report.selection import chosen, labels
 from results.metrics import read_rows, step_rows
 from results.settings import Setting
 from results.trajectory import Contour, Point, Series, Trajectory, Window, read_trajectory
@@ -184,6 +185,8 @@ def series_panel(drawn: Sequence[tuple[DrawnRun, Series]], title: str = "") -> P
         settled = [y for line in scaled for y in line.y[len(line.y) // 20 :]]  # the first means are of few steps
         limits = (1.1 * min(0.0, *settled), 1.1 * max(0.0, *settled) or 1.0)
     elif first.kind == "noisy":
+        raw = [y for line in scaled for y in line.raw]
+        limits = extent(raw if first.optimum is None else [*raw, first.optimum], log=False)
         note = "pale: each recorded step"
     else:
         log = min(values, default=0.0) > 0 and max(values) > DECADE * min(values)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from report.diagnostics.tracked import line, note, recorded, rows_per_point, with_key
-from report.figures.choice import chosen, labels
 from report.figures.panel import Panel
 from report.figures.series_style import STYLES
+from report.selection import chosen, labels
 from results.settings import Setting
 
 

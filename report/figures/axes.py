@@ -1,21 +1,8 @@
-"""Names of axes, and labels of logarithmic ones."""
+"""Logarithmic axes of matplotlib."""
 
 from __future__ import annotations
 
 from typing import Any
-
-FRACTIONS = ("acc", "error")  # drawn on a linear axis
-NAMES = {
-    **{"train": "training", "val": "validation", "test": "test", "loss": "loss"},
-    **{"acc": "accuracy", "error": "error", "mse": "squared error", "lr": "learning rate"},
-}
-
-
-def name_of(key: str) -> str:
-    """The name of a key: "training loss" of "train/loss", "learning rate" of "optim.lr"."""
-    if key == "optim.lr":
-        return NAMES["lr"]
-    return " ".join(NAMES.get(part, part) for part in key.split("/"))
 
 
 def log_axis(axes: Any, which: str = "y") -> None:

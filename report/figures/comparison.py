@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from report.figures.axes import FRACTIONS, name_of
-from report.figures.choice import chosen, labels, left_out
 from report.figures.limits import readable_range
 from report.figures.panel import Line, Panel
 from report.figures.series import X_NAMES, Band, By, Curve, check_choice, clock, curve, mean_of
 from report.figures.series_style import styles_of
 from report.figures.smoothing import ORDER, smoothed, window_for
+from report.names import FRACTIONS, name_of
+from report.selection import chosen, labels, left_out
 from report.tables.text import count as counted
 from results.run import Run
 from results.settings import Setting

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from report.figures.axes import FRACTIONS, NAMES, log_axis
+from report.figures.axes import log_axis
 from report.figures.drawing import blank_figure
 from report.figures.series_style import COLOURS
+from report.names import FRACTIONS, NAMES
 from results.metrics import read_rows, value_keys
 
 STYLES = {"train": ("-", COLOURS[0]), "val": ("--", COLOURS[1])}

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from report.figures.axes import name_of
-from report.figures.choice import short
 from report.figures.swept import Score, larger_is_better, scores
+from report.names import name_of
+from report.selection import short
 from results.settings import Setting
 
 Cell = tuple[int, int]  # row, column

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from report.figures.axes import FRACTIONS
 from report.figures.contrast import contrast
 from report.figures.drawing import HEIGHT, figure_style, new_figure, save
 from report.figures.heatmap import Cell, Grid
 from report.figures.swept import Score
+from report.names import FRACTIONS
 
 COLOURS = "viridis"  # its lightness grows steadily (Smith and van der Walt, 2015)
 BEST = "#d55e00"  # of no cell's colour

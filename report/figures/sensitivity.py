@@ -9,13 +9,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from report.figures.axes import FRACTIONS, name_of
-from report.figures.choice import short
 from report.figures.comparison import BANDS, joined
 from report.figures.panel import Line, Panel
 from report.figures.series import Band, check_choice
 from report.figures.series_style import SeriesStyle, styles_of
 from report.figures.swept import Score, larger_is_better, scores
+from report.names import FRACTIONS, name_of
+from report.selection import short
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread
 from report.tables.text import count as counted

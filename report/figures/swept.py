@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from report.figures.choice import num_with_status, swept_keys
+from report.selection import num_with_status, swept_keys
 from results.run import Run
 from results.settings import Setting
 from results.signature import changes_results

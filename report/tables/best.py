@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from report.figures.choice import by_optimizer, num_with_status
+from report.selection import by_optimizer, num_with_status
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, count, scale
 from results.run import Run

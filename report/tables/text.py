@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from math import floor, isfinite, log10
 
-from report.figures.axes import FRACTIONS
+from report.names import FRACTIONS
 
 ABSENT = "-"
 SMALL, LARGE = 1e-3, 1e6  # outside of these a power of ten stands beside the number

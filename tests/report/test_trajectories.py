@@ -92,6 +92,7 @@ def test_means_are_of_all_steps_so_far_and_noisy_values_are_smoothed(tmp_path):
     write(tmp_path, "adam", [(1.0, 4.0), (-1.0, 2.0), (1.0, 0.0)], series, None)
     ((noisy, mean),) = figures(tmp_path)
     assert noisy.lines[0].raw == [0.0, 1.0, -1.0, 1.0] and len(noisy.lines[0].y) == 4
+    assert noisy.y_range[0] < -1 < 1 < noisy.y_range[1]
     assert (noisy.lines[1].label, noisy.lines[1].x, noisy.lines[1].y) == ("optimum", [0, 6], [-1.0, -1.0])
     assert mean.lines[0].y == [4.0, 3.0, 2.0] and mean.lines[0].x == [2, 4, 6]
 
