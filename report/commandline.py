@@ -97,10 +97,10 @@ def report(options: argparse.Namespace) -> int:
         tell(made)
         write(made, out, options.formats)
     if options.html:
-        from report.booklet import booklet
-        from report.page.writing import write_page
+        from report.html_report import html_report
+        from report.page.html import write_page
 
-        print(write_page(booklet(chapters, out), out / "report.html"))
+        print(write_page(html_report(chapters, out), out / "report.html"))
     else:
         print(out)
     return 0

@@ -6,7 +6,7 @@ from folders import write_run
 
 from report.figures.looks import look_of
 from report.figures.panel import Line, Panel
-from report.page.writing import Figure, Notes, Page, Picture, Runs, Section
+from report.page.content import Figure, Notes, Page, Picture, Runs, Section
 from report.reading.runs import load
 from report.tables.table import Table
 
@@ -77,7 +77,7 @@ def demo(root):
     sections = [
         Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), cautions]),
         Section("Learning rate", "How much it matters.", [Figure([sensitivity()], caption)]),
-        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], caution=False)]),
+        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], warning=False)]),
         Section("Pictures", "", [Picture(picture, "What the autoencoder makes of its input.")]),
         Section("Runs", "Each opens its configuration, environment, status and log.", [Runs(runs)]),
     ]

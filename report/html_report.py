@@ -1,4 +1,4 @@
-"""The chapters of a report as one HTML page."""
+"""The HTML report: the page of one or several tasks' reports."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from report.chapter import Chapter
-from report.page.writing import Figure, Item, Notes, Page, Picture, Runs, Section
+from report.page.content import Figure, Item, Notes, Page, Picture, Runs, Section
 
 
-def booklet(chapters: Sequence[Chapter], folder: Path) -> Page:
-    """folder: where the figures have been drawn."""
+def html_report(chapters: Sequence[Chapter], folder: Path) -> Page:
+    """The page of the tasks' reports. folder: where the figures have been drawn."""
     several = len(chapters) > 1
     sections = [section for made in chapters for section in sections_of(made, folder, several)]
     title = ", ".join(made.task for made in chapters)
@@ -21,23 +21,24 @@ def booklet(chapters: Sequence[Chapter], folder: Path) -> Page:
 
 
 def facts(chapters: Sequence[Chapter]) -> list[tuple[str, str]]:
+    """Counts of runs, settings, optimizers, seeds and of runs that are not done; device and commit, if all share them."""
     runs = [run for made in chapters for run in made.runs]
     endings = [run.ending for run in runs]
     seeds = {run.seed for run in runs}
-    known = [
+    found = [
         ("runs", str(len(runs))),
         ("settings", str(sum(len(made.settings) for made in chapters))),
         ("optimizers", str(len({run.optimizer for run in runs}))),
         ("seeds", str(len(seeds))),
     ]
-    known += [(each, str(endings.count(each))) for each in ("diverged", "failed", "running") if each in endings]
+    found += [(each, str(endings.count(each))) for each in ("diverged", "failed", "running") if each in endings]
     for name, key in (("device", "device_name"), ("commit", "git")):
-        values = {spelled(run.environment.get(key)) for run in runs} - {""}
-        known += [(name, values.pop())] if len(values) == 1 else []
-    return known
+        values = {name_of(run.environment.get(key)) for run in runs} - {""}
+        found += [(name, values.pop())] if len(values) == 1 else []
+    return found
 
 
-def spelled(value: object) -> str:
+def name_of(value: object) -> str:
     """A device's name, or a commit's first digits."""
     return str(value.get("commit") or "")[:10] if isinstance(value, dict) else str(value or "")
 
