@@ -21,7 +21,7 @@ def html_report(chapters: Sequence[Chapter], folder: Path) -> Page:
 
 
 def facts(chapters: Sequence[Chapter]) -> list[tuple[str, str]]:
-    """Counts of runs, settings, optimizers, seeds and of runs that are not done; device and commit, if all share them."""
+    """What was run, how many ended otherwise than done; the device and the commit if all runs share them."""
     runs = [run for made in chapters for run in made.runs]
     endings = [run.ending for run in runs]
     seeds = {run.seed for run in runs}

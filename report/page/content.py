@@ -1,6 +1,8 @@
-"""Content of an HTML report: sections of figures, pictures, tables, notes and runs. Texts are plain; `code` in backquotes.
+"""Content of an HTML report: sections of figures, pictures, tables, notes and runs.
 
     Page("Optimizers on digits", "45 runs", [Section("Curves", items=[Figure(panels)])])
+
+Texts are plain, with `code` in backquotes.
 """
 
 from __future__ import annotations

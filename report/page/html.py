@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from report.page.charts import chart, is_thinned, panels_csv, plotly_script
+from report.figures.panel import Panel
+from report.page.charts import chart, panels_csv, plotly_script
 from report.page.content import Figure, Item, Notes, Page, Picture, Section
 from report.page.embedded import as_json, clean, packed, picture_data, runs_data
 from report.page.thinning import MAX_POINTS
@@ -23,6 +24,8 @@ from report.tables.table import Table
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("elements.js", "charts.js", "tables.js", "runs.js", "page.js")
+PARTS = {"band": "Bands", "raw": "Raw"}
+SCALES = {"": "as reported", "linear": "linear", "log": "logarithmic"}
 
 
 def write_page(page: Page, path: Path) -> Path:
@@ -126,41 +129,33 @@ def item_html(item: Item) -> str:
 
 
 def figure_html(figure: Figure) -> str:
-    """The chart's place, what switches its parts, and its data, which charts.js reads: the chart, then the CSV."""
-    lines = [line for panel in figure.panels for line in panel.lines]
-    parts = [("band", "Bands", any(len(line.low) for line in lines)), ("raw", "Raw", any(len(x.ghost) for x in lines))]
-    tools = "".join(map(scale_html, "xy"))
-    tools += "".join(
-        f'<button type="button" data-part="{part}" aria-pressed="true">{name}</button>' for part, name, there in parts if there
-    )
-    tools += '<button type="button" class="csv">CSV</button>'
+    """Controls, the place of the chart, and what charts.js reads: the chart, then its values as CSV, compressed."""
+    data = (as_json(chart(figure.panels)), panels_csv(figure.panels))
+    scripts = "".join(f'<script type="text/plain">{packed(text)}</script>' for text in data)
     notes = list(dict.fromkeys(part for panel in figure.panels for part in panel.note.split("; ") if part))
-    if is_thinned(figure.panels):
+    if any(len(line.x) > MAX_POINTS for panel in figure.panels for line in panel.lines):
         notes.append(f"long lines are thinned to {MAX_POINTS:,} points that include their extremes")
-    data = "".join(
-        f'<script type="text/plain">{packed(text)}</script>'
-        for text in (as_json(chart(figure.panels)), panels_csv(figure.panels))
-    )
     below = f'<p class="note">{inline("; ".join(notes))}</p>' if notes else ""
+    panels = (f"{panel.y_name} over {panel.x_name}, {len(panel.lines)} series" for panel in figure.panels)
     inner = (
-        f'<div class="tools" hidden>{tools}</div><noscript>The curves need JavaScript.</noscript>'
-        f'<div class="chart" role="img" aria-label="{escaped(description(figure))}"></div>{below}{data}'
+        f"{controls(figure.panels)}<noscript>The curves need JavaScript.</noscript>"
+        f'<div class="chart" role="img" aria-label="{escaped("; ".join(panels))}"></div>{below}{scripts}'
     )
     return captioned("curves", inner, figure.caption)
 
 
-def scale_html(axis: str) -> str:
-    options = "".join(
-        f'<option value="{value}">{name}</option>'
-        for value, name in (("", "as reported"), ("linear", "linear"), ("log", "logarithmic"))
+def controls(panels: Sequence[Panel]) -> str:
+    """Choices of the axes' scales, switches of bands and raw values where there are any, and the CSV."""
+    lines = [line for panel in panels for line in panel.lines]
+    parts = {"band": any(len(line.low) for line in lines), "raw": any(len(line.ghost) for line in lines)}
+    switches = "".join(
+        f'<button type="button" data-part="{part}" aria-pressed="true">{PARTS[part]}</button>'
+        for part, exists in parts.items()
+        if exists
     )
-    return f'<label>{axis} axis <select name="{axis}">{options}</select></label>'
-
-
-def description(figure: Figure) -> str:
-    """What a screen reader says of the chart; the values are in the CSV."""
-    panels = (f"{panel.y_name} over {panel.x_name}, {len(panel.lines)} series" for panel in figure.panels)
-    return f"Chart: {'; '.join(panels)}."
+    options = "".join(f'<option value="{value}">{name}</option>' for value, name in SCALES.items())
+    scales = "".join(f'<label>{axis} axis <select name="{axis}">{options}</select></label>' for axis in "xy")
+    return f'<div class="tools" hidden>{scales}{switches}<button type="button" class="csv">CSV</button></div>'
 
 
 def captioned(kind: str, inner: str, caption: str) -> str:

@@ -10,7 +10,7 @@ MAX_POINTS = 2000  # of a line: a screen has fewer columns, and 60 lines of more
 
 
 def thinned(line: Line) -> Line:
-    """The line with at most MAX_POINTS points: the lowest and the highest of each stretch, so that every spike stays."""
+    """At most MAX_POINTS of the line's points: the lowest and the highest of each stretch, so that spikes stay."""
     if len(line.x) <= MAX_POINTS:
         return line
     import numpy
