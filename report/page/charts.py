@@ -92,6 +92,7 @@ def axes(panel: Panel, number: int, count: int) -> dict[str, Any]:
     x = {
         **{**common, "type": "log" if panel.x_log else "linear", "anchor": axis_name("y", number)},
         **{"title": {"text": plain(panel.x_name), "standoff": 6}, "showline": True, "linecolor": MUTED},
+        **{"spikecolor": MUTED, "spikethickness": 1, "spikedash": "dot"},
         **{"hoverformat": ".6~g", "unifiedhovertitle": {"text": f"{plain(panel.x_name)} %{{x}}"}, **x_ticks(panel)},
     }
     y = {**common, "type": "log" if panel.y_log else "linear", "anchor": axis_name("x", number)}

@@ -155,7 +155,9 @@ def controls(panels: Sequence[Panel]) -> str:
     )
     options = "".join(f'<option value="{value}">{name}</option>' for value, name in SCALES.items())
     scales = "".join(f'<label>{axis} axis <select name="{axis}">{options}</select></label>' for axis in "xy")
-    return f'<div class="tools" hidden>{scales}{switches}<button type="button" class="csv">CSV</button></div>'
+    name = escaped(" ".join(dict.fromkeys(panel.y_name for panel in panels)))
+    saver = f'<button type="button" class="csv" data-name="{name}">CSV</button>'
+    return f'<div class="tools" hidden>{scales}{switches}{saver}</div>'
 
 
 def captioned(kind: str, inner: str, caption: str) -> str:

@@ -1,4 +1,4 @@
-"""A whole page from hand-made run folders, with all that can stand in one."""
+"""A page with every kind of content, from hand-made run folders."""
 
 import math
 
@@ -67,15 +67,15 @@ def results():
 
 
 def demo(root):
-    """The page; its runs' folders and its picture are written below `root`."""
+    """The page. Its runs' folders and its picture are written below `root`."""
     runs = write_folders(root)
     picture = root / "picture.png"
     draw_picture(picture)
     text = "Each optimizer has its best setting.\n\nTest was looked at once, with the best weights of `status.json`."
-    cautions = Notes(["sgd's best value lies on the edge of its grid."])
+    warnings = Notes(["sgd's best value lies on the edge of its grid."])
     caption = "A cross marks a rate at which a run diverged."
     sections = [
-        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), cautions]),
+        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), warnings]),
         Section("Learning rate", "How much it matters.", [Figure([sensitivity()], caption)]),
         Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], warning=False)]),
         Section("Pictures", "", [Picture(picture, "What the autoencoder makes of its input.")]),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from folders import write_run
 from page_demo import EVIL, demo
+from report.page.writing import Figure, Notes, Page, Picture, Runs, Section, write_page
 
 from report.figures.contrast import DARK, LIGHT, contrast, readable
 from report.figures.looks import COLOURS, Look, look_of
@@ -26,7 +27,6 @@ from report.page.embedded import (
     runs_data,
     thinned,
 )
-from report.page.writing import Figure, Notes, Page, Picture, Runs, Section, write_page
 from report.reading.runs import load
 from report.tables.table import Table
 

@@ -32,7 +32,8 @@ class Chart {
         this.render();
       });
     }
-    figure.querySelector(".csv").addEventListener("click", async () => save(figure.dataset.name, await unpacked(csv.textContent)));
+    const saver = figure.querySelector(".csv");
+    saver.addEventListener("click", async () => save(saver.dataset.name, await unpacked(csv.textContent)));
     figure.querySelector(".tools").hidden = false;
   }
 
@@ -63,7 +64,7 @@ class Chart {
     for (const [name, axis] of Object.entries(layout)) {
       const type = this.scale[name[0]];
       if (!/^[xy]axis/.test(name) || axis.overlaying || !type || type === axis.type) continue;
-      Object.assign(axis, { type, range: undefined, tickvals: undefined, dtick: undefined, uirevision: type });
+      Object.assign(axis, { type, range: undefined, tickvals: undefined, dtick: type === "log" ? "D2" : undefined, uirevision: type });
     }
     const panels = layout.grid.columns;
     layout.width = this.element.clientWidth;
