@@ -32,10 +32,10 @@ def write_page(page: Page, path: Path) -> Path:
     """Write the whole page into one file. ValueError if a picture is no PNG or a colour is not #rrggbb."""
     css = (ASSETS / "page.css").read_text(encoding="utf-8")
     js = "\n".join(["'use strict';", *((ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS)])
-    charts = any(isinstance(item, Figure) for section in page.sections for item in section.items)
-    plotly = plotly_script() if charts else ""
+    has_charts = any(isinstance(item, Figure) for section in page.sections for item in section.items)
+    plotly = [plotly_script()] if has_charts else []
     text = Template((ASSETS / "template.html").read_text(encoding="utf-8")).substitute(
-        policy=policy([css, ""], [js, plotly]),
+        policy=policy([css, ""], [js, *plotly]),  # "": Plotly adds an empty style element, whose rules its script sets
         title=escaped(page.title),
         subtitle=inline(page.subtitle),
         summary=summary(page),
@@ -43,7 +43,7 @@ def write_page(page: Page, path: Path) -> Path:
         sections="\n".join(map(section_html, page.sections, range(1, len(page.sections) + 1))),
         css=css,
         js=js,
-        plotly=embedded_plotly(plotly) if charts else "",
+        plotly="".join(map(embedded_plotly, plotly)),
     )
     path.write_bytes(text.encode())
     return path
