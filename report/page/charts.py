@@ -15,7 +15,19 @@ from typing import Any
 from report.figures.contrast import LIGHT
 from report.figures.panel import Panel
 from report.page.thinning import thinned
-from report.page.traces import FEW, INK, MUTED, RULE, Palette, Subplot, axis_name, numbers, plain
+from report.page.traces import (
+    FEW,
+    INK,
+    MUTED,
+    RULE,
+    Palette,
+    Subplot,
+    axis_name,
+    has_limits,
+    numbers,
+    plain,
+    value_range,
+)
 
 MAX_UNIFIED = 12  # series whose values are listed together at the pointer
 
@@ -96,10 +108,10 @@ def axes(panel: Panel, number: int, count: int) -> dict[str, Any]:
         **{"hoverformat": ".6~g", "unifiedhovertitle": {"text": f"{plain(panel.x_name)} %{{x}}"}, **x_ticks(panel)},
     }
     y = {**common, "type": "log" if panel.y_log else "linear", "anchor": axis_name("x", number)}
-    if panel.y_log and decades(panel) < 3:
-        y["dtick"] = "D2"  # ticks at 1, 2 and 5 times powers of ten
-    if panel.y_range is not None:
-        y["range"] = [log10(end) if panel.y_log else end for end in panel.y_range]
+    if panel.y_log and 1 <= decades(panel) < 3:
+        y["dtick"] = "D2"  # ticks at 1, 2 and 5 times powers of ten; Plotly would label all digits
+    if has_limits(panel):
+        y["range"] = [log10(end) if panel.y_log else end for end in value_range(panel)]
     edge = {"overlaying": axis_name("y", number), "range": [0, 1], "fixedrange": True, "visible": False}
     names = axis_name("xaxis", number), axis_name("yaxis", number), axis_name("yaxis", count + number)
     return dict(zip(names, (x, y, edge), strict=True))
@@ -117,10 +129,9 @@ def x_ticks(panel: Panel) -> dict[str, Any]:
 
 
 def decades(panel: Panel) -> float:
-    """The span of the vertical axis, in powers of ten."""
-    values = [v for line in panel.lines for v in (*line.y, *line.low, *line.high) if 0 < v < 1e100]
-    low, high = panel.y_range or (min(values, default=1.0), max(values, default=1.0))
-    return log10(high / low)
+    """The span of the values above zero, in powers of ten."""
+    low, high = value_range(replace(panel, y_log=True))
+    return log10(high / low) if low > 0 else 0.0
 
 
 def heading(panel: Panel, number: int) -> dict[str, Any]:

@@ -134,9 +134,14 @@ class Subplot:
         return {"mode": "markers", "cliponaxis": False, "marker": {"symbol": "x-thin", "size": 8, "line": style}}
 
 
+def has_limits(panel: Panel) -> bool:
+    """Whether the panel sets the vertical axis' limits, and they exist on it."""
+    return panel.y_range is not None and (panel.y_range[0] > 0 or not panel.y_log)
+
+
 def value_range(panel: Panel) -> tuple[float, float]:
     """The lowest and the highest value that the panel shows."""
-    if panel.y_range is not None:
+    if panel.y_range is not None and has_limits(panel):
         return panel.y_range
     values = [value for line in panel.lines for value in (*line.y, *line.low, *line.high)]
     shown = [value for value in values if abs(value) < 1e100 and (value > 0 or not panel.y_log)]

@@ -124,6 +124,8 @@ def test_axes_follow_the_panel():
     assert layout["xaxis"]["type"] == layout["yaxis"]["type"] == "log" and layout["yaxis"]["range"] == [-1, 1]
     assert layout["xaxis"]["title"]["text"] == "epoch"
     few = chart([panel(line([1.0, 2.0, 3.0], [0.0, 0.5, 0.9], markers=True))])["layout"]
+    impossible = chart([panel(line([1.0]), y_log=True, y_range=(0, 1))])["layout"]
+    assert "range" not in impossible["yaxis"]
     assert few["xaxis"]["tickvals"] == [0.0, 0.5, 0.9] and few["yaxis"]["type"] == "linear"
 
 

@@ -1,4 +1,4 @@
-// Figures drawn by Plotly. Its script lies compressed in the page; the policy allows it by its digest.
+// Figures, drawn by Plotly. Its script is in the page, compressed; the policy allows it by its digest.
 const COLUMN = 430, ROW = 330; // pixels of a panel: the least width, the height
 const CONFIG = {
   displaylogo: false, doubleClick: "reset", responsive: false,
@@ -18,12 +18,15 @@ async function showCharts() {
 class Chart {
   constructor(figure) {
     this.element = figure.querySelector(".chart");
-    this.scale = { x: "", y: "" }; // "log" or "linear"; "": as the report has it
+    this.scale = { x: "", y: "" }; // "log" or "linear"; "": as each panel has it
     this.hidden = new Set(); // of "band", "raw"
     const [data, csv] = figure.querySelectorAll("script");
     this.packed = data.textContent;
     for (const select of figure.querySelectorAll("select")) {
-      select.addEventListener("change", () => this.render(this.scale[select.name] = select.value));
+      select.addEventListener("change", () => {
+        this.scale[select.name] = select.value;
+        this.render();
+      });
     }
     for (const toggle of figure.querySelectorAll("button[data-part]")) {
       toggle.addEventListener("click", () => {
@@ -34,12 +37,13 @@ class Chart {
     }
     const saver = figure.querySelector(".csv");
     saver.addEventListener("click", async () => save(saver.dataset.name, await unpacked(csv.textContent)));
-    figure.querySelector(".tools").hidden = false;
+    this.tools = figure.querySelector(".tools");
   }
 
   async start() {
     this.text = await unpacked(this.packed);
     await this.render();
+    this.tools.hidden = false;
     let width = this.element.clientWidth;
     new ResizeObserver(() => {
       if (this.element.clientWidth === width) return;
@@ -53,8 +57,6 @@ class Chart {
   async render() {
     const { data, layout } = this.figure();
     await Plotly.react(this.element, data, layout, CONFIG);
-    const legend = this.element.querySelector(".legend")?.getBBox().height ?? 0;
-    await Plotly.relayout(this.element, { height: layout.height + legend });
   }
 
   figure() {
@@ -64,15 +66,23 @@ class Chart {
     for (const [name, axis] of Object.entries(layout)) {
       const type = this.scale[name[0]];
       if (!/^[xy]axis/.test(name) || axis.overlaying || !type || type === axis.type) continue;
-      Object.assign(axis, { type, range: undefined, tickvals: undefined, dtick: type === "log" ? "D2" : undefined, uirevision: type });
+      Object.assign(axis, { type, range: undefined, tickvals: undefined, dtick: undefined, uirevision: type });
     }
     const panels = layout.grid.columns;
     layout.width = this.element.clientWidth;
     const columns = Math.max(1, Math.min(panels, Math.floor(layout.width / COLUMN)));
     const rows = Math.ceil(panels / columns);
     Object.assign(layout.grid, { rows, columns });
-    layout.height = rows * ROW + layout.margin.t + layout.margin.b;
+    layout.height = rows * ROW + layout.margin.t + layout.margin.b + legendHeight(data, layout.width);
     layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom"; // a finger scrolls the page
     return { data, layout };
   }
+}
+
+/** About the pixels that Plotly's legend takes below the panels: entries in columns as wide as the widest one. */
+function legendHeight(data, width) {
+  const widths = data.filter((trace) => trace.showlegend).map((trace) => 65 + 7.2 * trace.name.length);
+  const columns = Math.max(1, Math.floor((width - 60) / Math.max(...widths)));
+  const total = widths.reduce((sum, each) => sum + each, 0);
+  return 10 + 19 * (total < width - 60 ? 1 : Math.ceil(widths.length / columns));
 }

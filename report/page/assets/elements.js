@@ -44,7 +44,6 @@ const fileName = (name) => (name.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_
 
 /** The inverse of `packed` in embedded.py. */
 async function unpacked(text) {
-  if (!window.DecompressionStream) return "(this browser cannot decompress texts)";
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Response(stream).text();
