@@ -107,10 +107,10 @@ def report(options: argparse.Namespace) -> int:
         print_summary(each)
         write_files(each, out, options.formats)
     if options.html:
-        from report.booklet import booklet
-        from report.page.writing import write_page
+        from report.html_report import html_report
+        from report.page.html import write_page
 
-        print(write_page(booklet(reports, out), out / "report.html"))
+        print(write_page(html_report(reports, out), out / "report.html"))
     else:
         print(out)
     return 0

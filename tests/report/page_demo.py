@@ -1,4 +1,4 @@
-"""A whole page from hand-made run folders, with all that can stand in one."""
+"""A page with every kind of content, from hand-made run folders."""
 
 import math
 
@@ -6,7 +6,7 @@ from folders import write_run
 
 from report.figures.panel import Line, Panel
 from report.figures.series_style import style_of
-from report.page.writing import Figure, Notes, Page, Picture, Runs, Section
+from report.page.content import Figure, Notes, Page, Picture, Runs, Section
 from report.tables.table import Table
 from results.find import load_runs as load
 
@@ -37,8 +37,8 @@ def curves(epochs=40, bands=True):
             wide = [abs(start - end) * 0.04 * math.exp(-e / 30) for e in x]
             low, high = [[v + sign * w for v, w in zip(y, wide, strict=True)] for sign in (-1, 1)]
             rough = [v + w * math.sin(7 * e) for v, w, e in zip(y, wide, x, strict=True)]
-            ghost = rough if log else ()
-            lines.append(Line(name, style_of(name), x, y, low if bands else (), high if bands else (), ghost))
+            raw = rough if log else ()
+            lines.append(Line(name, style_of(name), x, y, low if bands else (), high if bands else (), raw))
         panels.append(Panel(title, "epoch", y_name, lines, y_log=log, note="mean and range of 2 seeds"))
     return panels
 
@@ -71,17 +71,17 @@ def results():
 
 
 def demo(root):
-    """The page; its runs' folders and its picture are written below `root`."""
+    """The page. Its runs' folders and its picture are written below `root`."""
     runs = write_folders(root)
     picture = root / "picture.png"
     draw_picture(picture)
     text = "Each optimizer has its best setting.\n\nTest was looked at once, with the best weights of `status.json`."
-    cautions = Notes(["sgd's best value lies on the edge of its grid."])
+    warnings = Notes(["sgd's best value lies on the edge of its grid."])
     caption = "A cross marks a rate at which a run diverged."
     sections = [
-        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), cautions]),
+        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), warnings]),
         Section("Learning rate", "How much it matters.", [Figure([sensitivity()], caption)]),
-        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], caution=False)]),
+        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], warning=False)]),
         Section("Pictures", "", [Picture(picture, "What the autoencoder makes of its input.")]),
         Section("Runs", "Each opens its configuration, environment, status and log.", [Runs(runs)]),
     ]
