@@ -122,3 +122,53 @@ def write_images(folder: Path, train: int = 12, val: int = 6, classes: tuple[str
                 pixels = random.integers(0, 256, (3, 4, 3), dtype=numpy.uint8)
                 image = Image.fromarray(pixels).resize((40 + 3 * (i % 12), 50 - 2 * (i % 12)))
                 image.save(folder / part / name / f"{i}.jpg")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium for the tests of HTML pages."""
+    from browser import Browser
+
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo_file(tmp_path_factory):
+    """An HTML report with every kind of content."""
+    from page_demo import demo
+
+    from report.page.html import write_page
+
+    folder = tmp_path_factory.mktemp("demo")
+    return write_page(demo(folder), folder / "page.html")
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Opens a file, or a page of items. At the test's end nothing may have been requested, nor an error reported."""
+    from report.page.content import Page, Section
+    from report.page.html import write_page
+
+    opened = []
+    drawn = "[...document.querySelectorAll('.chart')].every((chart) => chart.querySelector('.main-svg'))"
+
+    def open_page(*items, file=None):
+        file = file or write_page(Page("Title", "", [Section("Section", "", items)]), tmp_path / "page.html")
+        browser.send("Emulation.setEmulatedMedia", media="")
+        browser.prefer(prefers_color_scheme="light")
+        browser.open(file)
+        browser.until(drawn)
+        opened.append(file.as_uri())
+        return browser
+
+    yield open_page
+    browser.value("1")  # its answer comes after the reports of what happened before
+    assert browser.errors == [] and browser.requests == opened[-1:]
+
+
+@pytest.fixture
+def page(visit, demo_file):
+    """The browser, with that report opened."""
+    return visit(file=demo_file)

@@ -17,14 +17,14 @@ from optim.schedules import SCHEDULES
 from runner.loggers.logger import Logger
 from tasks.task import Task
 
-GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap", "logger")
+CHOICE_KEYS = {"task": "objective"}  # the class attribute, and key, that names a group's entry; "name" for all others
 
 
 @cache
 def entries(group: str) -> dict[str, type]:
     """Map each name of a group to the dataclass that describes it."""
     if group == "optim":
-        return dict(optim.specs())
+        return dict(optim.configs())
     if group == "wrap":
         return dict(optim.wrappers())
     if group == "lr_schedule":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from data.samples import Samples
-    from optim.driver import Chain
+    from optim import ComposedOptimizer
     from runner.train.console import Console
     from runner.train.metrics_writer import MetricsWriter
     from runner.train.trainer import Trainer
@@ -40,6 +40,7 @@ def build_trainer(
     from omegaconf import OmegaConf
 
     from runner.train import checkpoint
+    from runner.train.bfloat16 import bf16_is_slow, bf16_warning
     from runner.train.trainer import Trainer
 
     model, optimizer = build_model_and_optimizer(config, device, console, distributed)
@@ -51,6 +52,8 @@ def build_trainer(
         start(trainer, config, device)
     else:
         resume(trainer, saved, device)
+    if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
+        console.print(warning)
     trainer.metrics = build_metrics_writer(trainer, saved["records"] if saved else None)
     return trainer
 
@@ -88,7 +91,7 @@ def run_info(config: Config, folder: RunFolder) -> RunInfo:
 
 def build_model_and_optimizer(
     config: Config, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, Chain]:
+) -> tuple[nn.Module, ComposedOptimizer]:
     """Model and optimizer, from their streams of the seed."""
     import torch
 
@@ -107,7 +110,7 @@ def build_model_and_optimizer(
         config.optim,
         model.parameters(),
         wrap=config.wrap,
-        lift=config.settings.lift,
+        backend=config.settings.backend,
         seed=stream_seed(seed, "noise"),
     )
     if project := getattr(model, "project", None):  # weights that must stay in a set

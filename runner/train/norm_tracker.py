@@ -7,7 +7,7 @@
 
 All 2-norms. For weights that are followed by a normalisation only the direction counts: the effective step is what
 Heo et al. ("AdamP", ICLR 2021, section 2) compare, and the norm's growth is what makes it shrink. What an optimizer
-knows beside these comes from `Chain.observe`, as optimizer/zeta and so on: Momo's zeta and its cap, the norm of every
+knows beside these comes from `step_metrics`, as optimizer/zeta and so on: Momo's zeta and its cap, the norm of every
 momentum (AggMo's velocities are v0, v1, ...), AdamP's and SGDP's projected fraction of the weights.
 
 Values stay on the device until the row is written.
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from optim.driver import Chain
+from optim import ComposedOptimizer
 
 
 class NormTracker:
@@ -42,13 +42,13 @@ class NormTracker:
         self.enter("gradient_norm", norms, joint(norms))
 
     @contextmanager
-    def step(self, optimizer: Chain) -> Iterator[None]:
+    def step(self, optimizer: ComposedOptimizer) -> Iterator[None]:
         """Around the optimizer's step: look at what it does."""
         old = [p.detach().clone() for p in self.parameters]
         yield
         with torch.no_grad():
             self.compare(old)
-        self.seen |= {f"optimizer/{name}": value for name, value in optimizer.observe(old).items()}
+        self.seen |= {f"optimizer/{name}": value for name, value in optimizer.step_metrics(old).items()}
 
     def compare(self, old: list[Tensor]) -> None:
         new = [p.detach() for p in self.parameters]

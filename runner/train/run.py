@@ -13,10 +13,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.images import save_images
 from results.lock import FolderInUse
-from results.paths import LOG, STATUS
+from results.metrics import read_rows, step_rows
+from results.paths import LOG, METRICS, STATUS
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
+from results.trajectory import save_trajectory
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
@@ -129,17 +132,17 @@ def run_in(
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
-    """Train, test, draw the pictures and write the results."""
+    """Train, test and write the results, with the data of the task's pictures."""
     from runner.train.progress import Diverged
 
-    config, folder = trainer.config, trainer.folder
+    config, folder, images = trainer.config, trainer.folder, None
     write_status(folder, config.task, "running", trainer.progress)
     console.start(config.settings.epochs, trainer.progress.epoch, trainer.steps_per_epoch)
     try:
         trainer.fit()
         tested = trainer.test()
         if trainer.distributed.is_main:
-            config.task.show(trainer.model, trainer.samples, folder.path)
+            images = config.task.images(trainer.model, trainer.samples)
         ending, results = "done", {"test": tested["best"], "test_last": tested["last"]}
     except Diverged as error:
         ending, results = "diverged", {"diverged": error.where}
@@ -147,7 +150,11 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
         console.end()
         trainer.metrics.close()
     if trainer.distributed.is_main:
-        config.task.trace(trainer.model, folder.path)
+        trajectory = config.task.trajectory(trainer.model, step_rows(read_rows(folder.path / METRICS)))
+        if images:
+            save_images(folder.path, images)
+        if trajectory:
+            save_trajectory(folder.path, trajectory)
         callbacks.on_run_end(folder.path)
     trainer.metrics.loggers.close(ending)  # before the run counts as finished: the rows would not be sent again
     status = write_status(folder, config.task, ending, trainer.progress, **results)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from optim.driver import Chain
+from optim import ComposedOptimizer
 from runner.config.schema import Settings
 from runner.train.data_parallel import data_parallel
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -39,7 +39,7 @@ class Steps:
     def __init__(
         self,
         network: nn.Module,
-        optimizer: Chain,
+        optimizer: ComposedOptimizer,
         task: Task,
         settings: Settings,
         say: Callable[[str], None],
@@ -79,7 +79,7 @@ class Steps:
 
     def loss_to_read(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that reads it; the others need not wait for its sum."""
-        if self.distributed.size == 1 or self.optimizer.plan.uses_loss:
+        if self.distributed.size == 1 or self.optimizer.pipeline.uses_loss:
             return self.distributed.all_reduce(loss)
         return None
 

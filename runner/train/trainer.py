@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim.driver import Chain
-from optim.schedules import Pace
+from optim import ComposedOptimizer
+from optim.schedules import LRScheduler
 from results.run_folder import RunFolder
 from runner.config.schema import Config
 from runner.train import checkpoint
@@ -42,7 +42,7 @@ class Trainer:
         config: Config,
         samples: Samples,
         model: nn.Module,
-        optimizer: Chain,
+        optimizer: ComposedOptimizer,
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
@@ -56,7 +56,7 @@ class Trainer:
         self.watch = NormTracker(model) if self.settings.track else None
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
-        self.pace = Pace(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
+        self.pace = LRScheduler(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
         self.progress = Progress()
         self.metrics: MetricsWriter
 
@@ -125,7 +125,7 @@ class Trainer:
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metrics, counted = [], [], []
         for x, y in islice(batches, steps):
-            lr = self.pace.set(self.optimizer, self.base_lrs, first + len(losses))
+            lr = self.pace.set_lr(self.optimizer, self.base_lrs, first + len(losses))
             last, n = len(losses) == steps - 1, self.batch(self.progress.step_in_epoch + len(losses))
             loss, metric_sum = self.steps.train(x, y, self.watch if has_row and last else None, n)
             losses.append(loss)
@@ -179,7 +179,7 @@ class Trainer:
             self.save_best()
         patience = self.settings.patience
         progress.stopped_early = patience is not None and progress.epochs_since_best > patience
-        self.pace.epoch_done(train["loss"], val["loss"])
+        self.pace.end_epoch(train["loss"], val["loss"])
         progress.tick()
         self.metrics.add_timing({"epoch": epoch, "step": progress.step, **rounded(progress.seconds)})
         every, over = self.settings.checkpoint, epoch == self.settings.epochs or progress.stopped_early

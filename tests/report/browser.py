@@ -1,4 +1,4 @@
-"""A headless Chromium, told what to do by its DevTools protocol over a pipe: no driver, no port, no package."""
+"""A headless Chromium, driven by its DevTools protocol over a pipe: no driver, no port, no package."""
 
 import base64
 import json
@@ -16,12 +16,12 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
     *("--force-color-profile=srgb", "--hide-scrollbars", "--remote-debugging-pipe"),
 )
-ANSWER_S = 60  # for one answer, also on a machine that does much else
+ANSWER_S = 60  # for one answer, also on a busy machine
 KEYS = {"Enter": 13, " ": 32, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "+": 187}
 
 
 def chromium():
-    """The name of what is installed; skips the test where nothing is."""
+    """The path of the installed browser; skips the test where there is none."""
     for name in NAMES:
         if found := shutil.which(name):
             return found
@@ -29,32 +29,35 @@ def chromium():
 
 
 class Browser:
-    """One browser with one page. requests: addresses asked for since the page was opened; errors: what it complained
-    of, uncaught exceptions and violations of the page's policy included."""
+    """One browser with one page.
+
+    requests: the addresses that were requested since the page was opened. errors: the console's errors and warnings,
+    uncaught exceptions and violations of the page's policy.
+    """
 
     def __init__(self, profile):
-        self.sent, self.errors, self.count, self.left, self.session = {}, [], 0, b"", None
-        theirs_in, self.out = os.pipe()
-        self.into, theirs_out = os.pipe()
-        pipes = f'exec 3<&{theirs_in} 4>&{theirs_out}; exec "$@"'  # it reads commands from 3, and answers on 4
+        self.sent_urls, self.errors, self.count, self.left, self.session = {}, [], 0, b"", None
+        child_in, self.out = os.pipe()
+        self.into, child_out = os.pipe()
+        pipes = f'exec 3<&{child_in} 4>&{child_out}; exec "$@"'  # it reads commands from 3, and answers on 4
         command = ["bash", "-c", pipes, "bash", chromium(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen(command, pass_fds=(theirs_in, theirs_out), **quiet)
-        os.close(theirs_in), os.close(theirs_out)
-        pages = [each for each in self.ask("Target.getTargets")["targetInfos"] if each["type"] == "page"]
-        self.session = self.ask("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)["sessionId"]
+        self.process = subprocess.Popen(command, pass_fds=(child_in, child_out), **quiet)
+        os.close(child_in), os.close(child_out)
+        pages = [each for each in self.send("Target.getTargets")["targetInfos"] if each["type"] == "page"]
+        self.session = self.send("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
-            self.ask(f"{domain}.enable")
+            self.send(f"{domain}.enable")
 
-    def ask(self, method, **params):
-        """Send a command, and read up to its answer."""
+    def send(self, method, **params):
+        """Send a command and return its answer."""
         self.count += 1
         message = {"id": self.count, "method": method, "params": params}
         if self.session:
             message["sessionId"] = self.session
         os.write(self.out, json.dumps(message).encode() + b"\0")
         while (found := self.read()).get("id") != self.count:
-            self.note(found)
+            self.record(found)
         assert "error" not in found, f"{method}: {found['error']}"
         return found["result"]
 
@@ -67,13 +70,13 @@ class Browser:
         message, _, self.left = self.left.partition(b"\0")
         return json.loads(message)
 
-    def note(self, event):
+    def record(self, event):
         params = event.get("params", {})
         match event.get("method"):
             case "Network.requestWillBeSent" if not params["request"]["url"].startswith("data:"):
-                self.sent[params["requestId"]] = params["request"]["url"]
+                self.sent_urls[params["requestId"]] = params["request"]["url"]
             case "Network.loadingFailed" if params.get("blockedReason") == "csp":
-                self.sent.pop(params["requestId"], None)  # stopped before it was sent, and an error in the console
+                self.sent_urls.pop(params["requestId"], None)  # stopped before it was sent, and an error in the console
             case "Runtime.exceptionThrown":
                 details = params["exceptionDetails"]
                 self.errors.append(details.get("exception", {}).get("description", details["text"]))
@@ -84,20 +87,20 @@ class Browser:
 
     @property
     def requests(self):
-        return list(self.sent.values())
+        return list(self.sent_urls.values())
 
     def open(self, path, width=1280, height=900):
-        self.sent.clear(), self.errors.clear()
+        self.sent_urls.clear(), self.errors.clear()
         self.resize(width, height)
-        self.ask("Page.navigate", url=path.as_uri())
+        self.send("Page.navigate", url=path.as_uri())
         self.until("document.readyState === 'complete'")
 
     def resize(self, width, height):
-        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def value(self, expression):
         """What an expression of JavaScript is in the page."""
-        found = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        found = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]["exception"]["description"]
         return found["result"].get("value")
 
@@ -112,7 +115,7 @@ class Browser:
         return self.value(f"[...document.querySelectorAll({json.dumps(selector)})].map((each) => each.textContent)")
 
     def middle(self, selector, x=0.5, y=0.5):
-        """A place in an element, scrolled into view; x and y: shares of its width and height."""
+        """A point of an element, scrolled into view. x, y: shares of its width and height."""
         box = f"document.querySelector({json.dumps(selector)})"
         self.value(f"{box}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
         left, top, width, height = self.value(
@@ -121,7 +124,7 @@ class Browser:
         return left + width * x, top + height * y
 
     def mouse(self, kind, x, y, **more):
-        self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
 
     def click(self, selector, times=1):
         x, y = self.middle(selector)
@@ -140,23 +143,23 @@ class Browser:
 
     def press(self, key, shift=False):
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
-        about = {"key": key, "windowsVirtualKeyCode": KEYS[key], "modifiers": 8 if shift else 0}
-        self.ask("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **about)
-        self.ask("Input.dispatchKeyEvent", type="keyUp", **about)
+        details = {"key": key, "windowsVirtualKeyCode": KEYS[key], "modifiers": 8 if shift else 0}
+        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **details)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **details)
 
     def prefer(self, **features):
         """Media features: prefer("dark" as prefers-color-scheme) and so on, underscores for dashes."""
         pairs = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-        self.ask("Emulation.setEmulatedMedia", features=pairs)
+        self.send("Emulation.setEmulatedMedia", features=pairs)
 
     def picture(self, path, whole=True):
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=whole)
+        shot = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def close(self):
         try:
             self.session = None
-            self.ask("Browser.close")
+            self.send("Browser.close")
             self.process.wait(20)
         except (AssertionError, OSError, subprocess.TimeoutExpired):
             self.process.kill()

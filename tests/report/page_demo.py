@@ -1,12 +1,12 @@
-"""A whole page from hand-made run folders, with all that can stand in one."""
+"""A page with every kind of content, from hand-made run folders."""
 
 import math
 
 from folders import write_run
 
-from report.figures.looks import look_of
 from report.figures.panel import Line, Panel
-from report.page.writing import Figure, Notes, Page, Picture, Runs, Section
+from report.figures.series_style import style_of
+from report.page.content import Figure, Notes, Page, Picture, Runs, Section
 from report.tables.table import Table
 from results.find import load_runs as load
 
@@ -37,8 +37,8 @@ def curves(epochs=40, bands=True):
             wide = [abs(start - end) * 0.04 * math.exp(-e / 30) for e in x]
             low, high = [[v + sign * w for v, w in zip(y, wide, strict=True)] for sign in (-1, 1)]
             rough = [v + w * math.sin(7 * e) for v, w, e in zip(y, wide, x, strict=True)]
-            ghost = rough if log else ()
-            lines.append(Line(name, look_of(name), x, y, low if bands else (), high if bands else (), ghost))
+            raw = rough if log else ()
+            lines.append(Line(name, style_of(name), x, y, low if bands else (), high if bands else (), raw))
         panels.append(Panel(title, "epoch", y_name, lines, y_log=log, note="mean and range of 2 seeds"))
     return panels
 
@@ -50,9 +50,13 @@ def sensitivity():
         y = [0.95 * math.exp(-((math.log10(lr) + 3 - 0.6 * i) ** 2) / 3) for lr in rates]
         y[-1] = math.nan if i < 3 else y[-1]
         low, high = [v - 0.03 for v in y], [v + 0.03 for v in y]
-        lines.append(Line(name, look_of(name), rates, y, low, high, lost=rates[-1:] if i < 3 else (), markers=True))
+        lines.append(
+            Line(name, style_of(name), rates, y, low, high, diverged_at=rates[-1:] if i < 3 else (), markers=True)
+        )
     names = ("learning rate", "validation accuracy, last epoch")
-    return Panel("", *names, lines, x_log=True, y_range=(0, 1), note="mean and range of 2 seeds", lost_at="bottom")
+    return Panel(
+        "", *names, lines, x_log=True, y_range=(0, 1), note="mean and range of 2 seeds", diverged_edge="bottom"
+    )
 
 
 def results():
@@ -67,17 +71,17 @@ def results():
 
 
 def demo(root):
-    """The page; its runs' folders and its picture are written below `root`."""
+    """The page. Its runs' folders and its picture are written below `root`."""
     runs = write_folders(root)
     picture = root / "picture.png"
     draw_picture(picture)
     text = "Each optimizer has its best setting.\n\nTest was looked at once, with the best weights of `status.json`."
-    cautions = Notes(["sgd's best value lies on the edge of its grid."])
+    warnings = Notes(["sgd's best value lies on the edge of its grid."])
     caption = "A cross marks a rate at which a run diverged."
     sections = [
-        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), cautions]),
+        Section("Curves", text, [Figure(curves(), "Loss and accuracy by epoch."), warnings]),
         Section("Learning rate", "How much it matters.", [Figure([sensitivity()], caption)]),
-        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], caution=False)]),
+        Section("Results", "", [results(), Notes([f"Names are shown as they are: {EVIL}"], warning=False)]),
         Section("Pictures", "", [Picture(picture, "What the autoencoder makes of its input.")]),
         Section("Runs", "Each opens its configuration, environment, status and log.", [Runs(runs)]),
     ]

@@ -1,168 +1,142 @@
-"""The page's figures in a real browser: what a reader points at, clicks, drags and types."""
+"""The HTML report in a real browser: what a reader points at, clicks, drags and types."""
 
 import math
 
 import pytest
 from page_demo import OPTIMIZERS, curves
-from page_visits import PLOT, show, started, visit, written
 
-from report.figures.looks import look_of, looks_of
 from report.figures.panel import Line, Panel
-from report.page.writing import Figure
+from report.figures.series_style import style_of, styles_of
+from report.page.content import Figure
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    yield from started(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def file(tmp_path_factory):
-    return written(tmp_path_factory)
+PLOT = "#s1 .nsewdrag"  # Plotly's name for the area of the first panel
+CHART = "document.querySelector('#s1 .chart')"
+LEGEND = "#s1 .legendtoggle"
+COLOUR = f"{CHART}.data.find((t) => t.meta === 'line').line.color"  # of sgd
+DRAWN = "[...document.querySelectorAll('.chart')].every((chart) => chart.data && chart.querySelector('.main-svg'))"
 
 
-@pytest.fixture
-def opened(browser, file):
-    yield from visit(browser, file)
+def hover_text(page):
+    text = "[...document.querySelectorAll('.hoverlayer')].map((e) => e.textContent).join('')"
+    page.until(text)
+    return page.value(text)
 
 
-def tip(browser):
-    browser.until("!document.querySelector('.tip').hidden")
-    return browser.value(f"document.querySelector('{PLOT}').parentElement.querySelector('.tip').innerText")
+def shown(page):
+    """Names of the series that are shown, of each panel in turn."""
+    traces = f"{CHART}.data.filter((t) => t.meta === 'line' && (t.visible ?? true) === true)"
+    return page.value(f"{traces}.map((t) => t.name)")
 
 
-def drawn(browser):
-    return browser.value(f"document.querySelectorAll('{PLOT} .curve').length")
+def select(page, axis, value):
+    chosen = f"document.querySelector('#s1 select[name={axis}]')"
+    page.value(f"{chosen}.value = '{value}'; {chosen}.dispatchEvent(new Event('change'))")
 
 
-def ticks(browser):
-    return browser.texts(f"{PLOT} .tick")
+def limits(page, axis):
+    return page.value(f"{CHART}.layout.{axis}.range")
 
 
-def pressed(browser):
-    return browser.value(
-        "[...document.querySelectorAll('.curves [data-series][aria-pressed=true]')].map((e) => e.dataset.series)"
+def test_pointing_shows_the_values_of_every_series_with_their_bands(page):
+    page.hover(PLOT)
+    text = hover_text(page)
+    epoch = int(text.removeprefix("epoch ").partition("sgd")[0])
+    assert 10 < epoch < 30
+    for line in curves()[0].lines:
+        value, low, high = (float(f"{values[epoch - 1]:.4g}") for values in (line.y, line.low, line.high))
+        assert line.label in text and f"{value:g} (" in text and f"{high:g})" in text, (line, low)
+
+
+def test_the_legend_hides_shows_and_isolates_series_in_all_panels(page):
+    page.click(LEGEND)
+    page.until(f"{CHART}.data.some((t) => t.visible === 'legendonly')")
+    assert shown(page) == [*OPTIMIZERS[1:]] * 2
+    page.click(LEGEND)
+    page.until(f"!{CHART}.data.some((t) => t.visible === 'legendonly')")
+    page.click(LEGEND, times=2)
+    page.until(f"{CHART}.data.some((t) => t.visible === 'legendonly')")
+    assert shown(page) == [OPTIMIZERS[0]] * 2
+
+
+def test_axes_switch_between_linear_and_logarithmic(page):
+    def types():
+        return page.value(f"['xaxis', 'yaxis', 'yaxis2'].map((name) => {CHART}.layout[name].type)")
+
+    assert types() == ["linear", "log", "linear"]
+    select(page, "y", "log")
+    page.until(f"{CHART}.layout.yaxis2.type === 'log'")
+    select(page, "x", "log")
+    page.until(f"{CHART}.layout.xaxis.type === 'log'")
+    assert types() == ["log", "log", "log"]
+    select(page, "y", "")
+    page.until(f"{CHART}.layout.yaxis2.type === 'linear'")
+    assert types() == ["log", "log", "linear"]
+
+
+def test_bands_and_raw_values_are_switched_and_hidden_series_stay_hidden(page):
+    def parts():
+        return page.value(f"{CHART}.data.filter((t) => (t.visible ?? true) === true).map((t) => t.meta)")
+
+    assert [parts().count(part) for part in ("band", "raw", "line")] == [10, 5, 10]
+    page.click(LEGEND)
+    page.until(f"{CHART}.data.some((t) => t.visible === 'legendonly')")
+    for part in ("band", "raw"):
+        page.click(f"#s1 button[data-part={part}]")
+        page.until(f"!{CHART}.data.some((t) => t.meta === '{part}' && t.visible !== false)")
+    assert shown(page) == [*OPTIMIZERS[1:]] * 2
+    page.click("#s1 button[data-part=band]")
+    page.until(f"{CHART}.data.some((t) => t.meta === 'band' && t.visible !== false)")
+    assert "raw" not in parts() and shown(page) == [*OPTIMIZERS[1:]] * 2
+
+
+def test_a_drag_zooms_and_a_double_click_goes_back(page):
+    before = limits(page, "xaxis")
+    page.drag(PLOT, (0.4, 0.5), (0.6, 0.52))
+    page.until(f"{CHART}.layout.xaxis.range[0] > 10")
+    low, high = limits(page, "xaxis")
+    assert 10 < low < high < 30
+    page.prefer(prefers_color_scheme="dark")
+    page.until(f"{COLOUR} !== 'rgba(0,114,178,1)'")
+    assert limits(page, "xaxis") == [low, high]  # drawn again in other colours
+    page.click(PLOT, times=2)
+    page.until(f"{CHART}.layout.xaxis.range[0] < 10")
+    assert limits(page, "xaxis") == pytest.approx(before)
+
+
+def test_diverged_runs_have_crosses_that_say_so(page):
+    page.middle("#s2 .chart")
+    crosses = page.value("document.querySelector('#s2 .chart').data.filter((t) => t.meta === 'cross').map((t) => t.x)")
+    assert crosses == [[10], [10], [10]]
+    low, high = page.value("document.querySelector('#s2 .chart').layout.xaxis.range")
+    page.hover("#s2 .nsewdrag", (1 - low) / (high - low), 0.5)
+    text = hover_text(page)
+    assert text.startswith("learning rate 10") and text.count("diverged") == 3 and "aggmo : 0.18" in text
+
+
+def test_values_are_saved_as_csv(page, tmp_path):
+    page.send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    figure, table = "training_loss_validation_accuracy.csv", "Best_setting_of_each_optimizer.csv"
+    for button, name, rows in (("#s1 .csv", figure, 1 + 2 * 5 * 40), ("div.table .tools button", table, 6)):
+        page.click(button)
+        for _ in range(200):
+            if (tmp_path / name).exists():
+                break
+            page.value("new Promise((then) => setTimeout(then, 50))")
+        content = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+        assert len(content) == rows
+    first = curves()[0].lines[0]
+    row = (tmp_path / figure).read_text().splitlines()[1].split(",")
+    assert row[:2] == ["Training", "sgd"]
+    assert [float(each) for each in row[2:7]] == pytest.approx(
+        [1, first.y[0], first.low[0], first.high[0], first.raw[0]], rel=1e-6
     )
 
 
-def test_pointing_shows_every_series_there_with_its_band(opened):
-    opened.hover(PLOT, 0.5, 0.5)
-    lines = tip(opened).splitlines()
-    epoch = int(lines[0].removeprefix("epoch "))
-    assert 10 < epoch < 30
-    expected = {line.label: (line.y, line.low, line.high) for line in curves()[0].lines}
-    assert [words.split("\t")[1] for words in lines[1:]] == list(OPTIMIZERS)  # from the highest to the lowest
-    for words in lines[1:]:
-        _, label, value, band = words.split("\t")
-        y, low, high = (values[epoch - 1] for values in expected[label])
-        assert float(value) == pytest.approx(y, rel=1e-3)
-        if low > 0.001:
-            assert [float(each) for each in band.split(" to ")] == pytest.approx([low, high], rel=1e-3)
-    opened.mouse("mouseMoved", 5, 5)
-    opened.until("document.querySelector('.tip').hidden")
-
-
-def test_the_keyboard_reads_the_values(opened):
-    opened.value(f"document.querySelector('{PLOT}').focus()")
-    for _ in range(3):
-        opened.press("ArrowRight")
-    spoken = "document.querySelector('.spoken').textContent"
-    assert opened.value(spoken).startswith("sgd, epoch 3: ")
-    opened.press("ArrowDown")
-    assert opened.value(spoken).startswith("momentum, epoch 3: ")
-    opened.press("+")
-    assert opened.value("!document.querySelector('.panel .tools button').hidden")  # Reset zoom
-    opened.press("Escape")
-    opened.until("document.querySelector('.tip').hidden")
-
-
-def test_the_legend_hides_shows_and_isolates_series_in_all_panels(opened):
-    adam = "[data-series=adam]"
-    opened.click(adam)
-    assert drawn(opened) == 4 and pressed(opened)[:4] == ["sgd", "momentum", "aggmo", "adamw"]
-    second = ".curves .panel:nth-child(2) .curve"
-    assert opened.value(f"document.querySelectorAll('{second}').length") == 4
-    opened.hover(PLOT)
-    assert "adam\t" not in tip(opened)
-    opened.value(f"document.querySelector('{adam}').focus()")
-    opened.press("Enter")
-    assert drawn(opened) == 5
-    opened.click(adam, times=2)
-    assert drawn(opened) == 1
-    opened.click(adam, times=2)
-    assert drawn(opened) == 5
-    opened.press("Enter", shift=True)
-    assert drawn(opened) == 1
-
-
-def test_axes_switch_between_linear_and_logarithmic(opened):
-    assert ticks(opened)[-4:] != ["0", "0.5", "1", "1.5"] and "10⁻²" in ticks(opened)
-    opened.click(".panel .tools button[title='logarithmic y axis']")
-    assert {"0", "0.5", "1", "1.5", "2"} <= set(ticks(opened))
-    opened.click(".panel .tools button[title='logarithmic x axis']")
-    assert {"1", "10"} <= set(ticks(opened)) and "40" not in ticks(opened)
-    assert opened.value(f"!document.querySelector('{PLOT}').outerHTML.includes('NaN')")
-
-
-def test_bands_and_smoothing_are_switched(opened):
-    def count(kind):
-        return opened.value(f"document.querySelectorAll('{PLOT} .{kind}').length")
-
-    assert (count("band"), count("ghost"), count("raw"), count("curve")) == (5, 5, 0, 5)
-    assert count("marker") == sum(len(range(place * 40 // 30, 40, 7)) for place in range(5))  # as in the PNG
-    opened.click(".panel button[title='the bands around the lines']")
-    opened.click(".panel button[title='the smoothed lines']")
-    assert (count("band"), count("ghost"), count("raw"), count("curve")) == (0, 0, 5, 0)
-    opened.click(".panel button[title='the smoothed lines']")
-    opened.click(".panel button[title='the values before smoothing']")
-    assert (count("ghost"), count("raw"), count("curve")) == (0, 0, 5)
-
-
-def test_a_drag_zooms_and_a_double_click_goes_back(opened):
-    before = ticks(opened)
-    opened.drag(PLOT, (0.4, 0.5), (0.6, 0.52))
-    after = [int(text) for text in ticks(opened) if text.isdigit() and int(text) > 1]
-    assert ticks(opened) != before and min(after) >= 10 and max(after) <= 30
-    opened.click(PLOT, times=2)
-    assert ticks(opened) == before
-    opened.drag(PLOT, (0.3, 0.3), (0.6, 0.6))
-    opened.click(".panel .tools button")
-    assert ticks(opened) == before
-
-
-def test_lost_runs_have_their_crosses_and_their_words(opened):
-    sensitive = "#s2 .plot"
-    opened.middle(sensitive)
-    opened.until(f"document.querySelectorAll('{sensitive} .lost').length === 3")
-    assert opened.value(f"document.querySelectorAll('{sensitive} .marker').length") == 27  # 5 x 6 less 3 not reached
-    opened.hover(sensitive, 0.96, 0.9)
-    opened.until("!document.querySelector('#s2 .tip').hidden")
-    said = opened.value("document.querySelector('#s2 .tip').innerText")
-    assert said.startswith("learning rate 10\n") and said.count("diverged") == 3 and "aggmo\t0.18" in said
-
-
-def test_data_is_saved_as_csv(opened, tmp_path):
-    opened.ask("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    for selector, name in ((".panel", "Training.csv"), ("div.table", "Best_setting_of_each_optimizer.csv")):
-        opened.click(f"{selector} .tools button:last-child")
-        end = 200
-        while not (tmp_path / name).exists() and (end := end - 1):
-            opened.value("new Promise((then) => setTimeout(then, 50))")
-        content = (tmp_path / name).read_text(encoding="utf-8").splitlines()
-        assert len(content) == {"Training.csv": 201}.get(name, 6)
-        if name == "Training.csv":
-            assert content[0] == "series,epoch,training loss,low,high,raw,diverged"
-            first = curves()[0].lines[0]
-            values = [float(each) for each in content[1].split(",")[1:6]]
-            expected = [1, first.y[0], first.low[0], first.high[0], first.ghost[0]]
-            assert values == pytest.approx(expected, rel=1e-6)
-
-
-def test_odd_panels_are_drawn(browser, tmp_path):
+def test_odd_panels_are_drawn_without_an_error(visit):
     def of(label, x, y, **more):
-        return Line(label, look_of(label), x, y, **more)
+        return Line(label, style_of(label), x, y, **more)
 
     nan = math.nan
     panels = [
@@ -172,34 +146,42 @@ def test_odd_panels_are_drawn(browser, tmp_path):
         Panel("constant", "x", "y", [of("adam", [5], [0]), of("sgd", [5], [0])], x_log=True),
         Panel("huge", "x", "y", [of("adam", [1e-300, 1e300], [-1e308, 1e308])], x_log=True),
         Panel("path", "x", "y", [of("adam", [0, 1, 0.5, 0], [0, 1, 2, 0.5], crosses=[(0, 0.5)])]),
-        Panel("lost", "x", "y", [of("adam", [], [], lost=[1, 10])], x_log=True, y_range=(0, 1)),
+        Panel("diverged", "x", "y", [of("adam", [], [], diverged_at=[1, 10])], x_log=True, y_range=(0, 1)),
     ]
-    page, visits = show(browser, tmp_path, *(Figure([panel]) for panel in panels))
-    page.value("dispatchEvent(new Event('beforeprint'))")  # draws all
-    assert page.value("document.querySelectorAll('.plot .axis').length") == len(panels)
-    for bad in ("NaN", "Infinity", "undefined"):
-        assert page.value(f"![...document.querySelectorAll('.plot')].some((e) => e.innerHTML.includes('{bad}'))"), bad
-    for i in range(1, len(panels) + 1):
-        page.hover(f"figure:nth-of-type({i}) .plot", 0.52, 0.5)
-    assert page.value("document.querySelectorAll('.lost').length") == 3
-    next(visits, None)
+    page = visit(Figure(panels), *(Figure([panel]) for panel in panels))
+    for width in (320, 1920):
+        page.resize(width, 800)
+        page.until("[...document.querySelectorAll('.chart')].every((c) => c.layout.width === c.clientWidth)")
 
 
-def test_sixty_series_of_a_thousand_points_are_few_marks(browser, tmp_path):
-    names = [f"o{i}" for i in range(60)]
-    x = list(range(1000))
+def test_sixty_series_of_a_thousand_points(visit):
+    names, x = [f"o{i}" for i in range(60)], list(range(1000))
     lines = [
         Line(name, look, x, [math.sin(i * t / 50) + i for t in x])
-        for i, (name, look) in enumerate(zip(names, looks_of(names), strict=True))
+        for i, (name, look) in enumerate(zip(names, styles_of(names), strict=True))
     ]
-    page, visits = show(browser, tmp_path, Figure([Panel("", "step", "loss", lines), Panel("", "step", "acc", lines)]))
-    points = "(e) => e.getAttribute('d').split('L').length"
-    most = page.value(f"Math.max(...[...document.querySelectorAll('{PLOT} .curve')].map({points}))")
-    assert page.value("document.querySelectorAll('.curve').length") == 120 and 300 < most < 900
-    page.hover(PLOT, 0.5, 0.5)
-    assert len(tip(page).splitlines()) == 14 and "and 48 more" in tip(page)
-    page.click(".legend .all")
-    assert drawn(page) == 0
-    page.click(".legend .all")
-    assert drawn(page) == 60
-    next(visits, None)
+    page = visit(Figure([Panel("", "step", "loss", lines), Panel("", "step", "acc", lines)]))
+    page.hover(PLOT, 0.5, 0.3)
+    assert "step " in hover_text(page)
+    page.click(LEGEND)
+    page.until(f"{CHART}.data.some((t) => t.visible === 'legendonly')")
+    assert shown(page) == names[1:] * 2
+
+
+def test_light_and_dark_follow_the_system_and_the_switch(page):
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.value(background) == "rgb(251, 251, 250)" and page.value(COLOUR) == "rgba(0,114,178,1)"
+    page.prefer(prefers_color_scheme="dark")
+    page.until(f"{background} === 'rgb(19, 21, 25)' && {COLOUR} !== 'rgba(0,114,178,1)'")
+    page.until("document.getElementById('theme').textContent === 'Light'")
+    page.click("#theme")
+    page.until(f"{background} === 'rgb(251, 251, 250)' && {COLOUR} === 'rgba(0,114,178,1)'")
+
+
+def test_black_lines_are_light_on_the_dark_page(visit):
+    name = next(name for name in ("nesterov", "lars") if style_of(name).colour == "#000000")
+    page = visit(Figure([Panel("", "x", "y", [Line(name, style_of(name), [1, 2], [1, 2])])]))
+    stroke = "getComputedStyle(document.querySelector('.js-line')).stroke.match(/\\d+/g).map(Number)"
+    assert page.value(stroke)[:3] == [0, 0, 0]
+    page.prefer(prefers_color_scheme="dark")
+    page.until(f"Math.min(...{stroke}.slice(0, 3)) > 90")

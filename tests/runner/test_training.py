@@ -41,8 +41,8 @@ def make_trainer(tmp_path):
     """make_trainer(*overrides) -> a Trainer as the program builds it, to look inside."""
     from results.run_folder import RunFolder
     from runner.config.compose import compose
-    from runner.train.console import Console
     from runner.train.build import build_trainer
+    from runner.train.console import Console
     from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 
@@ -421,7 +421,7 @@ def test_mlp_and_autoencoder_learn(run, tmp_path):
     _, auto, _ = run("task=autoencoder", *data, "model.encoder=[64,12]", "optim=adam", "epochs=20", "patience=null")
     mse = [row["mse"] for row in rows(auto, split="val")]
     assert mse[-1] < 0.8 * mse[0]
-    assert (auto / "reconstructions.png").stat().st_size > 1000
+    assert (auto / "reconstructions.npz").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "gone"])

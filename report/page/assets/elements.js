@@ -1,8 +1,5 @@
-// Elements of HTML and SVG, made without ever parsing text as markup.
+// Elements of HTML, made without ever parsing text as markup.
 const make = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
-const draw = (tag, attributes = {}, ...children) =>
-  fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(name, value);
@@ -14,16 +11,6 @@ function fill(element, attributes, children) {
 }
 
 const button = (text, attributes) => make("button", { type: "button", ...attributes }, text);
-
-function toggle(text, pressed, title, change) {
-  const element = button(text, { "aria-pressed": pressed, title });
-  element.addEventListener("click", () => {
-    const on = element.getAttribute("aria-pressed") !== "true";
-    element.setAttribute("aria-pressed", on);
-    change(on);
-  });
-  return element;
-}
 
 /** Numbers as a reader wants them: few digits, powers of ten where zeros would have to be counted. */
 function brief(value, digits = 4) {
@@ -47,12 +34,6 @@ function exact(value) {
 
 const raised = (power) => String(power).replace(/./g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit] ?? "⁻");
 
-/** Rows as CSV (RFC 4180). */
-function csv(rows) {
-  const quoted = (cell) => (/[",\n\r]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-  return rows.map((row) => row.map((cell) => quoted(String(cell ?? ""))).join(",")).join("\n") + "\n";
-}
-
 function save(name, text) {
   const address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   make("a", { href: address, download: fileName(name) }).click();
@@ -60,3 +41,10 @@ function save(name, text) {
 }
 
 const fileName = (name) => (name.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_+|_+$/g, "") || "data") + ".csv";
+
+/** The inverse of `packed` in embedded.py. */
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).text();
+}

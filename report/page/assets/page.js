@@ -1,18 +1,32 @@
 // What happens when the page has been read.
+const system = matchMedia("(prefers-color-scheme: dark)");
+let printing = false;
+
+/** Whether the page is dark: as the reader chose, else as the system is; never on paper. */
+function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return !printing && (theme ? theme === "dark" : system.matches);
+}
+
 function followTheme() {
-  const root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)");
   const switcher = document.getElementById("theme");
-  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const say = () => (switcher.textContent = dark() ? "Light" : "Dark");
-  switcher.setAttribute("title", "light or dark page");
+  const update = () => {
+    switcher.textContent = isDark() ? "Light" : "Dark";
+    document.dispatchEvent(new Event("themechange"));
+  };
+  const print = (on) => () => {
+    printing = on;
+    update();
+  };
   switcher.addEventListener("click", () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    say();
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+    update();
   });
-  system.addEventListener("change", say);
+  system.addEventListener("change", update);
+  addEventListener("beforeprint", print(true));
+  addEventListener("afterprint", print(false));
   switcher.hidden = false;
-  say();
+  update();
 }
 
 /** Mark in the contents what is being read. */
@@ -31,7 +45,7 @@ function followSections() {
 
 followTheme();
 followSections();
-document.querySelector(".caution")?.setAttribute("id", "caution");
-document.querySelectorAll("figure.curves").forEach(showFigure);
+document.querySelector(".warning")?.setAttribute("id", "warning");
 document.querySelectorAll("div.table").forEach(showTable);
 document.querySelectorAll("div.runs").forEach(showRuns);
+showCharts();

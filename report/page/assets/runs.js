@@ -156,10 +156,3 @@ class Sheet {
   }
 }
 Sheet.count = 0;
-
-async function unpacked(text) {
-  if (!window.DecompressionStream) return "(this browser cannot unpack texts; they lie in the run's folder)";
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).text();
-}

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from optim.rule import Spec
+from optim import OptimizerConfig
 from runner.config.schema import Config
-from runner.config.validate import plain
+from runner.config.validate import to_plain
 
 #: settings in which stacked runs may differ: the program does not depend on them
 FREE_SETTINGS = ("seed", "outputs", "rerun", "divergence_threshold", "patience", "logger")
@@ -61,7 +61,7 @@ def group_key(config: Config) -> str:
     wrappers and of its schedule."""
     groups = {"task": config.task, "data": config.data, "model": config.model}
     groups |= {"optim": config.optim, "lr_schedule": config.lr_schedule}
-    content = plain(groups, config.wrap, config.settings)
+    content = to_plain(groups, config.wrap, config.settings)
     content["optim"] = non_numeric_fields(config.optim)
     content["wrap"] = [non_numeric_fields(wrapper) for wrapper in config.wrap]
     return json.dumps({key: value for key, value in content.items() if key not in FREE_SETTINGS}, sort_keys=True)
@@ -70,7 +70,7 @@ def group_key(config: Config) -> str:
 def non_numeric_fields(entry: Any) -> dict[str, Any]:
     """Name and fields of an optimizer or wrapper without floats; of a list of floats its length.
 
-    For an optimizer also the same of its stages: they may depend on a number, as a weight decay of 0 has none.
+    For an optimizer also the same of its transforms: they may depend on a number, as a weight decay of 0 has none.
     """
     found: dict[str, Any] = {"name": type(entry).name}
     for field in dataclasses.fields(entry):
@@ -79,15 +79,15 @@ def non_numeric_fields(entry: Any) -> dict[str, Any]:
             found[field.name] = len(value) if all(isinstance(x, float) for x in value) else list(value)
         elif not isinstance(value, float):
             found[field.name] = value
-    if isinstance(entry, Spec):
-        found["stages"] = [stage_structure(stage) for stage in entry.stages()]
+    if isinstance(entry, OptimizerConfig):
+        found["transforms"] = [transform_structure(transform) for transform in entry.transforms()]
     return found
 
 
-def stage_structure(stage: Any) -> list[Any]:
-    """Name of a stage, then its fields: None for floats, the length of tuples."""
-    values = [getattr(stage, field.name) for field in dataclasses.fields(stage)]
+def transform_structure(transform: Any) -> list[Any]:
+    """Name of a transform, then its fields: None for floats, the length of tuples."""
+    values = [getattr(transform, field.name) for field in dataclasses.fields(transform)]
     return [
-        type(stage).__name__,
+        type(transform).__name__,
         *(len(v) if isinstance(v, tuple) else None if isinstance(v, float) else v for v in values),
     ]

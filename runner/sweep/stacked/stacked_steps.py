@@ -17,12 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from optim.compiled.dynamo import compiled_apart
-from optim.runaxis import RunAxis, stacked
+from optim.compile_backend import compiled_apart
+from optim.stacked import StackedOptimizers, stacked
 from runner.config.schema import Settings
 from tasks.task import Task
 
 FORMS = ("vmap", "autograd", "compile")
+
+UpdateInputs = tuple[Any, Any, Tensor, Any]  # states, global state, values and noise of StackedOptimizers
 
 
 class StackedSteps:
@@ -32,7 +34,12 @@ class StackedSteps:
     """
 
     def __init__(
-        self, models: Sequence[nn.Module], optimizers: RunAxis, task: Task, settings: Settings, form: str = "vmap"
+        self,
+        models: Sequence[nn.Module],
+        optimizers: StackedOptimizers,
+        task: Task,
+        settings: Settings,
+        form: str = "vmap",
     ) -> None:
         self.model, self.optimizers, self.task, self.settings = models[0], optimizers, task, settings
         self.form = form
@@ -47,61 +54,52 @@ class StackedSteps:
         x, y: (R, n, ...), or (n, ...) where all runs have the same batch.
         """
         optimizers = self.optimizers
-        optimizers.tick()
-        state = optimizers.params, self.buffers, optimizers.states, optimizers.totals
+        optimizers.advance()
+        inputs = optimizers.states, optimizers.global_state, optimizers.values(), optimizers.noise()
         is_full = y.shape[-1] == self.settings.batch_size
-        return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.drawn(), x, y)
+        return self.step_function(same_batch, is_full)(optimizers.params, self.buffers, inputs, x, y)
 
-    def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., Any]:
+    def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., tuple[Tensor, Tensor]]:
         batch_dim = None if same_batch else 0
         if self.form == "autograd":
             return self.autograd_step(batch_dim)
-        mapped = vmap(self.step_of_one, in_dims=(0, 0, 0, 0, 0, 0, batch_dim, batch_dim))
+        mapped = vmap(self.step_of_one, in_dims=(0, 0, 0, batch_dim, batch_dim))
         if self.form == "vmap" or not is_full:
             return mapped
         if same_batch not in self.compiled:
-            self.compiled[same_batch] = compiled_apart(lambda *args: mapped(*args))
+            self.compiled[same_batch] = compiled_apart(lambda *args: mapped(*args), dynamic=False)
         return self.compiled[same_batch]
 
     def step_of_one(
-        self,
-        params: list[Tensor],
-        buffers: dict[str, Tensor],
-        states: Any,
-        totals: Any,
-        values: Tensor,
-        drawn: Any,
-        x: Tensor,
-        y: Tensor,
+        self, params: list[Tensor], buffers: dict[str, Tensor], inputs: UpdateInputs, x: Tensor, y: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The step of one run, for vmap; the arguments after the buffers are those of RunAxis.update."""
+        """The step of one run, for vmap."""
         gradients, (loss, metric_sum) = grad_and_value(self.loss, has_aux=True)(params, buffers, x, y)
-        self.update(params, self.clipped(list(gradients)), states, totals, values, loss, drawn)
+        self.clip_and_update(params, list(gradients), inputs, loss)
         return loss, metric_sum
 
-    def autograd_step(self, batch_dim: int | None) -> Callable[..., Any]:
+    def autograd_step(self, batch_dim: int | None) -> Callable[..., tuple[Tensor, Tensor]]:
         forward = vmap(self.loss, in_dims=(0, 0, batch_dim, batch_dim))
-        update = vmap(lambda params, gradients, *rest: self.update(params, self.clipped(gradients), *rest))
+        update = vmap(self.clip_and_update)
 
         def step(
-            params: list[Tensor],
-            buffers: Any,
-            states: Any,
-            totals: Any,
-            values: Tensor,
-            drawn: Any,
-            x: Tensor,
-            y: Tensor,
+            params: list[Tensor], buffers: dict[str, Tensor], inputs: UpdateInputs, x: Tensor, y: Tensor
         ) -> tuple[Tensor, Tensor]:
             leaves = [p.detach().requires_grad_() for p in params]
             with torch.enable_grad():
                 losses, sums = forward(leaves, buffers, x, y)
             gradients = torch.autograd.grad(losses.sum(), leaves)
             losses = losses.detach()
-            update(params, list(gradients), states, totals, values, losses, drawn)
+            update(params, list(gradients), inputs, losses)
             return losses, sums
 
         return step
+
+    def clip_and_update(
+        self, params: list[Tensor], gradients: list[Tensor], inputs: UpdateInputs, loss: Tensor
+    ) -> Tensor:
+        states, global_state, values, noise = inputs
+        return self.update(params, self.clipped(gradients), states, global_state, values, loss, noise)
 
     def loss(self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """One run's mean loss, and the sum of its metric."""
