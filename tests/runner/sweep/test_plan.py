@@ -91,7 +91,7 @@ def test_states(composer, tmp_path):
 
 
 def test_refusals_are_described_by_what_distinguishes_them(composer):
-    words = [[f"optim={name}", f"++optim.momentum={m}"] for name in ("sgd", "momentum") for m in (0.5, 0.9)]
+    words = [[f"optim={name}", f"++optim.momentum={m}"] for name in ("adam", "momentum") for m in (0.5, 0.9)]
     jobs = plan_jobs(words, composer)
     assert [job.state for job in jobs] == [REFUSED, REFUSED, TODO, TODO]
-    assert "2 runs with optim=sgd: optim.momentum is not a key" in plan_summary(jobs)
+    assert "2 runs with optim=adam: optim.momentum is not a key" in plan_summary(jobs)
