@@ -17,7 +17,7 @@ from torch import Tensor
 from runner.sweep.stacked.stack import Stack
 from runner.sweep.stacked.trainer import StackedTrainer
 from runner.train.build import build_model_and_optimizer
-from runner.train.step import Steps
+from runner.train.step import TrainingStep
 
 STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, or as many as take so long
 WORTH_COMPILING_S = 20.0  # of training left in the best form without
@@ -83,14 +83,14 @@ def alone(run: StackedTrainer, stack: Stack) -> float:
     """Median seconds of a step of one run by itself, on one CPU thread."""
     device = run.samples.train.device
     model, optimizer = build_model_and_optimizer(run.config, str(device), run.console, run.distributed)
-    steps = Steps(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
+    training_step = TrainingStep(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
     x, y = next(stack.batches(1, 0))
     if not stack.shared:
         x, y = x[0], y[0]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return median(lambda: steps.train(x, y), x)
+        return median(lambda: training_step(x, y), x)
     finally:
         torch.set_num_threads(threads)
 

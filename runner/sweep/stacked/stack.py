@@ -17,8 +17,9 @@ from data.samples import Part, Samples
 from optim.runaxis import RunAxis
 from runner.sweep.stacked.program import Program
 from runner.sweep.stacked.trainer import StackedTrainer
-from runner.train.progress import Diverged, Means
-from runner.train.seeding import epoch_order, stream_seed
+from runner.train.progress import Diverged, Means, StepResult
+from runner.train.rng import epoch_order
+from runner.train.seeding import stream_seed
 from runner.train.signals import Interrupted, StopRequest
 
 SAVE_SHARE = 20  # times as long as saving took, the stack trains before it saves again
@@ -68,15 +69,15 @@ class Stack:
         self.first.model.train()
         while self.active and self.active[0].progress.step_in_epoch < self.first.steps_per_epoch:
             leader = self.active[0]
-            steps = min(leader.chunk(), leader.steps_per_epoch - leader.progress.step_in_epoch)
+            steps = leader.chunk_size()
             with self.clock("train"):
                 outcomes = self.train_steps(batches, steps)
             for run, own in zip(self.runs, outcomes, strict=True):
                 if not run.over:
-                    self.guarded(run, lambda run=run, own=own: run.count(own, {}))
+                    self.guarded(run, lambda run=run, own=own: run.record_steps(own, {}))
             self.stop_if_asked()
 
-    def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[tuple]]:
+    def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[StepResult]]:
         """Take steps; for each run (mean loss, sum of the metric, samples, lr) of each, read once at the end."""
         begun = self.active[0].progress.step
         losses, sums, sizes, rates = [], [], [], []
@@ -90,10 +91,10 @@ class Stack:
             if self.stop.number:
                 break
         rows = zip(*(torch.stack(each).tolist() for each in (losses, sums)), sizes, rates, strict=True)
-        columns: list[list[tuple]] = [[] for _ in self.runs]
+        columns: list[list[StepResult]] = [[] for _ in self.runs]
         for loss, total, n, lr in rows:
             for r, column in enumerate(columns):
-                column.append((loss[r], total[r], n, lr[r]))
+                column.append(StepResult(loss[r], total[r], n, lr[r]))
         return columns
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -27,11 +27,11 @@ class StackedTrainer(Trainer):
         if self.error:
             raise self.error
 
-    def evaluate(self, part: str, own_weights: bool = False) -> Means:
+    def evaluate(self, part: str, evaluation_weights: bool = True) -> Means:
         if part == "val" and self.validation is not None:
             given, self.validation = self.validation, None
             return given
-        return super().evaluate(part, own_weights)
+        return super().evaluate(part, evaluation_weights)
 
     def save_best(self) -> None:
         """Keep the weights; they are written with the next checkpoint."""
@@ -52,7 +52,7 @@ class StackedTrainer(Trainer):
             checkpoint.save(self.folder.path / "checkpoints" / "best.pt", content)
             self.best_weights = None
 
-    def tell(self) -> None:
+    def write_status(self) -> None:
         if time.monotonic() - self.told > STATUS_EVERY_S:
             self.told = time.monotonic()
-            super().tell()
+            super().write_status()
