@@ -39,9 +39,10 @@ def one_thread():
 def run(tmp_path, monkeypatch, capsys):
     """run(*words, outputs=None, callbacks=...) -> runs.Result: the command in this process, in a folder of outputs of
     its own, and without loggers unless the words choose some."""
+    from runs import Result, run_folders
+
     from runner.callbacks import NO_CALLBACKS
     from runner.cli.main import main
-    from runs import Result, run_folders
 
     monkeypatch.setattr(sys, "argv", ["main.py"])
     count = 0

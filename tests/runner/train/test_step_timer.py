@@ -1,107 +1,91 @@
-"""The optimizer's share of the time: its step alone is timed, the rest is estimated, and resumed runs keep it."""
-
-import json
-import sys
+"""The optimizer's share of the time: its steps alone are timed, the rest is estimated, and resumed runs keep it."""
 
 import pytest
 import torch
+from runs import read_status
 
-import runner.train.step_timer
-from runner.cli.main import main
 from runner.train.progress import Progress
 from runner.train.step_timer import StepTimer
 
 
-class Time:
-    """A clock that stands still unless told to go on."""
+class Clock:
+    """A clock that the test moves."""
 
     now = 0.0
 
-    def perf_counter(self):
+    def __call__(self):
         return self.now
 
 
-@pytest.fixture
-def time(monkeypatch):
-    clock = Time()
-    monkeypatch.setattr(runner.train.step_timer, "time", clock)
-    return clock
-
-
-def steps(clock, time, *seconds):
+def take_steps(timer, clock, *seconds):
     for each in seconds:
-        time.now += 100  # before the step: not counted
-        with clock:
-            time.now += each
+        clock.now += 100  # before the step: not counted
+        with timer:
+            clock.now += each
 
 
-def test_a_cpus_steps_are_all_timed_but_the_first(time):
-    clock = StepTimer(torch.device("cpu"))
-    steps(clock, time, 50, 1, 2)
-    assert clock.read() == (3, 2)
-    assert clock.read() == (0, 0)
-    steps(clock, time, 4)
-    assert clock.read() == (4, 1)
+def test_all_steps_on_a_cpu_are_timed_but_the_first():
+    clock = Clock()
+    timer = StepTimer(torch.device("cpu"), clock)
+    take_steps(timer, clock, 50, 1, 2)
+    assert timer.read() == (3, 2)
+    assert timer.read() == (0, 0)
+    take_steps(timer, clock, 4)
+    assert timer.read() == (4, 1)
 
 
-class Event:
-    """A CUDA event on a device whose clock is the test's."""
+def test_every_tenth_step_on_a_cuda_device_stands_for_ten(monkeypatch):
+    clock = Clock()
 
-    time = None
+    class Event:
+        """A CUDA event on a device whose clock is the test's."""
 
-    def __init__(self, enable_timing):
-        assert enable_timing
+        def __init__(self, enable_timing):
+            assert enable_timing
 
-    def record(self, stream):
-        self.at = self.time.now
+        def record(self, stream):
+            self.at = clock.now
 
-    def elapsed_time(self, end):
-        return 1000 * (end.at - self.at)
+        def elapsed_time(self, end):
+            return 1000 * (end.at - self.at)
 
-
-def test_a_cuda_devices_tenth_steps_stand_for_ten(time, monkeypatch):
-    monkeypatch.setattr(Event, "time", time)
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: None)
-    clock = StepTimer(torch.device("cuda"))
-    steps(clock, time, *range(25))
-    assert clock.read() == (10 * (9 + 19), 20)
+    timer = StepTimer(torch.device("cuda"))
+    take_steps(timer, clock, *range(25))
+    assert timer.read() == (10 * (9 + 19), 20)
 
 
-def test_a_device_without_a_clock_is_not_timed(time):
-    clock = StepTimer(torch.device("mps"))
-    steps(clock, time, 1, 1, 1)
-    assert clock.read() == (0, 0)
+def test_other_devices_are_not_timed():
+    clock = Clock()
+    timer = StepTimer(torch.device("mps"), clock)
+    take_steps(timer, clock, 1, 1, 1)
+    assert timer.read() == (0, 0)
 
 
 def test_the_estimate_is_of_all_steps_and_absent_where_most_were_not_timed():
     progress = Progress(step=10)
     assert progress.optimizer_s() is None
-    progress.add_timed(0.8, 4)
+    progress.add_optimizer_time(0.8, 4)
     assert progress.optimizer_s() is None
-    progress.add_timed(0.6, 3)
+    progress.add_optimizer_time(0.6, 3)
     assert progress.optimizer_s() == pytest.approx(2.0)
-    assert Progress.from_state(progress.state_dict()).optimizer_s() == progress.optimizer_s()
-    old = {key: value for key, value in progress.state_dict().items() if not key.startswith("timed")}
-    assert Progress.from_state(old).optimizer_s() is None  # a checkpoint from before this was measured
+    resumed = Progress()
+    resumed.load_state_dict(progress.state_dict())
+    assert resumed.optimizer_s() == progress.optimizer_s()
+
+
+SMALL = ["limit_train=200", "batch_size=20"]
 
 
 @pytest.mark.parametrize("words", [[], ["track=true", "log.every=2"], ["accumulate=2", "clip_norm=1"]])
-def test_a_run_records_the_optimizers_seconds_as_a_part_of_trainings(words, tmp_path, monkeypatch):
-    found = status(tmp_path, monkeypatch, "epochs=3", *words)
-    assert 0 < found["seconds"]["optimizer"] <= 1.1 * found["seconds"]["train"]  # estimated for the first step
+def test_seconds_of_the_optimizer_are_a_part_of_trainings(words, run):
+    seconds = read_status(run(*SMALL, "epochs=3", *words).folder)["seconds"]
+    assert 0 < seconds["optimizer"] <= 1.1 * seconds["train"]  # estimated for the first step
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("switch", ["cuda_graphs=false", "cuda_graphs=true"])
-def test_a_cuda_run_records_the_optimizers_seconds(switch, tmp_path, monkeypatch):
-    found = status(tmp_path, monkeypatch, "device=cuda", "epochs=20", switch)
-    assert 0 < found["seconds"]["optimizer"] < found["seconds"]["train"]
-
-
-def status(place, monkeypatch, *words):
-    monkeypatch.chdir(place)
-    monkeypatch.setattr(sys, "argv", ["main.py"])
-    assert main(["limit_train=200", "batch_size=20", "logger=[]", "log.progress=none", *words]) == 0
-    (file,) = place.rglob("status.json")
-    return json.loads(file.read_text())
+def test_seconds_of_the_optimizer_on_cuda_are_a_part_of_trainings(switch, run):
+    seconds = read_status(run(*SMALL, "device=cuda", "epochs=20", switch).folder)["seconds"]
+    assert 0 < seconds["optimizer"] < seconds["train"]
