@@ -1,118 +1,97 @@
-"""Runs of the program in processes of their own that can be killed: forked from a server that has torch loaded, so
-that each starts in a fraction of a second. What is killed, resumed and compared is the real program."""
+"""Runs of the program in processes of their own, which tests can signal and kill.
+
+They are forked from a server that has torch loaded, so that each starts in a fraction of a second. Where there is no
+fork server (Windows), they are spawned.
+"""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
 
+CONSOLE = "console.txt"
 PRELOADED = [
     "torch",
     "torch._dynamo",
     "hydra",
     "runner.cli.main",
-    "runner.train.trainer",
+    "runner.train.build",
     "torch.utils.tensorboard",
-    "matplotlib.backends.backend_agg",
-    "matplotlib.figure",
 ]
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(PRELOADED)
+if "forkserver" in multiprocessing.get_all_start_methods():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+else:
+    context = multiprocessing.get_context("spawn")
 
 
-def child(argv: list[str], cwd: str, out: str) -> None:
-    os.setsid()
-    os.chdir(cwd)
+def main_in_process(words: list[str], directory: str, console: str, variables: Mapping[str, str]) -> None:
+    """Body of a process: the command, in this directory and with these environment variables."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # a Ctrl-C in the terminal is for pytest
+    os.environ |= variables
+    os.chdir(directory)
     torch.set_num_threads(1)
-    with open(out, "a", buffering=1) as file:
+    with open(console, "a", buffering=1) as file:
         sys.stdout = sys.stderr = file
         sys.argv = ["main.py"]
         from runner.cli.main import main
 
-        code = main(argv)
+        code = main(words)
     os._exit(code)
 
 
-def start(argv: list[str], cwd: Path):
-    process = context.Process(target=child, args=(argv, str(cwd), str(cwd / "console.txt")))
+def start(words: list[str], directory: Path, console: str = CONSOLE, **variables: str) -> BaseProcess:
+    arguments = (words, str(directory), str(directory / console), variables)
+    process = context.Process(target=main_in_process, args=arguments)
     process.start()
     return process
 
 
-def run(argv: list[str], cwd: Path, timeout: float = 300) -> int:
+def run(words: list[str], directory: Path, timeout: float = 300, **variables: str) -> int | None:
     """Run to the end; return the exit code."""
-    process = start(argv, cwd)
+    process = start(words, directory, **variables)
     process.join(timeout)
     if process.is_alive():
         process.kill()
-        raise TimeoutError((cwd / "console.txt").read_text())
+        raise TimeoutError(printed(directory))
     return process.exitcode
 
 
-def run_and_signal(argv: list[str], cwd: Path, after_s: float, number: int = signal.SIGKILL) -> int:
-    """Send a signal after so many seconds; return the exit code (the run may have ended before)."""
-    process = start(argv, cwd)
-    process.join(after_s)
-    if process.is_alive():
-        os.kill(process.pid, number)
+def kill_after(seconds: float, words: list[str], directory: Path) -> int | None:
+    """Kill the command after some seconds; return the exit code (it may have ended before)."""
+    process = start(words, directory)
+    process.join(seconds)
+    process.kill()
     process.join(60)
     return process.exitcode
 
 
-def seconds(argv: list[str], cwd: Path) -> float:
-    begin = time.perf_counter()
-    assert run(argv, cwd) == 0, (cwd / "console.txt").read_text()
-    return time.perf_counter() - begin
+def wait_for_checkpoint(directory: Path) -> None:
+    """Wait until a run below the directory has written one."""
+    deadline = time.monotonic() + 60
+    while not list(directory.rglob("last.pt")):
+        time.sleep(0.02)
+        if time.monotonic() > deadline:
+            raise TimeoutError(printed(directory))
 
 
-def folder(cwd: Path) -> Path:
-    """The one run folder below cwd/outputs."""
-    (found,) = (cwd / "outputs").rglob("status.json")
-    return found.parent
+def send_signal(process: BaseProcess, number: int = signal.SIGTERM) -> int | None:
+    """Signal a process; return its exit code."""
+    assert process.pid is not None
+    os.kill(process.pid, number)
+    process.join(60)
+    return process.exitcode
 
 
-def status(cwd: Path) -> dict:
-    return json.loads((folder(cwd) / "status.json").read_text())
-
-
-def results(cwd: Path) -> dict:
-    """All that must not depend on interruptions, comparable by ==."""
-    run_folder = folder(cwd)
-    kept = {key: value for key, value in status(cwd).items() if key != "seconds"}
-    weights = {}
-    for name in ("best", "last"):
-        content = torch.load(run_folder / "checkpoints" / f"{name}.pt", weights_only=True)
-        for key, tensor in content["model"].items():
-            weights[f"{name}.{key}"] = tensor.numpy().tobytes()
-        if name == "last":
-            for index, state in content["optimizer"]["state"].items():
-                for key, value in state.items():
-                    weights[f"state.{index}.{key}"] = value.numpy().tobytes() if hasattr(value, "numpy") else value
-    timings = [json.loads(line)["epoch"] for line in (run_folder / "timings.jsonl").read_text().splitlines()]
-    return {
-        "status": kept,
-        "metrics": (run_folder / "metrics.jsonl").read_bytes(),
-        "weights": weights,
-        "board": board(run_folder),
-        "timed epochs": timings,
-    }
-
-
-def board(run_folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Every scalar of every event file, as TensorBoard's own reader has it, duplicates included."""
-    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-
-    found: dict[str, list[tuple[int, float]]] = {}
-    for file in sorted(run_folder.glob("events.out.tfevents.*")):
-        for event in EventFileLoader(str(file)).Load():
-            for value in event.summary.value:
-                if value.tensor.float_val:
-                    found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
-    return found
+def printed(directory: Path, console: str = CONSOLE) -> str:
+    """What the processes of a directory have printed."""
+    return (directory / console).read_text()

@@ -8,6 +8,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+from torch import Tensor
+
 from results.run_folder import RunFolder
 from runner.callbacks import NO_CALLBACKS
 from runner.cli.overrides import hydra_arguments
@@ -46,6 +49,12 @@ def run_folders(outputs: Path) -> list[Path]:
     return sorted(file.parent for file in outputs.rglob("status.json"))
 
 
+def run_folder(outputs: Path) -> Path:
+    """The folder of the one run."""
+    (folder,) = run_folders(outputs)
+    return folder
+
+
 def configure(*overrides: str) -> Config:
     """The configuration of a command."""
     return validate(compose(*hydra_arguments(list(overrides))))
@@ -81,3 +90,34 @@ def run_interrupted(*overrides: str, after: int) -> int:
         folder.open()
         stop = StopAfter(after)
         return run_in_folder(folder, config, load_samples(config), "cpu", stop, True, SINGLE_PROCESS, NO_CALLBACKS)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """All of a run that must not depend on interruptions, comparable by ==."""
+    tensors = {}
+    for name in ("best", "last"):
+        content = torch.load(folder / "checkpoints" / f"{name}.pt", weights_only=True)
+        tensors |= {f"{name}.{key}": value.numpy().tobytes() for key, value in content["model"].items()}
+        for index, state in content.get("optimizer", {"state": {}})["state"].items():
+            for key, value in state.items():
+                tensors[f"{index}.{key}"] = value.numpy().tobytes() if isinstance(value, Tensor) else value
+    return {
+        "status": {key: value for key, value in read_status(folder).items() if key != "seconds"},
+        "metrics": (folder / "metrics.jsonl").read_bytes(),
+        "tensors": tensors,
+        "events": read_events(folder),
+        "timed epochs": [json.loads(line)["epoch"] for line in (folder / "timings.jsonl").read_text().splitlines()],
+    }
+
+
+def read_events(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Every scalar of every event file, as TensorBoard's own reader has it, duplicates included."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    found: dict[str, list[tuple[int, float]]] = {}
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        for event in EventFileLoader(str(file)).Load():
+            for value in event.summary.value:
+                if value.tensor.float_val:
+                    found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
+    return found
