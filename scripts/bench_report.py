@@ -12,21 +12,18 @@ Each in a process of its own, the files in the system's cache; medians with [lea
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from measure import ROOT, in_rounds, machine, parser, show, spread
 
-ROOT = Path(__file__).resolve().parent.parent
 OPTIMIZERS, SEEDS = ("sgd", "momentum", "adam", "aggmo", "momo"), 5
 TIMED = f"""
 import sys, time
@@ -36,35 +33,33 @@ start = time.perf_counter()
 print(time.perf_counter() - start)
 """
 PARTS = {
-    "find": "from results.run import load; runs = load(sys.argv[1])",
-    "rows": "from results.run import load; rows = [run.rows for run in load(sys.argv[1])]",
-    "frames": "import report; frames = report.load(sys.argv[1])",
+    "find": "from results.find import load_runs; runs = load_runs(sys.argv[1])",
+    "rows": "from results.find import load_runs; rows = [run.rows for run in load_runs(sys.argv[1])]",
+    "frames": "import results; frames = results.load(sys.argv[1])",
     "report": "import contextlib, io; from report.commandline import main\n"
     "with contextlib.redirect_stdout(io.StringIO()): assert main([sys.argv[1], '--out', sys.argv[1] + '-report']) == 0",
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=1000)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    arguments = parser.parse_args()
-    times: dict[str, list[float]] = {name: [] for name in PARTS}
+    options = parser(__doc__, rounds=5)
+    options.add_argument("--runs", type=int, default=1000)
+    options.add_argument("--epochs", type=int, default=100)
+    chosen = options.parse_args()
+    show(f"{machine()}, {chosen.rounds} rounds; {chosen.runs} runs of {chosen.epochs} epochs")
     with tempfile.TemporaryDirectory() as parent:
-        folder = str(Path(parent, "runs"))
-        for number in range(arguments.runs):
-            write_run(Path(folder), number, arguments.epochs)
-        for turn in range(arguments.rounds + 1):  # the first fills the caches
-            for name, part in PARTS.items():
-                command = [sys.executable, "-c", TIMED.format(part), folder]
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                if turn:
-                    times[name].append(float(done.stdout))
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
-    print(f"{arguments.runs} runs of {arguments.epochs} epochs, {arguments.rounds} rounds")
+        folder = Path(parent, "runs")
+        for number in range(chosen.runs):
+            write_run(folder, number, chosen.epochs)
+        times = in_rounds({name: case(code, folder) for name, code in PARTS.items()}, chosen.rounds)
     for name, values in times.items():
-        print(f"  {name:<8} {statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}] s")
+        show(f"  {name:<8} {spread(values)} s")
+
+
+def case(code: str, folder: Path) -> Callable[[], float]:
+    """A process that prints its seconds, imports included."""
+    command = [sys.executable, "-c", TIMED.format(code), str(folder)]
+    return lambda: float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def write_run(root: Path, number: int, epochs: int) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -23,17 +22,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from measure import in_rounds, machine, parser, ratios, show, spread
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from main import CALLBACKS  # noqa: E402
-from runner.config.compose import compose  # noqa: E402
-from runner.config.validate import validate  # noqa: E402
-from runner.sweep.local import places, run_parallel  # noqa: E402
-from runner.sweep.plan import TODO, Job  # noqa: E402
-from runner.sweep.run_job import run_sequentially  # noqa: E402
-from runner.sweep.stacked.launcher import Stacked  # noqa: E402
-from runner.train.environment import device_name  # noqa: E402
+from main import CALLBACKS
+from runner.config.compose import compose
+from runner.config.validate import validate
+from runner.sweep.local import places, run_parallel
+from runner.sweep.plan import TODO, Job
+from runner.sweep.run_job import run_sequentially
+from runner.sweep.stacked.launcher import Stacked
 
+Launcher = Callable[[Sequence[Job]], int]
 IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
 CASES = {
     "digits": ("digits, MLP 64-128-64-10, 30 epochs", ["task=digits", "optim=momentum"]),
@@ -49,52 +48,56 @@ CASES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", default="digits,mlp,autoencoder")
-    parser.add_argument("--runs", default="8,32,128")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--measured", type=int, default=32, help="most runs to time one after another")
-    parser.add_argument("--forms", default="vmap,compile,auto", help="of the stacked program")
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args()
-    print(f"{device_name(options.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    for case in options.cases.split(","):
-        for runs in map(int, options.runs.split(",")):
-            compare(case, runs, options)
+    options = parser(__doc__, rounds=3)
+    options.add_argument("--cases", default="digits,mlp,autoencoder")
+    options.add_argument("--runs", default="8,32,128")
+    options.add_argument("--processes", type=int, default=2)
+    options.add_argument("--measured", type=int, default=32, help="most runs to time one after another")
+    options.add_argument("--forms", default="vmap,compile,auto", help="of the stacked program")
+    options.add_argument("--device", default="cpu")
+    chosen = options.parse_args()
+    show(f"{machine(chosen.device)}, {torch.get_num_threads()} threads, {chosen.rounds} rounds")
+    for case in chosen.cases.split(","):
+        for runs in map(int, chosen.runs.split(",")):
+            show(f"\n{CASES[case][0]}; {runs} runs")
+            compare(CASES[case][1], runs, chosen)
 
 
-def compare(case: str, runs: int, options: argparse.Namespace) -> None:
-    title, words = CASES[case]
-    few = min(runs, options.measured)
-    where = places(options.processes, 1, options.device, None)
-    ways: dict[str, tuple[int, Callable[[Sequence[Job]], int]]] = {
-        "one after another": (few, lambda jobs: run_sequentially(jobs, nothing, CALLBACKS)),
-        f"{options.processes} processes": (few, lambda jobs: run_parallel(jobs, nothing, where, CALLBACKS)),
-        **{f"stacked, {form}": (runs, stacked(form)) for form in options.forms.split(",")},
+def compare(overrides: list[str], runs: int, options: argparse.Namespace) -> None:
+    """Run the same runs by every launcher in turn."""
+    few, processes, device = min(runs, options.measured), options.processes, options.device
+    where = places(processes, 1, device, None)
+    cases = {
+        "one after another": sweep(overrides, few, device, lambda jobs: run_sequentially(jobs, nothing, CALLBACKS)),
+        f"{processes} processes": sweep(
+            overrides, few, device, lambda jobs: run_parallel(jobs, nothing, where, CALLBACKS), processes
+        ),
+        **{f"stacked, {form}": sweep(overrides, runs, device, stacked(form)) for form in options.forms.split(",")},
     }
-    seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
-    for number in range(options.rounds + 1):
-        for way, (count, run) in ways.items():
-            with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
-                jobs = jobs_of(words, count, folder, options.device)
-                start = time.perf_counter()
-                run(jobs)
-                spent = (time.perf_counter() - start) / count
-                done = len(list(Path(folder).rglob("curves.png")))
-                training = training_s(Path(folder)) / count
-            assert done == count, f"{way}: {done} of {count} runs have ended"
-            if number:  # the first round warms up and compiles
-                seconds[way].append((spent, training / options.processes if "processes" in way else training))
-    print(f"\n{title}; {runs} runs ({options.rounds} rounds)")
-    for way, each in seconds.items():
-        ratios = [
-            [a / b for a, b in zip(*pair, strict=True)] for pair in zip(seconds["one after another"], each, strict=True)
-        ]
-        whole, training = (spread([ratio[i] for ratio in ratios], 2) for i in (0, 1))
-        print(
-            f"  {way:<20} {spread([3600 / s for s, _ in each], 0):>25} runs an hour   {whole} x   training {training} x"
-        )
+    results = in_rounds(cases, options.rounds)
+    whole, training = ({name: [pair[i] for pair in pairs] for name, pairs in results.items()} for i in (0, 1))
+    for name in cases:
+        per_hour = spread([3600 / s for s in whole[name]], 0)
+        faster, in_training = (spread(ratios(each["one after another"], each[name])) for each in (whole, training))
+        show(f"  {name:<20} {per_hour:>25} runs an hour   {faster} x   training {in_training} x")
+
+
+def sweep(
+    overrides: list[str], count: int, device: str, launch: Launcher, processes: int = 1
+) -> Callable[[], tuple[float, float]]:
+    """A case that returns seconds and seconds of training of a run; those of training divided by the processes."""
+
+    def run() -> tuple[float, float]:
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(None):
+            jobs = jobs_of(overrides, count, folder, device)
+            start = time.perf_counter()
+            launch(jobs)
+            spent = time.perf_counter() - start
+            done = len(list(Path(folder).rglob("curves.png")))
+            assert done == count, f"{done} of {count} runs have ended"
+            return spent / count, training_s(Path(folder)) / count / processes
+
+    return run
 
 
 def training_s(folder: Path) -> float:
@@ -102,7 +105,7 @@ def training_s(folder: Path) -> float:
     return sum(json.loads(file.read_text())["seconds"]["train"] for file in folder.rglob("status.json"))
 
 
-def stacked(form: str) -> Callable[[Sequence[Job]], int]:
+def stacked(form: str) -> Launcher:
     return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing, CALLBACKS)
 
 
@@ -110,20 +113,15 @@ def nothing(*_: object) -> None:
     pass
 
 
-def jobs_of(words: list[str], count: int, folder: str, device: str) -> list[Job]:
+def jobs_of(overrides: list[str], count: int, folder: str, device: str) -> list[Job]:
     """Learning rates around 0.01, a seed for every eight of them."""
     quiet = ["++logger=[]", f"++outputs={folder}", f"++device={device}"]
-    base = compose(*words, *quiet)
+    base = compose(*overrides, *quiet)
     jobs = []
     for number in range(count):
         raw = {**base, "seed": number // 8, "optim": {**base["optim"], "lr": 0.001 * 1.5 ** (number % 8)}}
         jobs.append(Job(number, (), TODO, validate(raw)))
     return jobs
-
-
-def spread(values: list[float], digits: int) -> str:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 if __name__ == "__main__":

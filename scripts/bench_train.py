@@ -6,7 +6,7 @@ Plain loop: torchvision's data set class and transforms, a shuffling DataLoader,
 `.item()` on every loss, float32. Runner: `Trainer.train_epoch` with its rows and metrics, the same network, batch and
 update, plain and with each switch. All see random images in the data set's true format (speed does not depend on what
 they show). Each round times every variant and the plain loop, one after the other, in this process; the figures are
-medians over rounds with [least, most].
+medians over rounds with [least, most]. bfloat16 is left out where it is slow (runner/bfloat16.py).
 
 Floor: the step's floating-point operations, counted by torch, over the speed of a large matrix product measured here.
 Data: the share of a step that the runner spends on taking, cropping, flipping and normalising a batch.
@@ -19,30 +19,28 @@ import argparse
 import contextlib
 import json
 import statistics
-import sys
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from measure import in_rounds, machine, parser, ratios, show, spread, timed
+from plain_loop import PlainLoop, images_like
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from plain_loop import PlainLoop, images_like  # noqa: E402
-
-from data.dataset import as_tensors  # noqa: E402
-from data.samples import Part, Samples  # noqa: E402
-from results.run_folder import RunFolder  # noqa: E402
-from runner.config.compose import compose  # noqa: E402
-from runner.config.validate import validate  # noqa: E402
-from runner.train.build import build_trainer  # noqa: E402
-from runner.train.console import Console  # noqa: E402
-from runner.train.environment import device_name  # noqa: E402
-from runner.train.signals import StopRequest  # noqa: E402
-from runner.train.trainer import Trainer  # noqa: E402
+from data.dataset import as_tensors
+from data.samples import Part, Samples
+from results.run_folder import RunFolder
+from runner.config.compose import compose
+from runner.config.validate import validate
+from runner.train.bfloat16 import bf16_is_slow
+from runner.train.build import build_trainer
+from runner.train.console import Console
+from runner.train.signals import StopRequest
+from runner.train.trainer import Trainer
 
 CONVOLUTIONS = {
     "": [],
@@ -84,53 +82,55 @@ CASES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="mlp,autoencoder,resnet20", help=f"cases among {', '.join(CASES)}")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=None, help="CPU threads of torch")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, default=None, help="write the figures there too")
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    print(f"{device_name(options.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    peaks = {dtype: peak(options.device, dtype) for dtype in (torch.float32, torch.bfloat16)}
-    print("matrix product: " + ", ".join(f"{speed:,.0f} GFLOP/s in {str(t)[6:]}" for t, speed in peaks.items()))
+    options = parser(__doc__, rounds=9)
+    options.add_argument("--only", default="mlp,autoencoder,resnet20", help=f"cases among {', '.join(CASES)}")
+    options.add_argument("--threads", type=int, default=None, help="CPU threads of torch")
+    options.add_argument("--device", default="cpu")
+    options.add_argument("--json", type=Path, default=None, help="write the figures there too")
+    chosen = options.parse_args()
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    show(f"{machine(chosen.device)}, {torch.get_num_threads()} threads, {chosen.rounds} rounds")
+    peaks = {"fp32": peak(chosen.device, torch.float32)}
+    if bf16_is_slow(chosen.device):
+        show("bfloat16 is slow on this CPU and left out")
+    else:
+        peaks["bf16"] = peak(chosen.device, torch.bfloat16)
+    show("matrix product: " + ", ".join(f"{speed:,.0f} GFLOP/s in {name}" for name, speed in peaks.items()))
     results = {}
-    for name in options.only.split(","):
+    for name in chosen.only.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            results[name] = compare(CASES[name], Path(folder), options.rounds, options.device, peaks)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
+            results[name] = measure(CASES[name], Path(folder), chosen, peaks)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def compare(case: Case, root: Path, rounds: int, device: str, peaks: dict[torch.dtype, float]) -> dict[str, Any]:
-    variants = enumerate(case.variants.items())
-    trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in variants}
-    first = trainers[""]
-    plain = PlainLoop(first, case.images, device)
-    runs: dict[str, Any] = {name: lambda trainer=trainer: epoch(trainer) for name, trainer in trainers.items()}
-    runs["plain loop"] = plain.epoch
-    for run in runs.values():
-        run()  # warm, and compiled
-    speeds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            speeds[name].append(case.images / timed(run, device))
-    flops = flops_of_step(first)
-    print(f"\n{case.title}: {flops / 1e9:,.2f} GFLOP a step ({rounds} rounds of {case.images} samples)")
-    result: dict[str, Any] = {"flops": flops, "speeds": speeds, "data_share": data_share(first, device)}
+def measure(case: Case, root: Path, options: argparse.Namespace, peaks: dict[str, float]) -> dict[str, Any]:
+    """Time the variants that this device can run, and print a line for each."""
+    device = options.device
+    variants = {name: words for name, words in case.variants.items() if "bf16" in peaks or "bf16" not in name}
+    trainers = {name: build(case, words, root / str(i), device) for i, (name, words) in enumerate(variants.items())}
+    plain = PlainLoop(trainers[""], case.images, device)
+    epochs = {f"runner{' with ' if name else ''}{name}": partial(epoch, each) for name, each in trainers.items()}
+    flops = flops_of_step(trainers[""])
+    show(f"\n{case.title}: {flops / 1e9:,.2f} GFLOP a step ({case.images} samples a round)")
+    works: dict[str, Callable[[], None]] = {**epochs, "plain loop": plain.epoch}
+    cases = {name: partial(samples_per_s, work, case.images, device) for name, work in works.items()}
+    speeds = in_rounds(cases, options.rounds)
+    batch = trainers[""].settings.batch_size
     for name, values in speeds.items():
-        ratios = [a / b for a, b in zip(values, speeds["plain loop"], strict=True)]
-        batch = first.settings.batch_size
-        floor = 1e3 * flops / (1e9 * peaks[torch.bfloat16 if "bf16" in name else torch.float32])
-        title = name if name == "plain loop" else f"runner{' with ' if name else ''}{name}"
-        print(
-            f"  {title:<42} {spread(values)} samples/s   {spread(ratios)} x   "
+        floor = 1e3 * flops / (1e9 * peaks["bf16" if "bf16" in name else "fp32"])
+        show(
+            f"  {name:<42} {spread(values, 1)} samples/s   {spread(ratios(values, speeds['plain loop']))} x   "
             f"{1e3 * batch / statistics.median(values):,.2f} ms a step, floor {floor:,.2f}"
         )
-    print(f"  data path: {100 * result['data_share']:.2f} % of the runner's step")
-    return result
+    share = data_share(trainers[""], device)
+    show(f"  data path: {100 * share:.2f} % of the runner's step")
+    return {"flops": flops, "speeds": speeds, "data_share": share}
+
+
+def samples_per_s(work: Callable[[], None], samples: int, device: str) -> float:
+    return samples / timed(work, device)
 
 
 def build(case: Case, switches: list[str], folder: Path, device: str) -> Trainer:
@@ -172,29 +172,13 @@ def data_share(trainer: Trainer, device: str, repeats: int = 5) -> float:
             pass
 
     alone = statistics.median(timed(batches, device) for _ in range(repeats))
-    return alone / statistics.median(timed(lambda: epoch(trainer), device) for _ in range(repeats))
+    return alone / statistics.median(timed(partial(epoch, trainer), device) for _ in range(repeats))
 
 
 def peak(device: str, dtype: torch.dtype, size: int = 2048) -> float:
     """GFLOP/s of a large matrix product, the best of some."""
     a = torch.rand(size, size, device=device).to(dtype)
     return max(2e-9 * size**3 / timed(lambda: a @ a, device) for _ in range(12))
-
-
-def timed(work: Any, device: str) -> float:
-    if device != "cpu":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def spread(values: list[float]) -> str:
-    digits = 2 if max(values) < 1000 else 0
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
 
 
 if __name__ == "__main__":

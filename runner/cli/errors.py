@@ -6,7 +6,7 @@ import re
 
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS
-from runner.config.validate import choices
+from runner.config.suggestions import GROUPS, list_choices
 
 HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a choice
     "hydra/launcher": {
@@ -20,7 +20,6 @@ HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a 
     },
     "hydra/sweeper": {"runs": "", "optuna": ""},
 }
-GROUPS = ("task", "data", "model", "optim", "wrap", "experiment")  # groups that `key=value` chooses from
 
 
 def describe_error(error: Exception) -> str:
@@ -35,7 +34,7 @@ def describe_error(error: Exception) -> str:
     if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
         return unknown_key(*match.groups())
     if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
-        return f"{match[1]} is not a group; {choices(match[1], dict.fromkeys([*GROUPS, 'optim/lr_schedule']))}"
+        return f"{match[1]} is not a group; {list_choices(match[1], dict.fromkeys([*GROUPS, 'optim/lr_schedule']))}"
     if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
     if isinstance(error, OSError):
@@ -47,7 +46,7 @@ def unknown_choice(group: str, choice: str) -> str:
     if install := HYDRA_CHOICES.get(group, {}).get(choice):
         return f"{group}={choice} needs a package: {install}"
     known = HYDRA_CHOICES.get(group) or dict(summaries(CONFIGS, group))
-    return f"{group}={choice} is unknown; {choices(choice, known) if known else '--help lists what can be chosen'}"
+    return f"{group}={choice} is unknown; {list_choices(choice, known) if known else '--help lists what can be chosen'}"
 
 
 def unknown_key(hydra: str, group: str, key: str) -> str:

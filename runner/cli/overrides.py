@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from runner.cli.errors import GROUPS
 from runner.config.errors import ConfigError
+from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}

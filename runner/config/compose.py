@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+from results.typed import load_yaml
 from runner.config.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -28,7 +29,6 @@ def read_saved(words: list[str]) -> dict[str, Any]:
 
     The file is read as plain data. It never reaches Hydra, which would call functions that a file names.
     """
-    import yaml
     from omegaconf import OmegaConf
 
     file = [word.removeprefix("config=") for word in words if word.startswith("config=")][-1]
@@ -41,24 +41,10 @@ def read_saved(words: list[str]) -> dict[str, Any]:
                 "keys, such as seed=1, or write the command anew"
             )
     try:
-        raw = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"config={file}: {error.strerror}; give a run's config.yaml") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"config={file} is no YAML ({str(error).splitlines()[0]}); give a run's config.yaml"
-        ) from None
+        raw = load_yaml(Path(file).expanduser(), f"config={file}")
+    except ValueError as error:
+        raise ConfigError(f"{error}; give a run's config.yaml") from None
     if not isinstance(raw, dict) or raw.keys() & {"hydra", "defaults"}:
         raise ConfigError(f"config={file} is not a run's config.yaml")
-    merged = OmegaConf.merge(OmegaConf.create(in_todays_keys(raw)), OmegaConf.from_dotlist(changes))
+    merged = OmegaConf.merge(OmegaConf.create(raw), OmegaConf.from_dotlist(changes))
     return cast(dict[str, Any], OmegaConf.to_container(merged))
-
-
-def in_todays_keys(raw: dict[str, Any]) -> dict[str, Any]:
-    """A record of an earlier version, which had log.tensorboard for logger."""
-    log = raw.get("log")
-    if not isinstance(log, dict) or "tensorboard" not in log:
-        return raw
-    log = dict(log)
-    logger = ["tensorboard"] if log.pop("tensorboard") else []
-    return {"logger": logger, **raw, "log": log}

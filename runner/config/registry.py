@@ -17,7 +17,7 @@ from optim.schedules import SCHEDULES
 from runner.loggers.logger import Logger
 from tasks.task import Task
 
-GROUPS = ("task", "data", "model", "optim", "lr_schedule", "wrap", "logger")
+CHOICE_KEYS = {"task": "objective"}  # the class attribute, and key, that names a group's entry; "name" for all others
 
 
 @cache

@@ -15,7 +15,7 @@ from runner.cli.help import summaries
 from runner.cli.overrides import is_group_choice
 from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
-from runner.config.validate import choices
+from runner.config.suggestions import list_choices
 
 
 def expand(words: list[str], parser: Any, grid: str | None = None) -> list[list[str]]:
@@ -57,7 +57,7 @@ def grids(name: str) -> list[dict[str, list[str]]]:
 
     known = dict(summaries(CONFIGS, "sweep"))
     if name not in known:
-        raise ConfigError(f"sweep={name} is unknown; {choices(name, known)}")
+        raise ConfigError(f"sweep={name} is unknown; {list_choices(name, known)}")
     content = yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
     if not isinstance(content, list) or not all(isinstance(grid, dict) for grid in content):
         raise ConfigError(f"configs/sweep/{name}.yaml is not a list of tables from keys to values")

@@ -19,6 +19,7 @@ from runner.config.schema import Config
 from runner.loggers.buffered import open_loggers
 from runner.loggers.run_info import RunInfo, comparison_columns
 from runner.train import checkpoint
+from runner.train.bfloat16 import bf16_is_slow, bf16_warning
 from runner.train.console import Console
 from runner.train.data_parallel import with_sync_batch_norm
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -53,6 +54,8 @@ def build_trainer(
         start(trainer, device)
     else:
         resume(trainer, saved, device)
+    if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
+        console.print(warning)
     trainer.metrics = build_metrics_writer(trainer, saved["file_lengths"] if saved else None)
     return trainer
 

@@ -12,7 +12,7 @@ from results.find import find, skipped_lines
 from results.find import load_runs as load
 from results.metrics import read_rows
 from results.run import read_config
-from results.signature import UNSIGNED
+from results.signature import signature
 
 NAN_TEXT = '{"status": "done", "metric": "acc", "best": {"acc": NaN}, "final": {"acc": 1}, "test": {"acc": 1}}'
 
@@ -95,23 +95,21 @@ def test_of_copies_the_newer_stays_and_that_is_said(tmp_path):
 
 def test_a_run_that_was_moved_keeps_its_signature(tmp_path):
     folder = write_run(tmp_path / "a", "adam,lr=0.3", optimizer="adam", lr=0.3, signature="placeholder")
-    signature = signature(load(tmp_path)[0].config)
-    home = folder.parent.with_name(signature)
+    named = signature(load(tmp_path)[0].config)
+    home = folder.parent.with_name(named)
     folder.parent.rename(home)
     shutil.copytree(home / "seed=0", tmp_path / "b" / "mine")
     (moved,) = load(tmp_path / "b")
-    assert moved.signature == signature and moved.setting == "adam,lr=0.3"
+    assert moved.signature == named and moved.setting == "adam,lr=0.3"
     assert len(load(tmp_path)) == 1, "known as a copy"
 
 
-def test_what_is_left_out_of_signatures_is_what_the_runner_leaves_out():
+def test_a_recorded_configuration_has_the_signature_of_its_folder():
     from omegaconf import OmegaConf
 
-    from results.run_folder import NOT_SIGNED
     from runner.config.compose import compose
     from runner.config.validate import validate
 
-    assert UNSIGNED == (*NOT_SIGNED, "data.root", "data.num_workers")
     config = validate(compose("optim=adam", "wrap=[lookahead,gradient_noise]", "data.root=/elsewhere"))
     assert signature(read_config(OmegaConf.to_yaml(OmegaConf.create(config.plain)))) == config.run_path.parent.name
 

@@ -49,8 +49,8 @@ def walk(tmp_path):
     from results.run_folder import RunFolder
     from runner.config.compose import compose
     from runner.config.validate import validate
-    from runner.train.console import Console
     from runner.train.build import build_trainer
+    from runner.train.console import Console
     from runner.train.prepare import load_samples
     from runner.train.signals import StopRequest
 

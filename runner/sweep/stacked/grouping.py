@@ -9,7 +9,7 @@ from typing import Any
 
 from optim.rule import Spec
 from runner.config.schema import Config
-from runner.config.validate import plain
+from runner.config.validate import to_plain
 
 #: settings in which stacked runs may differ: they decide nothing of the program
 FREE = ("seed", "outputs", "rerun", "divergence_threshold", "patience", "logger")
@@ -51,7 +51,7 @@ def key(config: Config) -> str:
     """Equal for runs that can share a program: everything but the optimizer's, wrappers' and schedule's numbers."""
     parts = {"task": config.task, "data": config.data, "model": config.model}
     parts |= {"optim": config.optim, "lr_schedule": config.lr_schedule}
-    content = plain(parts, config.wrap, config.settings)
+    content = to_plain(parts, config.wrap, config.settings)
     content["optim"] = structure(config.optim)
     content["wrap"] = [structure(wrapper) for wrapper in config.wrap]
     return json.dumps({name: value for name, value in content.items() if name not in FREE}, sort_keys=True)

@@ -1,0 +1,121 @@
+"""From plain YAML to checked dataclasses: every key known, every value of its field's type and in its range.
+
+    read_dataclass(Settings, {"seed": 1, "epochs": 30.0}, "")    Settings(seed=1, epochs=30)
+    read_dataclass(Settings, {"epochs": 0}, "")                  ValueError: epochs=0 is not an integer in [1, inf)
+
+Field types: float, int, bool, str, Any, X | None, Literal, tuples, Sequence[X], Mapping[str, Any], and dataclasses of
+these. A range is declared in the field's metadata (optim/ranges.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from optim.ranges import check
+from results.values import format_value, is_number
+
+T = TypeVar("T")
+UnknownKey = Callable[[str, type], ValueError]  # (path of the key, the dataclass that lacks it) -> error to raise
+NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
+
+
+def load_yaml(file: Path, name: str) -> Any:
+    """The content of a YAML file, read as plain data. Raises ValueError, which calls the file by `name`."""
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name} is no YAML ({str(error).splitlines()[0]})") from None
+
+
+def unknown_key(path: str, owner: type) -> ValueError:
+    known = ", ".join(field.name for field in dataclasses.fields(owner))
+    return ValueError(f"{path} is not a key; the keys are {known}")
+
+
+def read_dataclass(kind: type[T], node: Any, path: str, on_unknown: UnknownKey = unknown_key) -> T:
+    """Build a dataclass from a mapping. path: of the mapping, for messages; empty at the top.
+
+    Raises ValueError for a key that is unknown or missing, and for a value of another type or out of its range.
+    """
+    prefix = f"{path}." if path else ""
+    hints, fields = type_hints(kind), dataclasses.fields(kind)  # type: ignore[arg-type]
+    values = {}
+    for key, value in as_mapping(node, path).items():
+        if key not in {field.name for field in fields}:
+            raise on_unknown(f"{prefix}{key}", kind)
+        values[key] = convert(value, hints[key], f"{prefix}{key}", on_unknown)
+    for field in fields:
+        if field.name not in values and field.default is field.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{prefix}{field.name} is missing")
+    entry = kind(**values)
+    check(entry, prefix)
+    return entry
+
+
+@cache
+def type_hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def as_mapping(node: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(node, Mapping) or not all(isinstance(key, str) for key in node):
+        raise ValueError(f"{path}={format_value(node)} is one value, but {path} is a group of keys")
+    return node
+
+
+def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey = unknown_key) -> Any:
+    """`value` as plain Python of type `kind`; ValueError if it is of another type."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (kind,) = (arg for arg in args if arg is not type(None))
+        return convert(value, kind, path, on_unknown)
+    if origin is Literal:
+        if value not in args:
+            raise ValueError(f"{path}={format_value(value)} is not one of {', '.join(map(str, args))}")
+        return args[args.index(value)]  # 18.0 is the same setting as 18
+    if origin is tuple:
+        return convert_tuple(value, args, path, on_unknown)
+    if origin is Sequence:
+        return list(convert_tuple(value, (args[0], Ellipsis), path, on_unknown))
+    if origin is Mapping:
+        return dict(as_mapping(value, path))
+    if dataclasses.is_dataclass(kind):
+        return read_dataclass(kind, value, path, on_unknown)  # type: ignore[arg-type]
+    return convert_scalar(value, kind, path)
+
+
+def convert_scalar(value: Any, kind: Any, path: str) -> Any:
+    if kind is Any:
+        return value
+    if kind is float and is_number(value):
+        return float(value)
+    if kind is int and is_number(value) and float(value).is_integer():
+        return int(value)
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"{path}={format_value(value)} is not {NAMES[kind]}")
+
+
+def convert_tuple(value: Any, kinds: tuple[Any, ...], path: str, on_unknown: UnknownKey) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        items = "" if value is None else format_value(value)
+        raise ValueError(f"{path}={format_value(value)} is not a list; write '{path}=[{items}]'")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(kinds) != len(value):
+        raise ValueError(f"{path}={format_value(value)} has {len(value)} values and needs {len(kinds)}")
+    items = enumerate(zip(value, kinds, strict=True))
+    return tuple(convert(item, kind, f"{path}[{i}]", on_unknown) for i, (item, kind) in items)
