@@ -107,8 +107,8 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    known = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
-    folder.write_json(ENVIRONMENT, {**known, "resumed": [*known.get("resumed", []), now()]})
+    recorded = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
+    folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
 
 

@@ -41,7 +41,7 @@ def copy_views(content: Any) -> Any:
 def load(path: Path, device: str = "cpu") -> dict[str, Any] | None:
     """Read a checkpoint with weights_only=True; None if there is none.
 
-    Raises ValueError that says what to do if the file is damaged.
+    Raises ValueError with the way out if the file is damaged.
     """
     if not path.exists():
         return None

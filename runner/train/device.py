@@ -10,39 +10,39 @@ from runner.config.errors import ConfigError
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 
 
-def choose_device(wanted: str, distributed: DistributedContext = SINGLE_PROCESS) -> str:
+def choose_device(name: str, distributed: DistributedContext = SINGLE_PROCESS) -> str:
     """torch's name for auto, cpu, cuda, cuda:<index> or mps; ConfigError if it is not available.
 
     Each of several processes gets the CUDA device of its local rank.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if wanted == "cpu" or (wanted == "auto" and not count):
+    if name == "cpu" or (name == "auto" and not count):
         return "cpu"
-    if distributed.size > 1 and (wanted in ("auto", "cuda", "mps") or wanted.startswith("cuda:")):
-        return local_device(wanted, count, distributed)
-    if wanted == "auto":
+    if distributed.size > 1 and (name in ("auto", "cuda", "mps") or name.startswith("cuda:")):
+        return local_device(name, count, distributed)
+    if name == "auto":
         return "cuda"
-    if wanted == "mps":
+    if name == "mps":
         if not torch.backends.mps.is_available():
             raise ConfigError("device=mps: this torch or machine has no Metal device; device=auto finds what there is")
-        return wanted
-    if match := re.fullmatch(r"cuda(?::(\d+))?", wanted):
+        return name
+    if match := re.fullmatch(r"cuda(?::(\d+))?", name):
         if int(match[1] or 0) >= count:
-            raise ConfigError(f"device={wanted}: {found_text(count)} here; device=auto finds what there is")
-        return wanted
-    raise ConfigError(f"device={wanted} is not one of auto, cpu, cuda, cuda:<index>, mps")
+            raise ConfigError(f"device={name}: {found_text(count)} here; device=auto finds what there is")
+        return name
+    raise ConfigError(f"device={name} is not one of auto, cpu, cuda, cuda:<index>, mps")
 
 
-def local_device(wanted: str, count: int, distributed: DistributedContext) -> str:
+def local_device(name: str, count: int, distributed: DistributedContext) -> str:
     """The CUDA device of one of several processes. count: CUDA devices of this machine."""
-    if wanted not in ("auto", "cuda"):
+    if name not in ("auto", "cuda"):
         raise ConfigError(
-            f"device={wanted} is one device for {distributed.size} processes; device=cuda gives each process one, "
+            f"device={name} is one device for {distributed.size} processes; device=cuda gives each process one, "
             "device=cpu runs all on the CPU"
         )
     if distributed.local_size > count:
         raise ConfigError(
-            f"device={wanted}: {found_text(count)} here for {distributed.local_size} processes; start no more than "
+            f"device={name}: {found_text(count)} here for {distributed.local_size} processes; start no more than "
             "there are devices, or set device=cpu"
         )
     return f"cuda:{distributed.local_rank}"

@@ -78,7 +78,7 @@ def total_norm(norms: list[Tensor]) -> Tensor:
 
 
 def direction_change(old: Tensor, new: Tensor, old_norm: Tensor, new_norm: Tensor) -> Tensor:
-    """||new/new_norm - old/old_norm||; a zero vector counts as its own direction."""
+    """||new/new_norm - old/old_norm||; the direction of a zero vector is zero."""
     tiny = torch.finfo(old_norm.dtype).tiny
     return norm(new / new_norm.clamp_min(tiny) - old / old_norm.clamp_min(tiny))
 

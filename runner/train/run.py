@@ -58,22 +58,14 @@ def run(
         samples = load_local_main_first(config, distributed).to(device)
         with distributed.raise_together():
             open_folder(folder)
-        try:
-            with distributed.raise_together():  # a barrier: no process reads what is about to be removed
-                if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
-                    folder.clear()  # an interrupted rerun is resumed instead
-            return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
-        except OSError as error:
-            if error.errno not in DISK_ERRORS:
-                raise
-            print_line(
-                f"error: can't write {folder.path}: {error.strerror}. Make room and repeat the command: it "
-                "resumes from the last checkpoint.",
-                sys.stderr,
-            )
-            return FAILED
-        finally:
-            folder.close()
+        with contextlib.closing(folder):
+            try:
+                with distributed.raise_together():  # a barrier: no process reads what is about to be removed
+                    if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
+                        folder.clear()  # an interrupted rerun is resumed instead
+                return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
+            except OSError as error:
+                return report_disk_error(error, folder)
 
 
 def open_folder(folder: RunFolder) -> None:
@@ -85,6 +77,18 @@ def open_folder(folder: RunFolder) -> None:
         raise RunInProgressError(message) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
+
+
+def report_disk_error(error: OSError, folder: RunFolder) -> int:
+    """Print why the folder can't be written and return the exit code; other errors are raised."""
+    if error.errno not in DISK_ERRORS:
+        raise error
+    print_line(
+        f"error: can't write {folder.path}: {error.strerror}. Make room and repeat the command: it resumes from the "
+        "last checkpoint.",
+        sys.stderr,
+    )
+    return FAILED
 
 
 def run_in_folder(
@@ -129,7 +133,7 @@ def run_in_folder(
 
 
 def exit_code_of(interruption: BaseException, console: Console) -> int:
-    """Print how the run goes on, and return the exit code."""
+    """Print how to resume the run, and return the exit code."""
     if isinstance(interruption, Interrupted):
         console.print(f"Stopped by {interruption}; the same command resumes from here.")
         return interruption.exit_code

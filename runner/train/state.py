@@ -16,7 +16,7 @@ from runner.train.rng import restore_rng_state, rng_state, seed_process
 
 @dataclass(frozen=True)
 class TrainState:
-    """All that decides the rest of a run. seed: of the run, for processes that the checkpoint knows nothing of."""
+    """All that decides the rest of a run. seed: of the run, for processes that it had not before."""
 
     model: nn.Module
     optimizer: Chain
