@@ -1,1 +1,1 @@
-"""Figures, tables and one HTML page from run folders. Reads folders only; imports nothing that trains."""
+"""Figures and tables from run folders, and pictures at a run's end; imports nothing that trains."""

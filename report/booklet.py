@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from report.chapter import Chapter
 from report.page.writing import Figure, Item, Notes, Page, Picture, Runs, Section
+from report.task_report import TaskReport
 
 
-def booklet(chapters: Sequence[Chapter], folder: Path) -> Page:
+def booklet(chapters: Sequence[TaskReport], folder: Path) -> Page:
     """folder: where the figures have been drawn."""
     several = len(chapters) > 1
     sections = [section for made in chapters for section in sections_of(made, folder, several)]
@@ -20,7 +20,7 @@ def booklet(chapters: Sequence[Chapter], folder: Path) -> Page:
     return Page(f"Optimizers on {title}", names, sections, facts(chapters))
 
 
-def facts(chapters: Sequence[Chapter]) -> list[tuple[str, str]]:
+def facts(chapters: Sequence[TaskReport]) -> list[tuple[str, str]]:
     runs = [run for made in chapters for run in made.runs]
     endings = [run.ending for run in runs]
     seeds = {run.seed for run in runs}
@@ -42,10 +42,10 @@ def spelled(value: object) -> str:
     return str(value.get("commit") or "")[:10] if isinstance(value, dict) else str(value or "")
 
 
-def sections_of(made: Chapter, folder: Path, several: bool) -> list[Section]:
+def sections_of(made: TaskReport, folder: Path, several: bool) -> list[Section]:
     sections = []
     for i, (title, tables, figures) in enumerate(made.parts):
-        items: list[Item] = [Notes(list(made.cautions))] if made.cautions and i == 0 else []
+        items: list[Item] = [Notes(list(made.warnings))] if made.warnings and i == 0 else []
         for figure in figures:
             if figure.panels:
                 items.append(Figure(figure.panels, figure.caption))

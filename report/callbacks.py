@@ -1,4 +1,4 @@
-"""What main.py calls at the end of a run and of a sweep."""
+"""Callbacks for the end of a run and of a sweep: pictures and tables. matplotlib is imported when they draw."""
 
 from __future__ import annotations
 
@@ -6,18 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 #: modules that draw_run imports
-PRELOAD = ("report.figures.curves", "matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.ticker")
+PRELOAD = (
+    *("report.figures.curves", "report.diagnostics.trajectories", "report.diagnostics.reconstructions"),
+    *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.ticker"),
+)
 
 
 def draw_run(folder: Path) -> None:
-    """Draw a run's pictures into its folder."""
+    """Draw curves.png, trajectory.png and reconstructions.png of a run, each where its folder has the data."""
+    from report.diagnostics.reconstructions import draw_images
+    from report.diagnostics.trajectories import run_trajectory
     from report.figures.curves import draw_curves
+    from report.figures.drawing import draw
 
     draw_curves(folder)
+    if panels := run_trajectory(folder):
+        draw(panels, folder / "trajectory", formats=["png"])
+    draw_images(folder)
 
 
 def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
-    """Draw comparison_<task>.png into a sweep's folder; return a table for each task (mean and std)."""
+    """Draw comparison_<task>.png into a sweep's folder; return a table of the best settings for each task.
+
+    A task none of whose settings is finished is left out.
+    """
     from report.figures.comparison import comparison
     from report.figures.drawing import draw
     from report.tables.best import best_table

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence, Sized
 from dataclasses import fields, replace
 from pathlib import Path
 
-from report.chapter import Chapter, Wishes, chapter
-from report.published.numbers import published
+from report.published.numbers import read_published
+from report.task_report import ReportOptions, TaskReport, task_report
 from results.filters import select
 from results.find import find, skipped_lines
 from results.run import Run
@@ -22,7 +22,7 @@ DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
 
 Settings are chosen on validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
 Markdown, CSV and LaTeX."""
-MOST_NOTES = 8  # lines of cautions on the console; the page has all
+MOST_WARNINGS = 8  # on the console; the page has all
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,9 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--by", choices=("epoch", "step", "seconds"), default="epoch", help="of the curves")
     made.add_argument("--count", type=int, default=1, help="settings drawn of each optimizer, best first (1)")
     made.add_argument("--smooth", type=int, default=0, metavar="N", help="smooth curves over N points (no)")
-    made.add_argument(
-        "--band", dest="kind", choices=("range", "std"), default="range", help="of the seeds, around their mean"
-    )
+    made.add_argument("--band", choices=("range", "std"), default="range", help="of the seeds, around their mean")
     made.add_argument("--diverged", action="store_true", help="draw settings of which runs diverged, too")
     made.add_argument("--percent", action="store_true", help="accuracies and errors in percent")
     made.add_argument("--target", type=float, help="validation metric to be reached (what every optimizer reached)")
@@ -82,38 +80,40 @@ def report(options: argparse.Namespace) -> int:
     folders, where = split(options.words)
     found = find(*folders)
     for line in skipped_lines(found.skipped):
-        print(f"passed over: {line}", file=sys.stderr)
-    runs = [run for run in select(found.runs, where) if has_begun(run)]
+        print(f"skipped: {line}", file=sys.stderr)
+    runs = [run for run in select(found.runs, where) if has_results(run)]
     if not runs:
         raise ValueError(f"{' '.join(map(str, folders))}: no run that has finished an epoch")
-    wishes = Wishes(**{entry.name: getattr(options, entry.name) for entry in fields(Wishes)})
+    given = ReportOptions(**{entry.name: getattr(options, entry.name) for entry in fields(ReportOptions)})
     by_task = {task: [run for run in runs if run.task == task] for task in sorted({run.task for run in runs})}
     prefixes = {task: f"{task}_" if len(by_task) > 1 else "" for task in by_task}
-    chapters = [chapter(own, fitting(wishes, task, by_task.keys()), prefixes[task]) for task, own in by_task.items()]
+    reports = [
+        task_report(group, options_for(given, task, by_task.keys()), prefixes[task]) for task, group in by_task.items()
+    ]
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     out = options.out or first / "report"
     out.mkdir(parents=True, exist_ok=True)
-    for made in chapters:
-        tell(made)
-        write(made, out, options.formats)
+    for each in reports:
+        print_summary(each)
+        write_files(each, out, options.formats)
     if options.html:
         from report.booklet import booklet
         from report.page.writing import write_page
 
-        print(write_page(booklet(chapters, out), out / "report.html"))
+        print(write_page(booklet(reports, out), out / "report.html"))
     else:
         print(out)
     return 0
 
 
-def fitting(wishes: Wishes, task: str, tasks: Collection[str]) -> Wishes:
-    """Published numbers go beside the runs of their task; where there are none, beside all, the difference said."""
-    theirs = {name: published(name).task for name in wishes.against}
-    return replace(wishes, against=[name for name, own in theirs.items() if own == task or own not in tasks])
+def options_for(options: ReportOptions, task: str, tasks: Collection[str]) -> ReportOptions:
+    """With the published numbers of this task, and those of tasks without runs, whose tables state the difference."""
+    published = {name: read_published(name).task for name in options.against}
+    return replace(options, against=[name for name, its in published.items() if its == task or its not in tasks])
 
 
 def split(words: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """Folders and filters: what is there is a folder, be there a = in its name (seed=0)."""
+    """Folders and filters; a word that is the path of a folder is one, even with a = in its name (seed=0)."""
     folders, where = [], []
     for word in words:
         if "=" in word and not Path(word).exists() and "/" not in word.partition("=")[0]:
@@ -125,43 +125,43 @@ def split(words: Iterable[str]) -> tuple[list[Path], list[str]]:
     return folders, where
 
 
-def has_begun(run: Run) -> bool:
-    """Whether there is anything to show: an epoch, or the news that it diverged."""
+def has_results(run: Run) -> bool:
+    """Whether the run has finished an epoch, or diverged."""
     return run.ending in ("done", "diverged") or any(row.get("per") == "epoch" for row in run.rows)
 
 
-def tell(made: Chapter) -> None:
-    """The chapter's gist on the console: the best settings, whether they differ, what to beware of."""
-    endings = [run.ending for run in made.runs]
-    counts = ", ".join(f"{endings.count(each)} {each}" for each in dict.fromkeys(endings))
-    print(f"{made.task}: {several(made.runs, 'run')}, {several(made.settings, 'setting')} ({counts})\n")
-    for _, tables, _ in made.parts:
+def print_summary(report: TaskReport) -> None:
+    """Print the best settings, their differences and the warnings."""
+    statuses = [run.ending for run in report.runs]
+    counts = ", ".join(f"{statuses.count(each)} {each}" for each in dict.fromkeys(statuses))
+    print(f"{report.task}: {counted(report.runs, 'run')}, {counted(report.settings, 'setting')} ({counts})\n")
+    for _, tables, _ in report.parts:
         for name, table in tables.items():
             if name in ("best", "differences") or name.startswith("against"):
                 print(f"{table.text()}\n")
-    for line in made.cautions[:MOST_NOTES]:
-        print(f"caution: {line}")
-    if len(made.cautions) > MOST_NOTES:
-        print(f"and {len(made.cautions) - MOST_NOTES} more cautions in the report")
-    if made.cautions:
+    for line in report.warnings[:MOST_WARNINGS]:
+        print(f"warning: {line}")
+    if len(report.warnings) > MOST_WARNINGS:
+        print(f"and {len(report.warnings) - MOST_WARNINGS} more warnings in the report")
+    if report.warnings:
         print()
 
 
-def several(items: Sized, name: str) -> str:
+def counted(items: Sized, name: str) -> str:
     return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
 
 
-def write(made: Chapter, out: Path, endings: Sequence[str]) -> None:
-    """Every table and figure into files of their own."""
+def write_files(report: TaskReport, out: Path, formats: Sequence[str]) -> None:
+    """Write every table and figure into files of their own."""
     from report.figures.drawing import draw
 
-    for _, tables, figures in made.parts:
+    for _, tables, figures in report.parts:
         for name, table in tables.items():
             for ending, text in (("md", table.text()), ("csv", table.csv()), ("tex", table.latex())):
-                (out / f"{made.prefix}{name}.{ending}").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+                (out / f"{report.prefix}{name}.{ending}").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
         for figure in figures:
-            path = out / f"{made.prefix}{figure.name}"
+            path = out / f"{report.prefix}{figure.name}"
             if figure.draw:
-                figure.draw(path, list(dict.fromkeys([*endings, "png"])))  # the page shows the PNG
+                figure.draw(path, list(dict.fromkeys([*formats, "png"])))  # the page shows the PNG
             else:
-                draw(figure.panels, path, formats=endings)
+                draw(figure.panels, path, formats=formats)

@@ -5,7 +5,7 @@
 Writes synthetic runs (5 optimizers, 5 seeds, as many learning rates as that takes) into a temporary folder and times
 * find: every run's configuration and status;
 * rows: also every row of every run;
-* frames: report.load, the whole as pandas frames;
+* frames: results.load, the whole as pandas frames;
 * report: scripts/report.py, with all its tables, figures and the page.
 Each in a process of its own, the files in the system's cache; medians with [least, most]. Prints, judges nothing.
 """

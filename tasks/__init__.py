@@ -1,1 +1,1 @@
-"""What is learnt. One objective a file; a new file here is found by its class's `objective`."""
+"""Tasks: one objective a file; a new file is registered by its class's `objective`."""

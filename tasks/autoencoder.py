@@ -1,21 +1,21 @@
-"""Draw the input again through a narrow code: binary cross-entropy and squared error."""
+"""Reconstruct the input through a bottleneck: binary cross-entropy and squared error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from data.dataset import DataSet
 from data.samples import Samples
 from models.model import WORDS, Model
+from results.images import ImageGrid
 from tasks.task import Task
 
 if TYPE_CHECKING:
+    import numpy
     from torch import Tensor, nn
 
-PICTURES = 10  # columns of the grid: inputs above, reconstructions below
-SMALLEST = 84  # screen pixels of an image's side: smaller ones are drawn in larger pixels
+NUM_IMAGES = 10  # test images to reconstruct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +50,19 @@ class Reconstruction(Task):
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return output.sigmoid().sub_(x.flatten(1)).square().sum()
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save reconstructions.png: test images in the upper row, their reconstructions below."""
+    def images(self, model: nn.Module, samples: Samples) -> ImageGrid:
+        """The first test images and their reconstructions."""
         import torch
-        from torchvision.utils import save_image
 
-        x, _ = next(samples.eval_batches("test", PICTURES))
+        x, _ = next(samples.eval_batches("test", NUM_IMAGES))
         with torch.no_grad():
-            drawn = model(x).sigmoid().reshape(x.shape)
-        scale = max(1, SMALLEST // x.shape[-1])
-        rows = torch.cat((x, drawn)).cpu().repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-        save_image(rows, folder / "reconstructions.png", nrow=len(x), padding=1, pad_value=0.5)
+            reconstructed = model(x).sigmoid().reshape(x.shape)
+        rows = {"test images": x, "reconstructions": reconstructed}
+        return ImageGrid({title: as_bytes(images) for title, images in rows.items()})
+
+
+def as_bytes(images: Tensor) -> numpy.ndarray:
+    """Pixels in [0, 1], rounded to 0 to 255."""
+    import torch
+
+    return images.mul(255).add(0.5).clamp(0, 255).to("cpu", torch.uint8).numpy()

@@ -1,4 +1,4 @@
-"""Tell classes apart: cross-entropy and accuracy."""
+"""Classification: cross-entropy and accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a vector into a direction: a scale-invariant function, whose vector grows."""
+"""Align a vector with a direction: a scale-invariant function, under which the vector's norm grows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from math import hypot
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from tasks.problem import Problem, Rows, coordinates, plane
+from results.trajectory import Plane, Series, Trajectory
+from tasks.problem import Problem, Rows, contour, coordinates
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +49,11 @@ class Cosine(Problem):
         places = {"x0": w[0], "x1": w[1]} if len(w) == 2 else {}
         return {**places, "norm": w.norm()}
 
-    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+    def trajectory_from(self, start: tuple[float, ...], rows: Rows) -> Trajectory:
         """The norm step by step, and in two dimensions the path."""
-        from report.insight.scene import Chart, Scene, Series
-
         length = [Series("norm", "length of w", hypot(*start))]
         if len(start) != 2:
-            return Scene(length)
+            return Trajectory(length)
         names, ray = ("first coordinate of w", "second coordinate of w"), ((0.0, 0.0), (1.0, 0.0))
-        chart = Chart(("x0", "x1"), names, start, ray, equal=True)
-        return Scene(length, plane(chart, rows, lambda x, y: 1 - x / x.hypot(y).clamp_min(1e-30)))
+        plane = Plane(("x0", "x1"), names, start, ray, equal=True)
+        return Trajectory(length, contour(plane, rows, lambda x, y: 1 - x / x.hypot(y).clamp_min(1e-30)))

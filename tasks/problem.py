@@ -1,21 +1,19 @@
-"""What problems without data share: a point that walks over a function, and the function's picture under its path."""
+"""Base class of the toy problems: a point that minimizes a function, and the function around the point's path."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from data.dataset import DataSet
 from models.model import Model
 from models.point import Point
+from results.trajectory import Contour, Plane, Trajectory, Window
 from tasks.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from report.insight.scene import Chart, Plane, Scene
 
 Rows = list[dict[str, Any]]
 
@@ -36,27 +34,15 @@ class Problem(Task):
         self.check_dimension(model.dimension(data.shape), data)
 
     def check_dimension(self, dimension: int, data: DataSet) -> None:
-        """Raise ValueError if a point of so many coordinates is none of this problem's."""
+        """Raise ValueError if the problem is not of so many coordinates."""
 
-    def trace(self, model: nn.Module, folder: Path) -> None:
-        """Save trajectory.png, and scene.npz for pictures of several runs; nothing where log.every left no steps."""
-        from report.insight.scene import save_scene
-        from report.insight.trajectory import read_steps
+    def trajectory(self, model: nn.Module, rows: Rows) -> Trajectory | None:
+        """None where log.every left no steps."""
+        return self.trajectory_from(start_of(model), rows) if rows else None
 
-        if rows := read_steps(folder):
-            scene = self.scene(start_of(model), rows)
-            save_scene(folder, scene)
-            self.draw(folder, rows, scene)
-
-    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
-        """What there is to draw of a run."""
+    def trajectory_from(self, start: tuple[float, ...], rows: Rows) -> Trajectory:
+        """The data of trajectory.png for a run from `start`. rows: per step, at least one."""
         raise NotImplementedError
-
-    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
-        """Save trajectory.png."""
-        from report.insight.trajectory import draw_scene
-
-        draw_scene(folder, rows, scene)
 
 
 def coordinates(model: nn.Module) -> Tensor:
@@ -66,16 +52,14 @@ def coordinates(model: nn.Module) -> Tensor:
 
 
 def start_of(model: nn.Module) -> tuple[float, ...]:
-    """Where it began."""
+    """The point's coordinates before the first step."""
     return tuple(model.get_buffer("start")[0].tolist())
 
 
-def plane(chart: Chart, rows: Rows, function: Callable[[Tensor, Tensor], Tensor]) -> Plane:
+def contour(plane: Plane, rows: Rows, function: Callable[[Tensor, Tensor], Tensor]) -> Contour:
     """The function's values around the rows' path."""
     import torch
 
-    from report.insight.scene import Plane, Window
-
-    window = Window.to_store(chart.path(rows), [chart.start, *chart.optimum], chart.equal)
+    window = Window.to_store(plane.path(rows), [plane.start, *plane.optimum], plane.equal)
     y, x = torch.meshgrid(torch.from_numpy(window.y), torch.from_numpy(window.x), indexing="ij")
-    return Plane(window, function(x, y).numpy(), chart)
+    return Contour(window, function(x, y).numpy(), plane)

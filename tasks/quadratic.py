@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from tasks.problem import Problem, Rows, coordinates, plane
+from results.trajectory import Plane, Series, Trajectory
+from tasks.problem import Problem, Rows, contour, coordinates
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +47,16 @@ class Quadratic(Problem):
     def observe(self, model: nn.Module) -> dict[str, Tensor]:
         return {f"x{i}": x for i, x in enumerate(coordinates(model).unbind())}
 
-    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+    def trajectory_from(self, start: tuple[float, ...], rows: Rows) -> Trajectory:
         """The distance along each eigenvector, step by step, and of two the path."""
         import torch
 
-        from report.insight.scene import Chart, Scene, Series
-
         distances = [
-            Series(f"x{i}", f"distance, eigenvalue {eigenvalue:g}", x, "size")
+            Series(f"x{i}", "distance along the eigenvector", x, "magnitude", f"eigenvalue {eigenvalue:g}")
             for i, (eigenvalue, x) in enumerate(zip(self.eigenvalues, start, strict=True))
         ]
         if len(start) != 2:
-            return Scene(distances)
+            return Trajectory(distances)
         one, other = (f"coordinate of eigenvalue {eigenvalue:g}" for eigenvalue in self.eigenvalues)
-        chart = Chart(("x0", "x1"), (one, other), start, [(0.0, 0.0)], by_factor=True)
-        return Scene(distances, plane(chart, rows, lambda x, y: self.height(torch.stack((x, y), -1))))
-
-    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
-        from report.insight.trajectory import draw_distances
-
-        draw_distances(folder, rows, self.eigenvalues, scene)
+        plane = Plane(("x0", "x1"), (one, other), start, [(0.0, 0.0)], log_levels=True)
+        return Trajectory(distances, contour(plane, rows, lambda x, y: self.height(torch.stack((x, y), -1))))

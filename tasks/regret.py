@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
 from data.toys import Slopes
 from models.model import Model
 from models.point import Point
+from results.trajectory import Series, Trajectory
 from tasks.problem import Problem, Rows, coordinates
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from report.insight.scene import Scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +53,7 @@ class Regret(Problem):
     def observe(self, model: nn.Module) -> dict[str, Tensor]:
         return {"x": coordinates(model)[0]}
 
-    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+    def trajectory_from(self, start: tuple[float, ...], rows: Rows) -> Trajectory:
         """x step by step, and the average regret."""
-        from report.insight.scene import Scene, Series
-
-        return Scene([Series("x", "x", start[0], "noisy"), Series("loss", "regret per step so far", None, "mean")])
-
-    def draw(self, folder: Path, rows: Rows, scene: Scene) -> None:
-        from report.insight.trajectory import draw_regret
-
-        draw_regret(folder, rows, self.best, scene)
+        x = Series("x", "x", start[0], "noisy", optimum=self.best)
+        return Trajectory([x, Series("loss", "regret per step so far", None, "mean", optimum=0.0)])

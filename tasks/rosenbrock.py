@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet
-from tasks.problem import Problem, Rows, coordinates, plane
+from results.trajectory import Plane, Series, Trajectory
+from tasks.problem import Problem, Rows, contour, coordinates
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from report.insight.scene import Scene
 
 OPTIMUM = (1.0, 1.0)
 RADIANS = 2 / 3  # of azimuth and elevation, to one unit of psi and phi
@@ -53,16 +52,14 @@ class Rosenbrock(Problem):
         psi, phi = angles(w)
         return {"psi": psi, "phi": phi, "r": w.norm()}
 
-    def scene(self, start: tuple[float, ...], rows: Rows) -> Scene:
+    def trajectory_from(self, start: tuple[float, ...], rows: Rows) -> Trajectory:
         """The path of (psi, phi), and the radius step by step."""
         import torch
 
-        from report.insight.scene import Chart, Scene, Series
-
         w = torch.tensor(start)
         psi, phi = (float(angle) for angle in angles(w))
-        chart = Chart(("psi", "phi"), ("psi", "phi"), (psi, phi), [OPTIMUM], by_factor=True)
-        return Scene([Series("r", "radius r", float(w.norm()))], plane(chart, rows, self.height))
+        plane = Plane(("psi", "phi"), ("psi", "phi"), (psi, phi), [OPTIMUM], log_levels=True)
+        return Trajectory([Series("r", "radius r", float(w.norm()))], contour(plane, rows, self.height))
 
 
 def angles(w: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,17 +1,17 @@
-"""What every task offers: a loss to descend, a metric to report, and which value of the metric is best."""
+"""Base class of the tasks: a loss, a metric, and the data of a run's pictures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from data.dataset import DataSet
 from data.samples import Samples
 from models.model import Model
+from results.images import ImageGrid
+from results.trajectory import Trajectory
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor, nn
 
 
@@ -26,7 +26,7 @@ class Task:
     name: str = ""
 
     def check(self, data: DataSet, model: Model) -> None:
-        """Raise ValueError if this task can't be learnt from `data` by `model`."""
+        """Raise ValueError if `data` or `model` does not fit this task."""
         raise NotImplementedError
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -41,11 +41,13 @@ class Task:
         return value > than if self.better == "max" else value < than
 
     def observe(self, model: nn.Module) -> dict[str, Tensor]:
-        """What else to record of a training step, 0-dim tensors by their key in metrics.jsonl; read once a row."""
+        """Further values of a training step, 0-dim tensors by their key in metrics.jsonl; called once a row."""
         return {}
 
-    def show(self, model: nn.Module, samples: Samples, folder: Path) -> None:
-        """Save what is worth looking at besides the curves; `model` holds the weights that were tested."""
+    def images(self, model: nn.Module, samples: Samples) -> ImageGrid | None:
+        """Images for reconstructions.png; `model` holds the weights that were tested. None: there are none."""
+        return None
 
-    def trace(self, model: nn.Module, folder: Path) -> None:
-        """Save what there is to see of the way that training took, also where it diverged."""
+    def trajectory(self, model: nn.Module, rows: list[dict[str, Any]]) -> Trajectory | None:
+        """The data of trajectory.png, also of a diverged run. rows: per step, of metrics.jsonl. None: there is none."""
+        return None

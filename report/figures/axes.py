@@ -1,21 +1,8 @@
-"""What axes are called, and how matplotlib's are labelled."""
+"""Logarithmic axes of matplotlib."""
 
 from __future__ import annotations
 
 from typing import Any
-
-FRACTIONS = ("acc", "error")  # drawn on a linear axis
-NAMES = {
-    **{"train": "training", "val": "validation", "test": "test", "loss": "loss"},
-    **{"acc": "accuracy", "error": "error", "mse": "squared error", "lr": "learning rate"},
-}
-
-
-def name_of(key: str) -> str:
-    """A key in words: "train/loss" is "training loss", "optim.lr" the learning rate."""
-    if key == "optim.lr":
-        return NAMES["lr"]
-    return " ".join(NAMES.get(part, part) for part in key.split("/"))
 
 
 def log_axis(axes: Any, which: str = "y") -> None:
@@ -30,7 +17,7 @@ def log_axis(axes: Any, which: str = "y") -> None:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_locator(NullLocator())  # half of the time of drawing would go into ticks
     elif 5e-5 < low and high < 5e5:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.001 is what the command says
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))  # 0.001, as on the command line
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -40,12 +27,3 @@ def within_two_decades(low: float, high: float) -> Any:
     if high < 3 * low:
         return MaxNLocator(4)  # round numbers: powers of ten and their halves would be one or none
     return LogLocator(subs=(1, 2, 3, 5) if high < 8 * low else (1, 2, 5))
-
-
-def few_ticks(axes: Any) -> None:
-    """Whole numbers below, at most five labels a side, and no ticks beside them: grid lines tell as much."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.tick_params(length=0)

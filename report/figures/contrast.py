@@ -1,11 +1,11 @@
-"""Colours that stay visible on light and on dark ground, as near to the figures' own as that allows."""
+"""Colours with enough contrast on a light and a dark background, as near to the original as possible."""
 
 from __future__ import annotations
 
 import re
 
 LIGHT, DARK = "#ffffff", "#1b1e23"  # what page.css puts behind a figure
-LEAST = {LIGHT: 3.0, DARK: 4.5}  # WCAG 2.2, criterion 1.4.11, wants 3; light print pales on dark ground, so more there
+LEAST = {LIGHT: 3.0, DARK: 4.5}  # WCAG 2.2, criterion 1.4.11, asks for 3; more on the dark background
 
 
 def readable(colour: str, ground: str) -> str:

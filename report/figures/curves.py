@@ -1,7 +1,7 @@
 """curves.png of one run: loss and metric per epoch, training and validation.
 
-It is drawn after every run, and of a small run it is a good part: most of its time goes into ticks and their labels.
-Hence few of them, the legend once, places for it and for the axes that need no search, and little compression.
+It is drawn after every run, and takes a good part of a small run's time, mostly for ticks and their labels. Hence few
+ticks, one legend, fixed places instead of a layout engine, and little compression.
 """
 
 from __future__ import annotations
@@ -9,40 +9,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from report.figures.axes import FRACTIONS, NAMES, few_ticks, log_axis
+from report.figures.axes import log_axis
+from report.figures.drawing import blank_figure
+from report.figures.series_style import COLOURS
+from report.names import FRACTIONS, NAMES
 from results.metrics import read_rows, value_keys
 
-COLOURS = {"train": "#0072b2", "val": "#d55e00"}  # Okabe and Ito's palette, told apart by the colour-blind
-STYLES = {"train": "-", "val": "--"}
+STYLES = {"train": ("-", COLOURS[0]), "val": ("--", COLOURS[1])}
 INCHES = (5.0, 3.6)  # a panel
 
 
 def draw_curves(folder: Path) -> None:
-    """Draw metrics.jsonl of a run's folder; nothing is drawn before the first epoch is over."""
+    """Draw metrics.jsonl of a run's folder; nothing before the first epoch's end."""
     rows = [row for row in read_rows(folder / "metrics.jsonl") if row.get("per") == "epoch"]
     if not rows:
         return
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     keys = value_keys(rows[0])
-    figure = Figure(figsize=(INCHES[0] * len(keys), INCHES[1]))
-    FigureCanvasAgg(figure)
+    figure = blank_figure(INCHES[0] * len(keys), INCHES[1])
     for i, key in enumerate(keys):
         axes = figure.add_axes(((i + 0.155) / len(keys), 0.14, 0.82 / len(keys), 0.83))
-        draw_panel(axes, rows, key)
+        draw_metric(axes, rows, key)
         if i == 0:
             axes.legend(loc="upper right")
     figure.savefig(folder / "curves.png", dpi=120, pil_kwargs={"compress_level": 1})
 
 
-def draw_panel(axes: Any, rows: list[dict[str, Any]], key: str) -> None:
-    for split in ("train", "val"):
+def draw_metric(axes: Any, rows: list[dict[str, Any]], key: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    for split, (dash, colour) in STYLES.items():
         chosen = [row for row in rows if row["split"] == split]
         epochs, values = [row["epoch"] for row in chosen], [row[key] for row in chosen]
-        mark = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, values, STYLES[split], color=COLOURS[split], marker=mark, label=NAMES[split])
-    few_ticks(axes)
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, values, dash, color=colour, marker=marker, label=NAMES[split])
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.tick_params(length=0)
     if key not in FRACTIONS and min(row[key] for row in rows) > 0:
         log_axis(axes)
     axes.set_xlabel("epoch")

@@ -1,4 +1,4 @@
-"""The score over two swept settings of an optimizer, as data: a Grid. report/figures/heatmap_drawing.py draws it."""
+"""Heat maps as data: the score over two swept settings of an optimizer. heatmap_drawing.py draws them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from report.figures.axes import name_of
-from report.figures.choice import text
-from report.figures.swept import EPOCHS, Score, Which, larger_is_better, scores
+from report.figures.swept import Score, larger_is_better, scores
+from report.names import name_of
+from report.selection import short
 from results.settings import Setting
 
-Place = tuple[int, int]  # row, column
+Cell = tuple[int, int]  # row, column
 
 
 @dataclass(frozen=True)
 class Grid:
-    """values[row][column]: the mean over seeds at y_values[row] and x_values[column]; None where no run is done.
+    """scores[row][column]: at y_values[row] and x_values[column]; None: not tried.
 
-    runs and diverged: how many there were, and how many of them diverged; 0 runs: not tried. best: the best cell
-    without diverged runs. larger: whether larger is better.
+    best: the best cell without diverged runs. larger: whether larger scores are better.
     """
 
     title: str
@@ -28,60 +27,52 @@ class Grid:
     z_name: str
     x_values: Sequence[str]
     y_values: Sequence[str]
-    values: Sequence[Sequence[float | None]]
-    runs: Sequence[Sequence[int]]
-    diverged: Sequence[Sequence[int]]
-    best: Place | None
+    scores: Sequence[Sequence[Score | None]]
+    best: Cell | None
     larger: bool
     note: str = ""
 
 
-def heatmap(settings: Iterable[Setting], x: str, y: str, *, which: Which = "best") -> list[Grid]:
+def heatmap(settings: Iterable[Setting], x: str, y: str) -> list[Grid]:
     """A grid for each optimizer that has at least two values of both keys; numbers or names, in their order.
 
-    settings: of one task. x, y: dotted keys. which: the "final" or the "best" epoch of each run. Where further
-    settings vary, the best of them in each cell counts, and the note says so. Raises ValueError for an unknown key.
+    settings: of one task. x, y: dotted keys. Scores are of the best epochs; where further settings vary, of the best
+    setting in each cell, with a note. Raises ValueError for an unknown key.
     """
     if x == y:
         raise ValueError(f"a heat map needs two settings, not {x} twice")
-    found = scores(list(settings), [x, y], which)
+    found = scores(list(settings), [x, y], "best")
     return [
-        grid(optimizer, own, (x, y), which)
-        for optimizer, own in found.items()
-        if all(len({place[i] for place in own}) > 1 for i in (0, 1))
+        grid(optimizer, by_place, x, y)
+        for optimizer, by_place in found.items()
+        if all(len({place[i] for place in by_place}) > 1 for i in (0, 1))
     ]
 
 
-def grid(optimizer: str, own: dict[tuple, Score], keys: tuple[str, str], which: Which) -> Grid:
-    columns, rows = (ordered({place[i] for place in own}) for i in (0, 1))
-    cells = [[own.get((x, y)) for x in columns] for y in rows]
-    first = next(iter(own.values())).setting
+def grid(optimizer: str, by_place: dict[tuple, Score], x: str, y: str) -> Grid:
+    columns, rows = (ordered({place[i] for place in by_place}) for i in (0, 1))
+    cells = [[by_place.get((column, row)) for column in columns] for row in rows]
+    first = next(iter(by_place.values())).setting
     larger = larger_is_better(first)
-    seeds = max(len(cell.setting.runs) for cell in own.values())
-    rivals = any(cell.rivals > 1 for cell in own.values())
-    notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * rivals
+    seeds = max(len(score.setting.runs) for score in by_place.values())
+    several = any(score.candidates > 1 for score in by_place.values())
+    notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * several
     return Grid(
-        *(optimizer, name_of(keys[0]), name_of(keys[1]), f"{name_of(f'val/{first.metric}')}, {EPOCHS[which]}"),
-        *(list(map(text, columns)), list(map(text, rows))),
-        values=[[cell.mean if cell else None for cell in row] for row in cells],
-        runs=[[len(cell.setting.runs) if cell else 0 for cell in row] for row in cells],
-        diverged=[[cell.diverged if cell else 0 for cell in row] for row in cells],
-        best=best_of(cells, larger),
-        larger=larger,
-        note="; ".join(notes),
+        *(optimizer, name_of(x), name_of(y), f"{name_of(f'val/{first.metric}')}, best epoch"),
+        *(list(map(short, columns)), list(map(short, rows)), cells, best_cell(cells, larger), larger, "; ".join(notes)),
     )
 
 
 def ordered(values: set[Any]) -> list[Any]:
-    """Numbers by size, then everything else by its text."""
-    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, text(v)))
+    """Numbers by size, then everything else by its text, shorter lists first."""
+    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v).rstrip("]")))
 
 
-def best_of(cells: Sequence[Sequence[Score | None]], larger: bool) -> Place | None:
+def best_cell(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:
     found = {
-        (i, j): cell.mean
+        (i, j): score.mean
         for i, row in enumerate(cells)
-        for j, cell in enumerate(row)
-        if cell and cell.mean is not None and not cell.diverged
+        for j, score in enumerate(row)
+        if score and score.mean is not None and not score.diverged
     }
     return (max if larger else min)(found, key=found.__getitem__) if found else None

@@ -1,4 +1,4 @@
-"""Limits of an axis on which one exploding series would flatten all others."""
+"""Limits of axes: without the series that explode, which would flatten all others."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from statistics import median_low
 
 from report.figures.panel import Line
 
-FACTORS = {True: 10.0, False: 3.0}  # on a logarithmic axis, on a linear one: more than this above the others explodes
+FACTOR_LOG, FACTOR = (
+    10.0,
+    3.0,
+)  # times the median series, above which one explodes; on a logarithmic axis, on a linear one
 
 
 def readable_range(lines: Sequence[Line], log: bool) -> tuple[tuple[float, float] | None, str]:
-    """The limits of a loss's axis, and what the note says of them; (None, "") where they may follow the data.
+    """The limits of a loss's axis, and a note on them; (None, "") where they may follow the data.
 
     A series explodes if its highest value is more than ten times (linear axis: three times) the median series'; the
     axis ends a little above the highest of the others.
     """
     tops = {line.label: max([*line.y, *line.high]) for line in lines if len(line.y)}
-    if not tops:
+    bound = (FACTOR_LOG if log else FACTOR) * median_low(tops.values()) if tops else 0.0
+    cut = [label for label, top in tops.items() if top > bound]
+    if bound <= 0 or not cut:
         return None, ""
-    usual = median_low(tops.values())
-    kept = [top for top in tops.values() if usual <= 0 or top <= FACTORS[log] * usual]
-    cut = [label for label, top in tops.items() if usual > 0 and top > FACTORS[log] * usual]
-    if not cut:
-        return None, ""
-    high = float(f"{max(kept) * (1.5 if log else 1.1):.2g}")
+    high = float(f"{max(top for top in tops.values() if top <= bound) * (1.5 if log else 1.1):.2g}")
     values = [value for line in lines for value in (*line.y, *line.low) if value <= high and (value > 0 or not log)]
     low = min(values) / 1.2 if log else min(0.0, *values)
     return (low, high), f"cut off above {high:g}: {' and '.join(cut)}"

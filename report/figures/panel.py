@@ -1,4 +1,4 @@
-"""A figure's content, before anything is drawn: panels of lines. drawing.py and the HTML page draw the same."""
+"""The content of a figure: panels of lines, which drawing.py and the HTML page draw."""
 
 from __future__ import annotations
 
@@ -6,34 +6,35 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from report.figures.looks import Look
+from report.figures.series_style import SeriesStyle
 
 
 @dataclass(frozen=True)
 class Line:
     """A series: y over x, and, where several runs made it, the band from `low` to `high` around it.
 
-    ghost: the raw values behind a smoothed line, drawn thin and pale. lost: the x at which runs diverged, marked
-    with a cross at the panel's edge. crosses: (x, y) where curves of single runs broke off, as they diverged.
+    raw: the values behind a smoothed line, drawn thin and pale. diverged_at: the x at which runs diverged, marked by a
+    cross at the panel's edge. crosses: (x, y) of the last points of runs that diverged.
     """
 
     label: str
-    look: Look
+    style: SeriesStyle
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
-    ghost: Sequence[float] = ()
-    lost: Sequence[float] = ()
+    raw: Sequence[float] = ()
+    diverged_at: Sequence[float] = ()
     crosses: Sequence[tuple[float, float]] = ()
-    markers: bool = False  # a marker at every point: few points, each measured
+    markers: bool = False  # at every point, for few measured ones
 
 
 @dataclass(frozen=True)
 class Panel:
     """One pair of axes.
 
-    y_range: its limits, where they must not follow the data. lost_at: the edge where bad values lie.
+    y_range: its limits, where they must not follow the data. diverged_edge: the edge of bad values. background: draws
+    on matplotlib's axes, such as contours; background_labels: of what it adds to the legend.
     """
 
     title: str
@@ -43,6 +44,7 @@ class Panel:
     x_log: bool = False
     y_log: bool = False
     y_range: tuple[float, float] | None = None
-    note: str = ""  # the legend's title: what the bands are, what was left out; parts are separated by "; "
-    lost_at: Literal["top", "bottom"] = "top"
-    backdrop: Callable[[Any], None] | None = None  # draws on matplotlib's axes what is no line, such as contours
+    note: str = ""  # the legend's title; parts are separated by "; "
+    diverged_edge: Literal["top", "bottom"] = "top"
+    background: Callable[[Any], None] | None = None
+    background_labels: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""Curves of runs by epoch, step or seconds, and the mean of several with the band around it."""
+"""Curves of runs by epoch, step or seconds, and the mean of several with a band around it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy
 
 By = Literal["epoch", "step", "seconds"]
-Kind = Literal["range", "std"]
+Band = Literal["range", "std"]
 X_NAMES = {"epoch": "epoch", "step": "step", "seconds": "seconds of training"}
 
 
@@ -23,7 +23,7 @@ class Curve(NamedTuple):
 
 @dataclass(frozen=True)
 class Mean:
-    """Of curves: at each x the mean over those that are there, and the band around it; empty for a single curve."""
+    """At each x the mean over the curves that reach it; low, high: the band, empty for a single curve."""
 
     x: numpy.ndarray
     y: numpy.ndarray
@@ -31,13 +31,14 @@ class Mean:
     high: numpy.ndarray
 
 
-def known(value: str, choices: Any, name: str) -> None:
+def check_choice(name: str, value: str, choices: Any) -> None:
+    """Raise ValueError unless the value is one of a Literal's."""
     if value not in get_args(choices):
         raise ValueError(f"{name}={value} is not one of {', '.join(get_args(choices))}")
 
 
 def curve(run: Run, key: str, by: By = "epoch") -> Curve:
-    """A run's values of "train/loss", "val/acc", ...; by seconds like by step: mean_of puts the seconds in.
+    """A run's values of "train/loss", "val/acc", ...; by seconds, x are still steps, which mean_of replaces.
 
     By step and by seconds training has its per-step rows, where they are more than the epochs. By seconds it ends with
     the last step whose time is known, and is empty without timings.jsonl.
@@ -56,15 +57,15 @@ def curve(run: Run, key: str, by: By = "epoch") -> Curve:
 
 
 def clock(run: Run) -> Curve:
-    """Seconds of training by step, evaluation not counted; between the ends of epochs the pace is taken as even."""
+    """Seconds of training by step, without evaluation; linear between the ends of epochs."""
     rows = [row for row in run.timings if row.get("train_s") is not None]
     return Curve([0, *(row["step"] for row in rows)], [0.0, *(row["train_s"] for row in rows)])
 
 
-def mean_of(curves: Sequence[Curve], kind: Kind = "range", clocks: Sequence[Curve] = ()) -> Mean:
+def mean_of(curves: Sequence[Curve], band: Band = "range", clocks: Sequence[Curve] = ()) -> Mean:
     """Mean and band over the curves at every x that any has; each counts from its first point to its last.
 
-    kind: "range", from the lowest to the highest, or "std", the standard deviation (n - 1) to either side. clocks: the
+    band: "range", from the lowest to the highest, or "std", the standard deviation (n - 1) to either side. clocks: the
     runs' seconds by step; then x are seconds.
     """
     import numpy
@@ -77,17 +78,17 @@ def mean_of(curves: Sequence[Curve], kind: Kind = "range", clocks: Sequence[Curv
     if len(curves) == 1:
         return Mean(seconds, mean, none, none)
     low, high = numpy.nanmin(every, axis=0), numpy.nanmax(every, axis=0)
-    if kind == "std":
+    if band == "std":
         squares = numpy.nansum((every - mean) ** 2, axis=0)
         deviation = numpy.sqrt(squares / numpy.maximum(there.sum(axis=0) - 1, 1))
-        # where all values are positive the band is, too: it may be drawn on a logarithmic axis
+        # a band around positive values stays positive, for a logarithmic axis
         low = numpy.where((mean > deviation) | (low <= 0), mean - deviation, low)
         high = mean + deviation
     return Mean(seconds, mean, low, high)
 
 
 def elapsed(steps: numpy.ndarray, there: numpy.ndarray, clocks: Sequence[Curve]) -> numpy.ndarray:
-    """The mean seconds at each step, summed up from the mean times between steps of the runs that are still there.
+    """The mean seconds at each step: the sum of the mean times between steps, over the runs that reach them.
 
     The plain mean would jump, even back, where a slow run ends. there: (runs, steps).
     """

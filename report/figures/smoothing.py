@@ -1,4 +1,4 @@
-"""Noisy curves made readable, as nicklashansen/neural-net-optimization (2020) drew its losses.
+"""Smoothing of noisy curves, as nicklashansen/neural-net-optimization (2020) drew its losses.
 
 There each minibatch is a point; solid is a filter of Savitzky and Golay (Analytical Chemistry, 1964) of 81 points
 and order 3, pale behind it the same with 21 points. Deviations, all ours: behind lie the raw values; a short curve has
@@ -8,6 +8,7 @@ loss near 0 would fall below it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,3 +42,9 @@ def smoothed(values: numpy.ndarray, window: int = WINDOW, log: bool = False) -> 
         return values
     filtered = numpy.asarray(savgol_filter(numpy.log(values) if log else values, fitting, ORDER))
     return numpy.clip(numpy.exp(filtered) if log else filtered, values.min(), values.max())
+
+
+def running(statistic: Callable[[Sequence[float]], float], values: Sequence[float], parts: int) -> list[float]:
+    """A statistic over the window around each value, 1 / parts of all values wide and smaller at the ends."""
+    half = len(values) // parts // 2
+    return [statistic(values[max(0, i - half) : i + half + 1]) for i in range(len(values))]

@@ -40,11 +40,12 @@ def panel_data(panel: Panel) -> dict[str, Any]:
     every = [
         {
             "label": clean(line.label),
-            "colour": line.look.colour[1:],
-            "dash": list(line.look.dash),
-            "marker": line.look.marker,
+            "colour": line.style.colour[1:],
+            "dash": list(line.style.dash),
+            "marker": line.style.marker,
             "x": pool.setdefault(json.dumps(numbers(line.x)), len(pool)),
-            **{key: numbers(getattr(line, key)) for key in ("y", "low", "high", "ghost", "lost")},
+            **{key: numbers(getattr(line, key)) for key in ("y", "low", "high")},
+            **{"ghost": numbers(line.raw), "lost": numbers(line.diverged_at)},
             "crosses": [point for point in map(numbers, line.crosses) if None not in point],
             "markers": line.markers or len(line.x) == 1,
         }
@@ -53,7 +54,7 @@ def panel_data(panel: Panel) -> dict[str, Any]:
     return {
         **{key: clean(getattr(panel, key)) for key in ("title", "x_name", "y_name", "note")},
         **{"x_log": panel.x_log, "y_log": panel.y_log, "y_range": panel.y_range},
-        **{"xs": [json.loads(text) for text in pool], "lines": every, "lost_at": panel.lost_at},
+        **{"xs": [json.loads(text) for text in pool], "lines": every, "lost_at": panel.diverged_edge},
         "thinned": any(len(line.x) > MOST_POINTS for line in panel.lines),
     }
 
@@ -78,7 +79,7 @@ def thinned(line: Line) -> Line:
     kept = sorted(ends | {int(s[f(y[s])]) for s in stretches[1:-1] for f in (numpy.argmin, numpy.argmax)})
     parts = {
         key: [getattr(line, key)[i] for i in kept]
-        for key in ("x", "y", "low", "high", "ghost")
+        for key in ("x", "y", "low", "high", "raw")
         if len(getattr(line, key))
     }
     return dataclasses.replace(line, **parts)

@@ -117,7 +117,7 @@ def digest(text: str) -> str:
 
 def colours(items: Iterable[Item]) -> str:
     """A variable for each colour of the figures, with its value on light and on dark ground."""
-    used = {line.look.colour for item in items if isinstance(item, Figure) for p in item.panels for line in p.lines}
+    used = {line.style.colour for item in items if isinstance(item, Figure) for p in item.panels for line in p.lines}
     pairs = (f"--c{c[1:]}: light-dark({readable(c, LIGHT)}, {readable(c, DARK)});" for c in sorted(used))
     return f":root {{ {' '.join(pairs)} }}\n"
 

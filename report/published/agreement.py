@@ -1,4 +1,4 @@
-"""Does our result agree with a published one? One rule, in words (RULE) and in code (`judge`)."""
+"""Agreement of our results with published ones: one rule, as text (RULE) and in code (`judge`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite, log10, nan, sqrt
 
-from report.published.counterpart import Counterpart, values
+from report.published.matching import MatchingSetting, values
 from report.published.numbers import Block, Point, Published, Row
 
 LEVEL = 0.95
@@ -16,45 +16,45 @@ RULE = (
     "wider than what is close, or within the error of rounding or reading; or neither learns.",
     "close: the two means differ by no more than the bound. miss: they differ by more, or all our runs diverged.",
     "not comparable: the protocols differ as said, some of our runs have no value, one run has no interval, or the "
-    "means differ by more than is close but by less than our interval, which is then too wide to tell.",
+    "means differ by more than is close but by less than our interval, which is then too wide to decide.",
 )
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """word: match, close, miss or not comparable. mean, half: ours ± its 95 % interval, in the published unit.
+    """verdict: match, close, miss or not comparable. mean, half: ours ± its 95 % interval, in the published unit.
 
     half is nan for one run, and 0 where nothing is random."""
 
-    word: str
-    why: str
+    verdict: str
+    reason: str
     mean: float = nan
     half: float = nan
     n: int = 0
 
     def __str__(self) -> str:
-        return f"{self.word} ({self.why})" if self.why else self.word
+        return f"{self.verdict} ({self.reason})" if self.reason else self.verdict
 
 
-def judge(published: Published, block: Block, row: Row, point: Point, ours: Counterpart) -> Agreement:
+def judge(paper: Published, block: Block, row: Row, point: Point, ours: MatchingSetting) -> Agreement:
     """Compare one published value with our setting for it."""
     runs = ours.setting.runs
     found = values(block, ours.setting, point.x if block.by == "epoch" else None)
-    mean, half = interval(found, published.exact)
+    mean, half = interval(found, paper.exact)
     diverged = sum(run.ending == "diverged" for run in runs)
     reasons = [*([row.differs] if row.differs else []), *ours.differences]
     if diverged == len(runs):
-        word, why = both_failed(block, point) or ("miss", "all our runs diverged")
+        verdict, reason = both_failed(block, point) or ("miss", "all our runs diverged")
     else:
-        reasons += shortfalls(published, block, ours, len(found), diverged)
-        word, why = compared(block, point, mean, half) if found else ("", "")
+        reasons += shortfalls(paper, block, ours, len(found), diverged)
+        verdict, reason = compared(block, point, mean, half) if found else ("", "")
     if reasons:
-        word, why = "not comparable", "; ".join(reasons)
-    return Agreement(word, why, mean, half, len(found))
+        verdict, reason = "not comparable", "; ".join(reasons)
+    return Agreement(verdict, reason, mean, half, len(found))
 
 
-def shortfalls(published: Published, block: Block, ours: Counterpart, n: int, diverged: int) -> list[str]:
-    """Runs of the setting that have no value."""
+def shortfalls(paper: Published, block: Block, ours: MatchingSetting, n: int, diverged: int) -> list[str]:
+    """The numbers of the setting's runs that have no value, as text."""
     of, done = f"of {len(ours.setting.runs)} runs", sum(run.ending == "done" for run in ours.setting.runs)
     unfinished = len(ours.setting.runs) - done - diverged
     found = [f"{number} {of} {what}" for number, what in ((diverged, "diverged"), (unfinished, "unfinished")) if number]
@@ -63,23 +63,23 @@ def shortfalls(published: Published, block: Block, ours: Counterpart, n: int, di
     early = sum(bool(run.status.get("stopped_early")) for run in ours.setting.runs)
     if early and block.where in ("final", "test_last"):
         found.append(f"{early} {of} stopped early")
-    if n == 1 and not published.exact:
+    if n == 1 and not paper.exact:
         found.append("n=1: no interval")
     return found
 
 
 def compared(block: Block, point: Point, mean: float, half: float) -> tuple[str, str]:
-    """(word, why) by the numbers alone."""
+    """(verdict, reason) by the numbers alone."""
     off, close = mean - point.value, block.threshold(point.value)
     if block.failed is not None and mean <= block.failed and both_failed(block, point):
         return "match", "neither learns"
     if abs(off) <= block.tolerance or abs(off) <= half <= close:
         return "match", ""
     if abs(off) <= close:
-        return "close", told(block, off)
+        return "close", difference_text(block, off)
     if abs(off) <= half:
-        return "not comparable", f"our interval, ±{shown(block, half)}, is too wide to tell"
-    return "miss", told(block, off)
+        return "not comparable", f"our interval, ±{format_like(block, half)}, is too wide to decide"
+    return "miss", difference_text(block, off)
 
 
 def both_failed(block: Block, point: Point) -> tuple[str, str] | None:
@@ -87,13 +87,13 @@ def both_failed(block: Block, point: Point) -> tuple[str, str] | None:
     return ("match", "neither learns") if failed else None
 
 
-def told(block: Block, off: float) -> str:
+def difference_text(block: Block, off: float) -> str:
     """`better by 0.21 points`; `larger by 0.03` where neither is better."""
     if not isfinite(off):
         return "ours is no number"
     words = ("larger", "smaller") if not block.better else ("better", "worse")
     word = words[(off > 0) == (block.better == "min")]
-    return f"{word} by {shown(block, abs(off))}{' points' if block.unit else ''}"
+    return f"{word} by {format_like(block, abs(off))}{' points' if block.unit else ''}"
 
 
 def interval(found: Sequence[float], exact: bool = False) -> tuple[float, float]:
@@ -111,8 +111,8 @@ def interval(found: Sequence[float], exact: bool = False) -> tuple[float, float]
     return mean, quantile * statistics.stdev(found) / sqrt(len(found))
 
 
-def shown(block: Block, value: float) -> str:
-    """With the decimals of the block's published values, as far as these are exact; more where they would show 0."""
+def format_like(block: Block, value: float) -> str:
+    """With the decimals of the block's published values, as far as these are exact; with more where that would be 0."""
     places = max(decimals(point.value) for row in block.rows for point in row.points)
     if block.tolerance:
         places = min(places, max(0, ceil(-log10(block.tolerance))))

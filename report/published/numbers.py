@@ -1,7 +1,7 @@
-"""Published numbers as data: configs/published/<name>.yaml, checked on reading; a name is an experiment's.
+"""Published numbers as data: configs/published/<name>.yaml, checked on reading; named like the experiment.
 
-A file says what was trained (`protocol`: settings of a run's configuration that ours must have) and lists `numbers`:
-blocks of one quantity from one source, with a row a method. A row has one value, or points by learning rate or epoch.
+A file has the `protocol` (settings that our runs must have) and `numbers`: blocks of one quantity from one source, with
+a row a method. A row has one value, or points by learning rate or epoch.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ UNITS: dict[str, Callable[[float], float]] = {
     "per cent": lambda value: 100 * value,
     "per cent error": lambda value: 100 * (1 - value),  # of an accuracy
 }
-#: where the value of a run lies: validation at the best or final epoch; the test set with the weights of those; rows of
+#: places of a run's value: validation at the best or final epoch; the test set with the weights of those; rows of
 #: epochs of training (of steps, where recorded) or validation; the last or the largest of all training steps
 PLACES = ("best", "final", "test", "test_last", "train", "val", "last_step", "largest_step")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ours:
-    """What a published method is called here: an optimizer, with its wrappers (adam+lookahead), and its settings.
+class OurMethod:
+    """A published method in this project: an optimizer, with its wrappers (adam+lookahead), and its settings.
 
-    settings: keys of optim (momentum) or of a wrapper (lookahead.k). A setting that is not named may be anything.
+    settings: keys of optim (momentum) or of a wrapper (lookahead.k). Other settings may have any value.
     """
 
     optim: str
@@ -50,10 +50,10 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """differs: how their method is not the one of its name, so that no run of ours can be compared with it."""
+    """differs: how the published method deviates from its name, so that no run of ours is comparable."""
 
     method: str
-    ours: Sequence[Ours]
+    ours: Sequence[OurMethod]
     points: Sequence[Point]
     differs: str = ""
 
@@ -62,8 +62,8 @@ class Row:
 class Block:
     """One quantity of one source.
 
-    metric: a run's key for it. chosen_by: by which value an optimizer's best setting is chosen, best, final or train.
-    close (in the unit) or close_relative: by how much at most two means differ that are close. tolerance: the error of
+    metric: a run's key for it. chosen_by: the value that chooses an optimizer's best setting, best, final or train.
+    close (in the unit) or close_relative: the largest difference of two means that are close. tolerance: the error of
     reading or rounding. failed: at or below it, nothing was learnt. by: lr or epoch, where rows have points.
     compare_at: the epochs of a curve that the table compares.
     """
@@ -90,7 +90,7 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """seeds: how many runs each value is of, None where that is not said. exact: nothing is random."""
+    """seeds: the number of runs of each value, None if unknown. exact: nothing is random."""
 
     name: str
     title: str
@@ -104,13 +104,13 @@ class Published:
     exact: bool = False
 
 
-def names(folder: Path = FOLDER) -> list[str]:
+def published_names(folder: Path = FOLDER) -> list[str]:
     return sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.yaml"))
 
 
-def published(name: str, folder: Path = FOLDER) -> Published:
+def read_published(name: str, folder: Path = FOLDER) -> Published:
     """Raises ValueError for an unknown name and for a file that is not of this form."""
-    known = names(folder)
+    known = published_names(folder)
     if name not in known:
         near = difflib.get_close_matches(name, known, 2) or [other for other in known if name in other.split("/")]
         guess = f"; did you mean {' or '.join(near)}?" if near else "."
@@ -201,12 +201,12 @@ def as_count(raw: Any, where: str) -> int:
     return raw
 
 
-def as_ours(raw: Any, where: str) -> list[Ours]:
+def as_ours(raw: Any, where: str) -> list[OurMethod]:
     found = []
     for each in raw if isinstance(raw, list) else [raw]:
         settings = dict(as_mapping(each, where))
         optim = as_text(settings.pop("optim", None), f"{where}.optim")
-        found.append(Ours(optim=optim, settings=settings))
+        found.append(OurMethod(optim=optim, settings=settings))
     return found
 
 
@@ -242,7 +242,7 @@ READERS: dict[str, Callable[[Any, str], Any]] = {
     "Mapping[str, Any]": as_mapping,
     "Sequence[str]": lambda raw, where: [as_text(each, where) for each in as_list(raw, where)],
     "Sequence[float]": lambda raw, where: [as_number(each, where) for each in as_list(raw, where)],
-    "Sequence[Ours]": as_ours,
+    "Sequence[OurMethod]": as_ours,
     "Sequence[Point]": as_points,
     "Sequence[Row]": as_rows,
     "Sequence[Block]": lambda raw, where: [

@@ -1,10 +1,11 @@
-"""The tables of a comparison: each optimizer at its best setting, and every setting that was tried."""
+"""Tables of settings: each optimizer at its best one, and all that were tried."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from report.selection import by_optimizer, num_with_status
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, count, scale
 from results.run import Run
@@ -18,29 +19,28 @@ SHARE = "optimizer %: of the seconds of training, those in the optimizer's step.
 
 
 def best_table(settings: Iterable[Setting], percent: bool = False) -> Table:
-    """A row an optimizer: its setting with the best validation, and what came of it.
+    """A row an optimizer: its setting with the best validation, and its results.
 
     settings: of one task, all that were tried. An optimizer none of whose settings finished has a row, too.
     percent: show fractions in percent.
     """
-    by_optimizer = grouped(settings)
-    chosen = best(setting for own in by_optimizer.values() for setting in own)
-    names = distinct(setting for own in by_optimizer.values() for setting in own)
-    metric, factor = heading(by_optimizer, percent)
+    every = of_one_task(settings)
+    chosen, names = best(every), distinct_names(every)
+    metric, factor = scale(every[0].metric, percent)
     rows = []
-    for optimizer, own in by_optimizer.items():
+    for optimizer, group in by_optimizer(every).items():
         setting = chosen[optimizer][0] if optimizer in chosen else None
-        results = [ABSENT] * 6 if setting is None else of_best(setting, factor)
-        diverged = f"{sum(has_diverged(each) for each in own)} of {len(own)}"
+        results = [ABSENT] * 6 if setting is None else results_of(setting, factor)
+        diverged = f"{sum(num_with_status(each, 'diverged') > 0 for each in group)} of {len(group)}"
         name = names[id(setting)] if setting else "none finished"
         rows.append([optimizer, name, *results[:4], diverged, *results[4:]])
     columns = ["optimizer", "best setting", "n", f"validation {metric}", f"test {metric}", "epochs"]
     columns += ["diverged", "s/epoch", "optimizer %"]
     notes = [MEANS, SELECTED, "diverged: settings with a diverged run, of all that were tried.", SHARE]
-    return Table(f"{task_of(by_optimizer)}: best settings", columns, rows, notes)
+    return Table(f"{every[0].runs[0].task}: best settings", columns, rows, notes)
 
 
-def of_best(setting: Setting, factor: float) -> list[str]:
+def results_of(setting: Setting, factor: float) -> list[str]:
     """n, validation, test, epochs, seconds per epoch, optimizer's share."""
     found = [mean(setting.runs, lambda run, which=which: metric_of(run, which), factor) for which in ("best", "test")]
     return [str(len(setting.runs)), *found, epochs(setting.runs), *costs(setting.runs)]
@@ -49,55 +49,40 @@ def of_best(setting: Setting, factor: float) -> list[str]:
 def every_table(settings: Iterable[Setting], percent: bool = False) -> Table:
     """A row a setting, an optimizer's best first, and those with unfinished or diverged runs last.
 
-    No test metrics: whoever reads them setting by setting would select on the test set.
+    No test metrics: to read them setting by setting would be to select on the test set.
     """
-    by_optimizer = grouped(settings)
-    names = distinct(setting for own in by_optimizer.values() for setting in own)
-    metric, factor = heading(by_optimizer, percent)
+    every = of_one_task(settings)
+    names = distinct_names(every)
+    metric, factor = scale(every[0].metric, percent)
     rows = []
-    for optimizer, own in by_optimizer.items():
-        for setting in in_order(own):
+    for optimizer, group in by_optimizer(every).items():
+        finished = [setting for setting in group if setting.finished]
+        for setting in (*(ranked(finished) if finished else []), *(each for each in group if not each.finished)):
             done = [run for run in setting.runs if run.ending == "done"]
             found = [mean(done, lambda run, which=which: metric_of(run, which), factor) for which in ("best", "final")]
             reached = [*found, epochs(setting.runs), *costs(done)]
-            rows.append([optimizer, names[id(setting)], endings(setting.runs), *reached])
+            rows.append([optimizer, names[id(setting)], statuses(setting.runs), *reached])
     columns = ["optimizer", "setting", "runs", f"validation {metric}", f"last epoch's {metric}", "epochs", "s/epoch"]
     notes = [
         "Means ± standard deviations (n - 1) over the runs that are done; validation: each run's best epoch.",
         SHARE,
     ]
-    return Table(f"{task_of(by_optimizer)}: all settings", [*columns, "optimizer %"], rows, notes)
+    return Table(f"{every[0].runs[0].task}: all settings", [*columns, "optimizer %"], rows, notes)
 
 
-def grouped(settings: Iterable[Setting]) -> dict[str, list[Setting]]:
-    """The settings of each optimizer. Raises ValueError if there are none, or if they are of several tasks."""
-    found: dict[str, list[Setting]] = defaultdict(list)
-    for setting in settings:
-        found[setting.optimizer].append(setting)
-    tasks = sorted({own.runs[0].task for each in found.values() for own in each})
+def of_one_task(settings: Iterable[Setting]) -> list[Setting]:
+    """The settings as a list. Raises ValueError if there are none, or if they are of several tasks."""
+    every = list(settings)
+    tasks = sorted({setting.runs[0].task for setting in every})
     if len(tasks) != 1:
         raise ValueError(f"a table holds runs of one task, not of {', '.join(tasks) or 'none'}")
-    return dict(sorted(found.items()))
+    return every
 
 
-def in_order(own: Sequence[Setting]) -> list[Setting]:
-    finished = [setting for setting in own if setting.finished]
-    return (ranked(finished) if finished else []) + [setting for setting in own if not setting.finished]
-
-
-def heading(by_optimizer: dict[str, list[Setting]], percent: bool) -> tuple[str, float]:
-    return scale(next(iter(by_optimizer.values()))[0].metric, percent)
-
-
-def task_of(by_optimizer: dict[str, list[Setting]]) -> str:
-    return next(iter(by_optimizer.values()))[0].runs[0].task
-
-
-def distinct(settings: Iterable[Setting]) -> dict[int, str]:
-    """The settings' names by id; those that differ in more than their optimizer have their signatures behind."""
-    every = list(settings)
-    times = Counter(setting.name for setting in every)
-    return {id(s): s.name if times[s.name] == 1 else f"{s.name} ({s.runs[0].signature})" for s in every}
+def distinct_names(settings: Sequence[Setting]) -> dict[int, str]:
+    """The settings' names by id, with the signature where several have one name."""
+    times = Counter(setting.name for setting in settings)
+    return {id(s): s.name if times[s.name] == 1 else f"{s.name} ({s.runs[0].signature})" for s in settings}
 
 
 def metric_of(run: Run, which: str) -> float | None:
@@ -126,16 +111,12 @@ def seconds_per_epoch(run: Run) -> float | None:
 
 
 def optimizer_share(run: Run) -> float | None:
-    """None where the run could not tell: in a stack, or on a device without a clock."""
+    """None where it was not measured: in a stack, or on a device without a clock."""
     seconds = run.status.get("seconds") or {}
-    own, training = seconds.get("optimizer"), seconds.get("train")
-    return own / training if own is not None and training else None
+    optimizer, training = seconds.get("optimizer"), seconds.get("train")
+    return optimizer / training if optimizer is not None and training else None
 
 
-def has_diverged(setting: Setting) -> bool:
-    return any(run.ending == "diverged" for run in setting.runs)
-
-
-def endings(runs: Sequence[Run]) -> str:
+def statuses(runs: Sequence[Run]) -> str:
     """`2 done, 1 diverged`."""
-    return ", ".join(f"{times} {ending}" for ending, times in Counter(run.ending for run in runs).most_common())
+    return ", ".join(f"{times} {status}" for status, times in Counter(run.ending for run in runs).most_common())

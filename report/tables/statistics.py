@@ -1,4 +1,4 @@
-"""Which optimizers the seeds tell apart: paired t-tests, corrected for their number.
+"""Paired t-tests of optimizers over seeds, corrected for their number.
 
 A seed gives every optimizer the same start, data order and split, so runs are compared seed by seed. Of the n
 differences d_i, positive where the candidate is better than the reference,
@@ -6,18 +6,18 @@ differences d_i, positive where the candidate is better than the reference,
     t = mean(d) / (s / sqrt(n)),  s the standard deviation (n - 1),  with n - 1 degrees of freedom
     95 % interval:  mean(d) ± t_{0.975, n-1} s / sqrt(n)
 
-(Student, "The Probable Error of a Mean", Biometrika 1908). It takes the differences for normal, which no test of a
-few seeds could check. The intervals hold one by one; the p-values of a table's m comparisons are corrected by Holm's
+(Student, "The Probable Error of a Mean", Biometrika 1908). It assumes normal differences, which a few seeds
+can't check. The intervals hold one by one; the p-values of a table's m comparisons are corrected by Holm's
 step-down method ("A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Statist. 1979), which keeps the
 probability of any false claim in the table below 5 % whatever the comparisons depend on.
 
-Where a difference is not told apart, the n is given at which it would be with probability 80 %, were the true effect
+Where a difference is not significant, the n is given at which it would be with probability 80 %, were the true effect
 the observed one, d = |mean(d)| / s: the smallest n with
 
     P(T > t_{1 - alpha/2, n-1}) >= 0.8,  T noncentral t, n - 1 degrees of freedom, noncentrality d sqrt(n)
 
 (Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988, chapter 2) and alpha = 0.05 / m, what Holm's
-first step asks for. Few seeds know the effect badly, and so this n: it is a hint for the next sweep, no result.
+first step asks for. Few seeds give a poor estimate of the effect, and so of n: a hint for the next sweep, no result.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Comparison:
     """An optimizer against the reference. difference: mean over the n common seeds, positive where it is better.
 
     low, high: its 95 % interval; p: of the paired t-test alone; holm: corrected for the `tests` tests of the table;
-    all None where there was no test. needed: seeds at which 80 % would tell; None where it is told, or unknown.
+    all None where there was no test. needed: seeds for 80 % power; None where it is significant, or unknown.
     """
 
     optimizer: str
@@ -57,17 +57,16 @@ class Comparison:
     left_out: tuple[str, ...] = ()  # why runs are missing in n
 
     @property
-    def told(self) -> bool:
-        """Whether the two are distinguishable."""
+    def significant(self) -> bool:
+        """Whether the corrected p is below 5 %."""
         return self.holm is not None and self.holm < ALPHA
 
 
-def compare(settings: Mapping[str, Setting], baseline: str | None = None, which: str = "test") -> list[Comparison]:
-    """Every optimizer against the baseline, or against the one that is best on validation, pairing runs by seed.
+def compare(settings: Mapping[str, Setting], baseline: str | None = None) -> list[Comparison]:
+    """Test metrics of every optimizer against the baseline's, or those of the best on validation, paired by seed.
 
-    settings: the best setting of each optimizer. which: "test", or the "best" or "final" epoch on validation. Runs that
-    have no partner, did not finish or have no finite value are left out, and the comparison says so. Raises ValueError
-    for a baseline that is not among the settings.
+    settings: the best setting of each optimizer. Runs without a partner, a finish or a finite value are left out, which
+    the comparison records. Raises ValueError for a baseline that is not among the settings.
     """
     if baseline is not None and baseline not in settings:
         raise ValueError(f"baseline={baseline} is not among the compared: {', '.join(settings)}")
@@ -75,7 +74,7 @@ def compare(settings: Mapping[str, Setting], baseline: str | None = None, which:
         return []
     reference = settings[baseline] if baseline is not None else ranked(usable(settings))[0]
     others = [setting for setting in settings.values() if setting is not reference]
-    return corrected([paired(setting, reference, which) for setting in others])
+    return corrected([paired(setting, reference) for setting in others])
 
 
 def usable(settings: Mapping[str, Setting]) -> list[Setting]:
@@ -86,9 +85,9 @@ def usable(settings: Mapping[str, Setting]) -> list[Setting]:
     return found
 
 
-def paired(ours: Setting, theirs: Setting, which: str = "test") -> Comparison:
+def paired(ours: Setting, theirs: Setting) -> Comparison:
     """One comparison, uncorrected."""
-    mine, other = by_seed(ours, which), by_seed(theirs, which)
+    mine, other = by_seed(ours), by_seed(theirs)
     common = sorted(mine.keys() & other.keys())
     sign = 1 if ours.runs[0].status["better"] == "max" else -1
     found = Comparison(ours.optimizer, theirs.optimizer, len(common), left_out=left_out((ours, mine), (theirs, other)))
@@ -115,11 +114,11 @@ def with_t_test(found: Comparison) -> Comparison:
 
 
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
-    """With Holm's p over all that were tested, and the seeds that the untold would need."""
+    """With Holm's p over all tests, and the seeds that those without significance would need."""
     ps = [each.p for each in found if each.p is not None]
     adjusted = iter(holm(ps))
     with_p = [each if each.p is None else replace(each, holm=next(adjusted), tests=len(ps)) for each in found]
-    return [each if each.p is None or each.told else replace(each, needed=needed(each)) for each in with_p]
+    return [each if each.p is None or each.significant else replace(each, needed=needed(each)) for each in with_p]
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -132,7 +131,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def needed(found: Comparison) -> int | None:
-    """The seeds that would tell with 80 % power; None if more than MOST_SEEDS."""
+    """The seeds for 80 % power; None if more than MOST_SEEDS."""
     effect = abs(found.difference) / found.deviation
     return seeds_needed(effect, ALPHA / found.tests, found.n + 1)
 
@@ -155,22 +154,22 @@ def power(n: int, effect: float, alpha: float = ALPHA) -> float:
     return float(nct.sf(t.ppf(1 - alpha / 2, n - 1), n - 1, effect * sqrt(n)))
 
 
-def by_seed(setting: Setting, which: str) -> dict[int, float]:
-    """The finished runs' finite values."""
-    found = {run.seed: (run.status.get(which) or {}).get(run.metric) for run in setting.runs if run.ending == "done"}
+def by_seed(setting: Setting) -> dict[int, float]:
+    """The finished runs' finite test metrics."""
+    found = {run.seed: (run.status.get("test") or {}).get(run.metric) for run in setting.runs if run.ending == "done"}
     return {seed: value for seed, value in found.items() if value is not None and isfinite(value)}
 
 
 def left_out(*sides: tuple[Setting, dict[int, float]]) -> tuple[str, ...]:
-    """What is missing in a comparison of two settings with values by seed, and why, in words."""
+    """The seeds missing in a comparison of two settings with values by seed, and why, as text."""
     common = sides[0][1].keys() & sides[1][1].keys()
-    said = []
+    texts = []
     for setting, values in sides:
         seeds: dict[str, list[str]] = defaultdict(list)
         for run in setting.runs:
             if run.seed not in common:
                 why = "no partner" if run.seed in values else "no value" if run.ending == "done" else run.ending
                 seeds[why].append(str(run.seed))
-        for why, lost in seeds.items():
-            said.append(f"{setting.optimizer}'s seed{'s' * (len(lost) > 1)} {', '.join(lost)} left out ({why})")
-    return tuple(said)
+        for why, missing in seeds.items():
+            texts.append(f"{setting.optimizer}'s seed{'s' * (len(missing) > 1)} {', '.join(missing)} left out ({why})")
+    return tuple(texts)

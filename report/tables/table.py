@@ -1,4 +1,4 @@
-"""A table of text, as Markdown, CSV and LaTeX."""
+"""Tables of text as Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from report.tables.text import ABSENT, Spread
 
-#: characters that LaTeX reads as something else, or can't print in its text fonts
+#: characters that are special in LaTeX, or missing in its text fonts
 LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"},
@@ -30,7 +30,7 @@ class Table:
     notes: Sequence[str] = ()
 
     def markdown(self) -> str:
-        """The table alone, its columns aligned by spaces too: it is read on a console as often."""
+        """The table alone, its columns aligned by spaces too, for the console."""
         lines = [[one_line(cell).replace("|", "\\|") for cell in line] for line in (self.columns, *self.rows)]
         widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
         right = self.numeric()

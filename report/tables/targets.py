@@ -1,7 +1,7 @@
-"""How soon an optimizer is good enough: epochs, steps and seconds until validation first reaches a target.
+"""Time to a target: epochs, steps and seconds until validation first reaches it.
 
 Time to target is what Dahl et al. ("Benchmarking Neural Network Training Algorithms", 2023, section 4) compare. Here a
-run has reached it at the end of the first epoch whose validation is at least as good; between epochs nobody looks.
+run has reached it at the end of the first epoch whose validation is at least as good.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from report.tables.best import distinct, grouped, task_of
+from report.tables.best import distinct_names, of_one_task
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, number, scale
 from results.run import Run
@@ -44,7 +44,7 @@ def reached(run: Run, target: float) -> Reached | None:
 
 
 def common_target(chosen: Iterable[Setting]) -> float:
-    """The worst of the settings' best validation means: the highest goal that all reach on average."""
+    """The worst of the settings' best validation means: the best target that all reach on average."""
     every = list(chosen)
     worst = min if every[0].runs[0].status["better"] == "max" else max
     return worst(setting.mean() for setting in every)
@@ -56,18 +56,18 @@ def targets_table(settings: Iterable[Setting], target: float | None = None, perc
     target: a value of the metric, as recorded (fractions, not percent); by default that of common_target. Raises
     ValueError if no optimizer has a finished setting.
     """
-    by_optimizer = grouped(settings)
-    names = distinct(setting for own in by_optimizer.values() for setting in own)
-    chosen = [own[0] for own in best(setting for own in by_optimizer.values() for setting in own).values()]
+    every = of_one_task(settings)
+    task, names = every[0].runs[0].task, distinct_names(every)
+    chosen = [group[0] for group in best(every).values()]
     if not chosen:
-        raise ValueError(f"{task_of(by_optimizer)}: no setting is finished, so none can have reached a target")
+        raise ValueError(f"{task}: no setting is finished, so none can have reached a target")
     why = ""
     if target is None:
         target, why = common_target(chosen), ", the worst of the optimizers' best means"
     rows = [[setting.optimizer, names[id(setting)], *to_target(setting, target)] for setting in chosen]
     name, factor = scale(chosen[0].metric, percent)
     sign = "≥" if chosen[0].runs[0].status["better"] == "max" else "≤"
-    title = f"{task_of(by_optimizer)}: until validation {name} {sign} {number(factor * target)}{why}"
+    title = f"{task}: until validation {name} {sign} {number(factor * target)}{why}"
     columns = ["optimizer", "best setting", "reached", "epochs", "steps", "seconds"]
     notes = ["Means ± standard deviations (n - 1) over seeds; seconds of training, to the epoch's end."]
     if any(" (" in row[3] for row in rows):
@@ -76,7 +76,7 @@ def targets_table(settings: Iterable[Setting], target: float | None = None, perc
 
 
 def to_target(setting: Setting, target: float) -> list[str]:
-    """How many runs reached it, and the epochs, steps and seconds of these."""
+    """The number of runs that reached it, and their epochs, steps and seconds."""
     found = [when for run in setting.runs if (when := reached(run, target))]
     all_of_them = f"{len(found)} of {len(setting.runs)}"
     after = "" if len(found) == len(setting.runs) else f" ({all_of_them})"

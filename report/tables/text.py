@@ -1,4 +1,4 @@
-"""Numbers as they are shown, in tables and sentences alike: decided here, and only here.
+"""Formats of numbers in tables and sentences.
 
 A deviation has two significant digits and its mean as many decimals; a number without one has four significant
 digits. Metrics that are fractions are shown as they are recorded, or, where asked for, in percent.
@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from math import floor, isfinite, log10
 
-from report.figures.axes import FRACTIONS
+from report.names import FRACTIONS
 
 ABSENT = "-"
 SMALL, LARGE = 1e-3, 1e6  # outside of these a power of ten stands beside the number
@@ -34,7 +34,7 @@ class Spread(str):
 
 
 def with_deviation(mean: float, deviation: float | None) -> str:
-    """`0.9340 ± 0.0159`, with digits that mean something."""
+    """`0.934 ± 0.016`: two significant digits of the deviation, and as many decimals of the mean."""
     if deviation is None or not isfinite(deviation):
         return number(mean)
     if deviation == 0:

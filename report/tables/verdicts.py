@@ -1,4 +1,4 @@
-"""What report/tables/statistics.py found, in words and as a table."""
+"""The comparisons of statistics.py as a table, with a verdict each."""
 
 from __future__ import annotations
 
@@ -10,27 +10,23 @@ from report.tables.text import ABSENT, MOST_DIGITS, decimals, number, scale
 from results.settings import Setting
 
 PAIRED = "Differences seed by seed, positive where better than the reference; paired t-tests; intervals one by one."
-NEEDED = "n≈: seeds that would tell with 80 % power if the true effect is the observed one."
+NEEDED = "n≈: seeds needed for 80 % power if the true effect is the observed one."
 SELECTED = (
-    "Settings were selected on validation, and the test metric is compared: interval and p know how results vary with "
-    "the seed, not how the selection does."
+    "Settings were selected on validation, and the test metric is compared: interval and p cover the variation over "
+    "seeds, not that of the selection."
 )
 
 
-def comparison_table(
-    settings: Mapping[str, Setting], baseline: str | None = None, which: str = "test", percent: bool = False
-) -> Table:
+def comparison_table(settings: Mapping[str, Setting], baseline: str | None = None, percent: bool = False) -> Table:
     """compare() as a table with its caveats, a row a comparison; percent: show fractions in percent."""
-    found = compare(settings, baseline, which)
+    found = compare(settings, baseline)
     first = next(iter(settings.values()))
     name, factor = scale(first.metric, percent)
-    split = "test" if which == "test" else "validation"
     against = f" against {found[0].reference}" if found else ""
     rows = [[each.optimizer, str(each.n), *numbers(each, factor), verdict(each, factor)] for each in found]
     columns = ["optimizer", "n", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
-    notes = [PAIRED, *([NEEDED] if any(each.needed for each in found) else [])]
-    notes.append(SELECTED if which == "test" else "Settings were selected on the very metric that is compared.")
-    return Table(f"{first.runs[0].task}: {split} {name}{against}", columns, rows, notes)
+    notes = [PAIRED, *([NEEDED] if any(each.needed for each in found) else []), SELECTED]
+    return Table(f"{first.runs[0].task}: test {name}{against}", columns, rows, notes)
 
 
 def verdict(found: Comparison, factor: float = 1.0) -> str:
@@ -47,18 +43,18 @@ def finding(found: Comparison, factor: float) -> str:
         return f"one seed: no test ({by})"
     if found.p is None:
         return f"no test: {by} in each of {found.n} seeds"
-    if not found.told:
-        return f"not distinguishable (n={found.n}; {would_tell(found)})"
+    if not found.significant:
+        return f"not distinguishable (n={found.n}; {seeds_text(found)})"
     mean, low, high = interval(found, factor, sign=1 if found.difference > 0 else -1)
     p = p_text(found.holm)
     corrected = f"Holm, {found.tests} comparison{'s' if found.tests > 1 else ''}"
     return f"{better} by {mean} [{low}, {high}], p{p if p.startswith('<') else f'={p}'} ({corrected})"
 
 
-def would_tell(found: Comparison) -> str:
+def seeds_text(found: Comparison) -> str:
     if found.needed is not None:
-        return f"n≈{found.needed} would tell"
-    return f"even n={MOST_SEEDS} would not tell" if found.difference else "the means are equal"
+        return f"n≈{found.needed} needed"
+    return f"n>{MOST_SEEDS} needed" if found.difference else "the means are equal"
 
 
 def numbers(found: Comparison, factor: float) -> list[str]:
@@ -70,7 +66,7 @@ def numbers(found: Comparison, factor: float) -> list[str]:
 
 
 def interval(found: Comparison, factor: float, sign: int = 1) -> list[str]:
-    """Mean, low and high, with as many digits as half the interval's width bears."""
+    """Mean, low and high, with two significant digits of half the interval's width."""
     assert found.low is not None and found.high is not None
     low, high = sorted(sign * factor * value for value in (found.low, found.high))
     values, places = (sign * factor * found.difference, low, high), decimals((high - low) / 2)

@@ -14,10 +14,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.images import save_images
 from results.lock import FolderInUse
-from results.paths import LOG, STATUS
+from results.metrics import read_rows, step_rows
+from results.paths import LOG, METRICS, STATUS
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
+from results.trajectory import save_trajectory
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
@@ -142,15 +145,15 @@ def exit_code_of(interruption: BaseException, console: Console) -> int:
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
-    """Train, test, call the callbacks and write the results."""
-    config, folder = trainer.config, trainer.folder
+    """Train, test, save the data of the task's pictures, call the callbacks and write the results."""
+    config, folder, images = trainer.config, trainer.folder, None
     write_status(folder, config.task, "running", trainer.progress)
     console.start(config.settings.epochs, trainer.progress.epoch, trainer.steps_per_epoch)
     try:
         trainer.fit()
         tested = trainer.test()
         if trainer.distributed.is_main:
-            config.task.show(trainer.model, trainer.samples, folder.path)
+            images = config.task.images(trainer.model, trainer.samples)
         status, results = "done", {"test": tested["best"], "test_last": tested["last"]}
     except Diverged as error:
         status, results = "diverged", {"diverged": error.where}
@@ -158,7 +161,11 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
         console.end()
         trainer.metrics.close()
     if trainer.distributed.is_main:
-        config.task.trace(trainer.model, folder.path)
+        trajectory = config.task.trajectory(trainer.model, step_rows(read_rows(folder.path / METRICS)))
+        if images:
+            save_images(folder.path, images)
+        if trajectory:
+            save_trajectory(folder.path, trajectory)
         callbacks.on_run_end(folder.path)
     trainer.metrics.loggers.close(status)  # before the run counts as finished: its rows would not be sent again
     content = write_status(folder, config.task, status, trainer.progress, **results)

@@ -4,8 +4,8 @@ import math
 
 from folders import write_run
 
-from report.figures.looks import look_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import style_of
 from report.page.writing import Figure, Notes, Page, Picture, Runs, Section
 from report.tables.table import Table
 from results.find import load_runs as load
@@ -38,7 +38,7 @@ def curves(epochs=40, bands=True):
             low, high = [[v + sign * w for v, w in zip(y, wide, strict=True)] for sign in (-1, 1)]
             rough = [v + w * math.sin(7 * e) for v, w, e in zip(y, wide, x, strict=True)]
             ghost = rough if log else ()
-            lines.append(Line(name, look_of(name), x, y, low if bands else (), high if bands else (), ghost))
+            lines.append(Line(name, style_of(name), x, y, low if bands else (), high if bands else (), ghost))
         panels.append(Panel(title, "epoch", y_name, lines, y_log=log, note="mean and range of 2 seeds"))
     return panels
 
@@ -50,9 +50,13 @@ def sensitivity():
         y = [0.95 * math.exp(-((math.log10(lr) + 3 - 0.6 * i) ** 2) / 3) for lr in rates]
         y[-1] = math.nan if i < 3 else y[-1]
         low, high = [v - 0.03 for v in y], [v + 0.03 for v in y]
-        lines.append(Line(name, look_of(name), rates, y, low, high, lost=rates[-1:] if i < 3 else (), markers=True))
+        lines.append(
+            Line(name, style_of(name), rates, y, low, high, diverged_at=rates[-1:] if i < 3 else (), markers=True)
+        )
     names = ("learning rate", "validation accuracy, last epoch")
-    return Panel("", *names, lines, x_log=True, y_range=(0, 1), note="mean and range of 2 seeds", lost_at="bottom")
+    return Panel(
+        "", *names, lines, x_log=True, y_range=(0, 1), note="mean and range of 2 seeds", diverged_edge="bottom"
+    )
 
 
 def results():

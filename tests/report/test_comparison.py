@@ -8,7 +8,7 @@ from conftest import ROOT
 from folders import write_run
 
 from report.figures.comparison import comparison
-from report.figures.looks import look_of
+from report.figures.series_style import style_of
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -27,28 +27,22 @@ def test_each_optimizer_has_a_line_with_mean_and_range(tmp_path):
     write_run(tmp_path, "adam", 0, 0.3, optimizer="adam", lr=0.001)
     loss, acc = panels(tmp_path)
     assert (loss.x_name, loss.y_name, loss.y_log) == ("epoch", "training loss", True)
-    assert (acc.y_name, acc.y_log, acc.lost_at) == ("validation accuracy", False, "bottom")
+    assert (acc.y_name, acc.y_log, acc.diverged_edge) == ("validation accuracy", False, "bottom")
     assert [line.label for line in acc.lines] == ["adam, lr 0.001", "aggmo, lr 0.1"]
     adam, aggmo = acc.lines
     assert adam.y == pytest.approx([0.1, 0.2, 0.3]) and not len(adam.low)
     assert aggmo.x == [1, 2, 3] and aggmo.y == pytest.approx([0.25, 0.5, 0.75])
     assert aggmo.low == pytest.approx([0.2, 0.4, 0.6]) and aggmo.high == pytest.approx([0.3, 0.6, 0.9])
-    assert (adam.look, aggmo.look) == (look_of("adam"), look_of("aggmo"))
+    assert (adam.style, aggmo.style) == (style_of("adam"), style_of("aggmo"))
     assert loss.note == "mean and range of 1 to 2 seeds"
 
 
 def test_bands_are_the_standard_deviation_where_asked_for(tmp_path):
     for seed, acc in enumerate((0.3, 0.6, 0.9)):
         write_run(tmp_path, "aggmo", seed, acc)
-    (line,) = panels(tmp_path, kind="std")[1].lines
+    (line,) = panels(tmp_path, band="std")[1].lines
     assert line.high[-1] == pytest.approx(0.9) and line.low[-1] == pytest.approx(0.3)  # 0.6 ± 0.3, n - 1
-    assert panels(tmp_path, kind="std")[0].note == "mean ± standard deviation of 3 seeds"
-
-
-def test_other_keys_are_drawn_where_asked_for(tmp_path):
-    write_run(tmp_path, "aggmo", 0, 0.6)
-    names = [panel.y_name for panel in panels(tmp_path, keys=["train/acc", "val/loss"])]
-    assert names == ["training accuracy", "validation loss"]
+    assert panels(tmp_path, band="std")[0].note == "mean ± standard deviation of 3 seeds"
 
 
 def test_three_settings_of_an_optimizer_share_its_colour_and_nothing_else(tmp_path):
@@ -56,8 +50,8 @@ def test_three_settings_of_an_optimizer_share_its_colour_and_nothing_else(tmp_pa
         write_run(tmp_path, f"adam,lr={lr}", 0, 0.9 - lr / 2, optimizer="adam", lr=lr)
     lines = panels(tmp_path, count=3)[0].lines
     assert [line.label for line in lines] == ["adam, lr 0.001", "adam, lr 0.01", "adam, lr 0.1"]
-    assert {line.look.colour for line in lines} == {look_of("adam").colour}
-    assert len({line.look.dash for line in lines}) == len({line.look.marker for line in lines}) == 3
+    assert {line.style.colour for line in lines} == {style_of("adam").colour}
+    assert len({line.style.dash for line in lines}) == len({line.style.marker for line in lines}) == 3
 
 
 def test_labels_tell_what_else_was_swept(tmp_path):
@@ -84,8 +78,8 @@ def test_diverged_settings_are_named_or_drawn_to_their_end_with_a_cross(tmp_path
     assert "not drawn: 1 setting with diverged runs, nothing of sgd" in acc.note
     loss, acc = panels(tmp_path, diverged=True)
     line = by_label(acc)["sgd, lr 0.1 (2 of 3 diverged)"]
-    assert line.x == [1, 2, 3, 4] and line.crosses == [(2, pytest.approx(0.3))] and line.lost == [4]
-    assert (loss.lost_at, acc.lost_at) == ("top", "bottom") and "not drawn" not in acc.note
+    assert line.x == [1, 2, 3, 4] and line.crosses == [(2, pytest.approx(0.3))] and line.diverged_at == [4]
+    assert (loss.diverged_edge, acc.diverged_edge) == ("top", "bottom") and "not drawn" not in acc.note
     assert by_label(panels(tmp_path, "seconds", diverged=True)[1])[line.label].crosses == [(2.0, pytest.approx(0.3))]
 
 
@@ -155,13 +149,10 @@ def test_smoothed_curves_keep_the_raw_ones_behind(tmp_path):
     write_run(tmp_path, "aggmo", 0, 0.5, epochs=40, rows=rows)
     loss, _ = panels(tmp_path, smooth=9)
     (line,) = loss.lines
-    assert list(line.ghost) == [1 + (e % 2) for e in range(1, 41)]
-    assert (
-        1.15 < min(line.y)
-        and max(line.y) < 1.75
-        and "smoothed (Savitzky-Golay, order 3, at most 9 points)" in loss.note
-    )
-    assert not len(panels(tmp_path)[0].lines[0].ghost)
+    assert list(line.raw) == [1 + (e % 2) for e in range(1, 41)]
+    assert 1.15 < min(line.y) and max(line.y) < 1.75
+    assert "smoothed (Savitzky-Golay, order 3, at most 9 points)" in loss.note
+    assert not len(panels(tmp_path)[0].lines[0].raw)
 
 
 def test_bad_requests_are_refused(tmp_path):
@@ -172,8 +163,8 @@ def test_bad_requests_are_refused(tmp_path):
     one = settings(load(tmp_path / "digits"))
     with pytest.raises(ValueError, match="by=hour is not one of epoch, step, seconds"):
         comparison(one, "hour")
-    with pytest.raises(ValueError, match="kind=sem is not one of range, std"):
-        comparison(one, kind="sem")
+    with pytest.raises(ValueError, match="band=sem is not one of range, std"):
+        comparison(one, band="sem")
     with pytest.raises(ValueError, match="window of 3 points"):
         comparison(one, smooth=3)
 

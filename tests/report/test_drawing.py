@@ -1,40 +1,22 @@
 """What matplotlib's axes hold of a panel: lines, limits, crosses, legends; and that files are the same each time."""
 
-from contextlib import contextmanager
-
 import pytest
 
-from report.figures import drawing
-from report.figures.drawing import draw
-from report.figures.looks import looks_of
+from report.figures.drawing import draw, panels_figure
 from report.figures.panel import Line, Panel
+from report.figures.series_style import styles_of
 
-ADAM, SGD = looks_of(["adam", "sgd"])
+ADAM, SGD = styles_of(["adam", "sgd"])
 
 
 def panel(*lines, **options):
     return Panel("", "epoch", "training loss", lines, **{"y_log": True, **options})
 
 
-@pytest.fixture
-def drawn(tmp_path, monkeypatch):
-    """draw, returning (figure, its axes)."""
-    kept, new_figure = [], drawing.new_figure
-
-    @contextmanager
-    def watched(*args):
-        with new_figure(*args) as (figure, every):
-            kept.append(figure)
-            yield figure, every
-
-    monkeypatch.setattr(drawing, "new_figure", watched)
-    monkeypatch.setattr(drawing, "DPI", 50)  # drawn in a quarter of the time
-
-    def run(*panels, columns=2):
-        draw(panels, tmp_path / "figure", columns, ["png"])
-        return kept[-1], kept[-1].axes
-
-    return run
+def drawn(*panels, columns=2):
+    """(figure, its axes) of panels."""
+    figure = panels_figure(panels, columns)
+    return figure, figure.axes
 
 
 def names(legend):
@@ -45,7 +27,7 @@ def points(axes, marker):
     return [(line.get_xdata()[0], line) for line in axes.get_lines() if line.get_marker() == marker]
 
 
-def test_lines_bands_and_limits(drawn):
+def test_lines_bands_and_limits():
     line = Line("adam", ADAM, [1, 2, 3], [1.0, 0.5, 0.2], [0.9, 0.4, 0.01], [1.1, 0.6, 0.3])
     figure, (axes,) = drawn(panel(line))
     (shown,) = axes.get_lines()
@@ -58,9 +40,9 @@ def test_lines_bands_and_limits(drawn):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
-def test_one_legend_below_all_panels(drawn, count):
-    looks = looks_of([f"o{i}" for i in range(count)])
-    lines = [Line(f"o{i}", look, [1, 2], [1.0 + i, 2.0]) for i, look in enumerate(looks)]
+def test_one_legend_below_all_panels(count):
+    styles = styles_of([f"o{i}" for i in range(count)])
+    lines = [Line(f"o{i}", style, [1, 2], [1.0 + i, 2.0]) for i, style in enumerate(styles)]
     figure, axes = drawn(panel(*lines, note="a; b"), panel(*lines, note="a; c"), panel(*lines[:1]))
     assert [each.get_visible() for each in axes] == [True, True, True, False]  # the fourth place is empty
     (legend,) = figure.legends
@@ -75,7 +57,7 @@ def test_one_legend_below_all_panels(drawn, count):
     assert not any(a.overlaps(b) for i, a in enumerate(entries) for b in entries[:i])
 
 
-def test_panels_of_different_series_have_their_own_legends(drawn):
+def test_panels_of_different_series_have_their_own_legends():
     first, second = Line("adam", ADAM, [1, 2], [1.0, 2.0]), Line("sgd", SGD, [1, 2], [1.0, 2.0])
     figure, axes = drawn(panel(first, note="one"), panel(second, note="two"), columns=1)
     assert not figure.legends and [names(each.get_legend()) for each in axes] == [["adam"], ["sgd"]]
@@ -85,7 +67,7 @@ def test_panels_of_different_series_have_their_own_legends(drawn):
     assert upper.y0 >= lower.y1 - 1 and lower.y0 >= -1
 
 
-def test_markers_are_sparse_on_long_lines_and_at_each_point_of_measured_ones(drawn):
+def test_markers_are_sparse_on_long_lines_and_at_each_point_of_measured_ones():
     long = Line("adam", ADAM, list(range(100)), [1.0] * 100)
     measured = Line("sgd", SGD, list(range(1, 31)), [1.0] * 30, markers=True)
     _, (axes,) = drawn(panel(long, measured))
@@ -95,13 +77,13 @@ def test_markers_are_sparse_on_long_lines_and_at_each_point_of_measured_ones(dra
     assert axes.get_lines()[0].get_marker() == ADAM.marker and axes.get_xlim()[0] < 1 < axes.get_xlim()[1]
 
 
-def test_lost_runs_are_crosses_at_the_edge_side_by_side(drawn):
+def test_lost_runs_are_crosses_at_the_edge_side_by_side():
     lines = [
-        Line("adam", ADAM, [1, 2], [0.9, 0.8], lost=[3]),
-        Line("sgd", SGD, [1, 2], [0.9, 0.7], lost=[3], crosses=[(2, 9.0)]),
-        Line("gone", SGD, [], [], lost=[4]),
+        Line("adam", ADAM, [1, 2], [0.9, 0.8], diverged_at=[3]),
+        Line("sgd", SGD, [1, 2], [0.9, 0.7], diverged_at=[3], crosses=[(2, 9.0)]),
+        Line("gone", SGD, [], [], diverged_at=[4]),
     ]
-    _, (axes,) = drawn(panel(*lines, y_log=False, lost_at="bottom"))
+    _, (axes,) = drawn(panel(*lines, y_log=False, diverged_edge="bottom"))
     found = points(axes, "x")
     assert [x for x, _ in found] == [3, 3, 2, 4] and found[0][1].get_color() == ADAM.colour
     assert axes.get_xlim()[1] > 4
@@ -111,7 +93,7 @@ def test_lost_runs_are_crosses_at_the_edge_side_by_side(drawn):
     assert places[1] > bottom + 5 and places[2] == pytest.approx(top)  # the curve's end is beyond the limits
 
 
-def test_a_line_that_leaves_the_panel_is_marked(drawn):
+def test_a_line_that_leaves_the_panel_is_marked():
     lines = [Line("adam", ADAM, [1, 2, 3], [1.0, 0.5, 0.2]), Line("sgd", SGD, [1, 2, 3], [1.0, 1e6, 1e9])]
     _, (axes,) = drawn(panel(*lines, y_range=(0.1, 3.0)))
     assert axes.get_ylim() == (0.1, 3.0)
@@ -119,7 +101,7 @@ def test_a_line_that_leaves_the_panel_is_marked(drawn):
     assert x == 2 and list(arrow.get_ydata()) == [3.0]
 
 
-def test_labels_of_logarithmic_axes_are_plain_numbers(drawn):
+def test_labels_of_logarithmic_axes_are_plain_numbers():
     rates = [1e-3, 1e-2, 1e-1, 1.0]
     line = Line("adam", ADAM, rates, [0.30, 0.29, 0.28, 0.27], markers=True)
     figure, (axes,) = drawn(panel(line, x_log=True))

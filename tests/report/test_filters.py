@@ -3,7 +3,7 @@
 import pytest
 from folders import write_run
 
-from results.filters import distinct, same, select, split
+from results.filters import distinct, matches, parse_filter, select
 from results.find import load_runs as load
 from results.values import format_value
 
@@ -98,10 +98,19 @@ def test_without_runs_only_grammar_is_refused():
 
 
 def test_values_are_compared_as_what_they_are():
-    assert same("1", 1.0) and same("1e0", 1) and not same("1", True) and same("TRUE", True) and not same("0", False)
-    assert same("null", None) and not same("null", "x") and same("0.1", "0.1") and not same("a", 1)
-    assert same("[]", []) is False and same("[a,2]", ["a", 2]) and not same("[1]", [1, 2])
-    assert split("a.b = 1, 2") == ("a.b", ["1", "2"]) and split("setting=a,lr=1") == ("setting", ["a,lr=1"])
+    assert (
+        matches("1", 1.0)
+        and matches("1e0", 1)
+        and not matches("1", True)
+        and matches("TRUE", True)
+        and not matches("0", False)
+    )
+    assert matches("null", None) and not matches("null", "x") and matches("0.1", "0.1") and not matches("a", 1)
+    assert matches("[]", []) is False and matches("[a,2]", ["a", 2]) and not matches("[1]", [1, 2])
+    assert parse_filter("a.b = 1, 2") == ("a.b", ["1", "2"]) and parse_filter("setting=a,lr=1") == (
+        "setting",
+        ["a,lr=1"],
+    )
     assert distinct([0.1, "b", 10, 2, None, 0.1]) == ["0.1", "2", "10", "b", "null"]
     assert (
         format_value(1e-08) == "1e-08"

@@ -1,13 +1,10 @@
-"""Grids: each score in its cell, diverged and untried ones told apart, the best one found; and what is drawn."""
-
-from contextlib import contextmanager
+"""Heat maps: each score in its cell, diverged and untried ones marked, the best one found; and the figure."""
 
 import pytest
 from folders import write_run
 
-from report.figures import heatmap_drawing
 from report.figures.heatmap import heatmap
-from report.figures.heatmap_drawing import draw_grids, shown
+from report.figures.heatmap_drawing import cell_text, draw_grids, grids_figure
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -30,12 +27,16 @@ def write_grid(root):
     return settings(load(root))
 
 
+def means(grid):
+    return [[score and score.mean for score in row] for row in grid.scores]
+
+
 def test_scores_stand_in_their_cells(tmp_path):
     (grid,) = heatmap(write_grid(tmp_path), "optim.lr", "batch_size")  # sgd has one value of each
     assert (grid.title, grid.x_name, grid.y_name) == ("adam", "learning rate", "batch_size")
     assert (grid.x_values, grid.y_values) == (["0.01", "0.1", "1"], ["16", "64"])
-    assert grid.values == [[pytest.approx(0.6), pytest.approx(0.85), None], [0.4, 0.99, None]]
-    assert grid.runs == [[2, 2, 2], [2, 2, 0]] and grid.diverged == [[0, 0, 2], [0, 1, 0]]
+    assert means(grid) == [[pytest.approx(0.6), pytest.approx(0.85), None], [0.4, 0.99, None]]
+    assert [[score and score.diverged for score in row] for row in grid.scores] == [[0, 0, 2], [0, 1, None]]
     assert grid.best == (0, 1) and grid.larger  # 0.99 is not it: one of its runs diverged
     assert grid.z_name == "validation accuracy, best epoch" and grid.note == "means of 2 seeds"
 
@@ -46,10 +47,10 @@ def test_names_and_lists_have_their_cells_too(tmp_path):
             for lr in (0.1, 0.2):
                 config = {"model.name": model, "optim.betas": betas}
                 write_run(tmp_path, f"aggmo,{len(betas)},{lr}", 0, lr * len(betas), lr=lr, config=config)
-    (grid,) = heatmap(settings(load(tmp_path)), "model.name", "optim.betas", which="final")
-    assert (grid.x_values, grid.y_values) == (["cnn", "mlp"], ["(0, 0.9)", "(0, 0.9, 0.99)"])
-    assert grid.values == [[0.4, 0.4], [pytest.approx(0.6)] * 2]
-    assert grid.note == "the best of the other settings in each cell" and "last epoch" in grid.z_name
+    (grid,) = heatmap(settings(load(tmp_path)), "model.name", "optim.betas")
+    assert (grid.x_values, grid.y_values) == (["cnn", "mlp"], ["[0,0.9]", "[0,0.9,0.99]"])
+    assert means(grid) == [[0.4, 0.4], [pytest.approx(0.6)] * 2]
+    assert grid.note == "the best of the other settings in each cell" and "best epoch" in grid.z_name
 
 
 def test_smaller_is_better_where_the_runs_say_so(tmp_path):
@@ -69,23 +70,15 @@ def test_bad_requests_are_refused(tmp_path):
         heatmap(found, "optim.lr", "optim.lr")
 
 
-def test_what_is_drawn_of_them(tmp_path, monkeypatch):
-    kept, new_figure = [], heatmap_drawing.new_figure
-
-    @contextmanager
-    def watched(*args):
-        with new_figure(*args) as (figure, every):
-            kept.append(figure)
-            yield figure, every
-
-    monkeypatch.setattr(heatmap_drawing, "new_figure", watched)
+def test_cells_hold_numbers_hatching_and_the_best(tmp_path):
     grids = heatmap(write_grid(tmp_path), "optim.lr", "batch_size")
     written = draw_grids(grids, tmp_path / "heatmap")
     assert [file.name for file in written] == ["heatmap.png", "heatmap.pdf"]
-    axes, bar = kept[0].axes
-    told = {text.get_position(): text.get_text() for text in axes.texts}
-    assert told[1, 0] == "0.850" and told[2, 0] == "diverged" and told[2, 1] == "not\ntried"
-    assert told[1, 1] == "0.990\n1 of 2\ndiverged"
+    figure = grids_figure(grids)
+    axes, bar = figure.axes
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts[1, 0] == "0.850" and texts[2, 0] == "diverged" and texts[2, 1] == "not\ntried"
+    assert texts[1, 1] == "0.990\n1 of 2\ndiverged"
     assert [text.get_position() for text in axes.texts if text.get_weight() == "bold"] == [(1, 0)]
     hatched = {(p.get_x() + 0.5, p.get_y() + 0.5) for p in axes.patches if p.get_hatch()}
     assert hatched == {(2, 0), (1, 1)}
@@ -93,10 +86,10 @@ def test_what_is_drawn_of_them(tmp_path, monkeypatch):
     assert inks["0.400"] == "#ffffff" and inks["0.850"] == "#000000"  # dark violet, light green
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.01", "0.1", "1"]
     assert bar.get_ylabel() == "validation accuracy,\nbest epoch"
-    assert kept[0].get_supxlabel() == "means of 2 seeds; frame: the best; hatched: runs diverged"
+    assert figure.get_supxlabel() == "means of 2 seeds; frame: the best; hatched: runs diverged"
 
 
 def test_numbers_fit_their_cells():
-    assert [shown(v) for v in (0.5, 0.0123, 12.345, 345.6, 0.0, 1e-5, 123456)] == [
+    assert [cell_text(v) for v in (0.5, 0.0123, 12.345, 345.6, 0.0, 1e-5, 123456)] == [
         *("0.500", "0.0123", "12.3", "346", "0", "1e-05", "1.2e+05")
     ]

@@ -1,11 +1,11 @@
 """Norms by optimizer and by layer, thinned without losing a step."""
 
 import pytest
-from tracks import write_steps
+from recorded_steps import write_steps
 
+from report.diagnostics.norms import layers, norms, projections
+from report.diagnostics.tracked import POINTS, thinned
 from report.figures.series import Curve
-from report.insight.norms import layers, norms, projections
-from report.insight.tracked import POINTS, thinned
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -63,3 +63,15 @@ def test_runs_without_such_rows_give_no_panels(tmp_path):
     write_steps(tmp_path, "adam", [{}])
     found = settings(load(tmp_path))
     assert norms(found) == norms(found, "1.weight") == projections(found) == [] and layers(found) == []
+
+
+def test_effective_steps_are_means_over_seeds_with_their_range(tmp_path):
+    for seed, values in enumerate([(0.1, 0.2), (0.3, 0.4)]):
+        write_steps(tmp_path, "adamp", [{"effective_step": value} for value in values], seed=seed)
+    write_steps(tmp_path, "sgd", [{"effective_step": 0.5}, {"effective_step": 0.0}])
+    (panel,) = norms(settings(load(tmp_path)))
+    adamp, sgd = panel.lines
+    assert (adamp.label, sgd.label) == ("adamp, lr 0.1", "sgd, lr 0.1")
+    assert adamp.y == pytest.approx([0.2, 0.3]) and adamp.low == [0.1, 0.2] and adamp.high == [0.3, 0.4]
+    assert sgd.y == [0.5, 0.0] and not panel.y_log, "a logarithmic axis has no 0"
+    assert "mean and range of 1 to 2 seeds" in panel.note

@@ -13,8 +13,8 @@ from folders import write_run
 from page_demo import EVIL, demo
 
 from report.figures.contrast import DARK, LIGHT, contrast, readable
-from report.figures.looks import COLOURS, Look, look_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import COLOURS, SeriesStyle, style_of
 from report.page.embedded import (
     ALL_LOGS,
     MOST_POINTS,
@@ -45,7 +45,7 @@ def panel(*lines, **more):
 
 
 def line(y, x=None, **more):
-    return Line(more.pop("label", "adam"), look_of("adam"), x or list(range(1, len(y) + 1)), y, **more)
+    return Line(more.pop("label", "adam"), style_of("adam"), x or list(range(1, len(y) + 1)), y, **more)
 
 
 def test_the_demo_holds_everything_and_asks_for_nothing(tmp_path):
@@ -97,9 +97,9 @@ def test_marks_of_a_terminal_and_half_characters_are_left_out(tmp_path):
 
 def test_a_panel_keeps_looks_gaps_and_limits():
     values = [0.5, math.nan, math.inf, 0.123456789]
-    a = line(values, low=[0.4] * 4, high=[0.6] * 4, lost=[4], crosses=[(4, 0.1), (3, math.nan)])
-    b = line([1.0] * 4, ghost=[2.0] * 4, label="b")
-    data = panel_data(panel(a, b, x_log=True, y_range=(0, 1), note="n", lost_at="bottom"))
+    a = line(values, low=[0.4] * 4, high=[0.6] * 4, diverged_at=[4], crosses=[(4, 0.1), (3, math.nan)])
+    b = line([1.0] * 4, raw=[2.0] * 4, label="b")
+    data = panel_data(panel(a, b, x_log=True, y_range=(0, 1), note="n", diverged_edge="bottom"))
     first, second = data["lines"]
     assert first["y"] == [0.5, None, None, 0.1234568] and first["high"] == [0.6] * 4
     assert (first["colour"], first["dash"], first["marker"]) == ("009e73", [6, 2, 1.5, 2], "^")
@@ -196,7 +196,7 @@ def test_a_picture_is_copied_and_only_png_is_taken(tmp_path):
 
 def test_a_colour_that_is_none_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not of the form #rrggbb"):
-        written(tmp_path, Figure([panel(Line("a", Look("red;} x{", (), "o"), [1], [1]))]))
+        written(tmp_path, Figure([panel(Line("a", SeriesStyle("red;} x{", (), "o"), [1], [1]))]))
 
 
 def test_one_section_needs_no_contents_and_no_facts_no_summary(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 from page_demo import OPTIMIZERS, curves
 from page_visits import PLOT, show, started, visit, written
 
-from report.figures.looks import look_of, looks_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import style_of, styles_of
 from report.page.writing import Figure
 
 pytestmark = pytest.mark.slow
@@ -156,13 +156,13 @@ def test_data_is_saved_as_csv(opened, tmp_path):
             assert content[0] == "series,epoch,training loss,low,high,raw,diverged"
             first = curves()[0].lines[0]
             values = [float(each) for each in content[1].split(",")[1:6]]
-            expected = [1, first.y[0], first.low[0], first.high[0], first.ghost[0]]
+            expected = [1, first.y[0], first.low[0], first.high[0], first.raw[0]]
             assert values == pytest.approx(expected, rel=1e-6)
 
 
 def test_odd_panels_are_drawn(browser, tmp_path):
     def of(label, x, y, **more):
-        return Line(label, look_of(label), x, y, **more)
+        return Line(label, style_of(label), x, y, **more)
 
     nan = math.nan
     panels = [
@@ -172,7 +172,7 @@ def test_odd_panels_are_drawn(browser, tmp_path):
         Panel("constant", "x", "y", [of("adam", [5], [0]), of("sgd", [5], [0])], x_log=True),
         Panel("huge", "x", "y", [of("adam", [1e-300, 1e300], [-1e308, 1e308])], x_log=True),
         Panel("path", "x", "y", [of("adam", [0, 1, 0.5, 0], [0, 1, 2, 0.5], crosses=[(0, 0.5)])]),
-        Panel("lost", "x", "y", [of("adam", [], [], lost=[1, 10])], x_log=True, y_range=(0, 1)),
+        Panel("lost", "x", "y", [of("adam", [], [], diverged_at=[1, 10])], x_log=True, y_range=(0, 1)),
     ]
     page, visits = show(browser, tmp_path, *(Figure([panel]) for panel in panels))
     page.value("dispatchEvent(new Event('beforeprint'))")  # draws all
@@ -190,7 +190,7 @@ def test_sixty_series_of_a_thousand_points_are_few_marks(browser, tmp_path):
     x = list(range(1000))
     lines = [
         Line(name, look, x, [math.sin(i * t / 50) + i for t in x])
-        for i, (name, look) in enumerate(zip(names, looks_of(names), strict=True))
+        for i, (name, look) in enumerate(zip(names, styles_of(names), strict=True))
     ]
     page, visits = show(browser, tmp_path, Figure([Panel("", "step", "loss", lines), Panel("", "step", "acc", lines)]))
     points = "(e) => e.getAttribute('d').split('L').length"

@@ -4,8 +4,8 @@ import pytest
 from page_demo import EVIL, OPTIMIZERS, curves
 from page_visits import PLOT, show, started, visit, written
 
-from report.figures.looks import look_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import style_of
 from report.page.writing import Figure, Page, write_page
 from report.tables.table import Table
 
@@ -112,8 +112,8 @@ def test_light_and_dark_follow_the_system_and_the_switch(opened):
 
 
 def test_black_lines_are_light_on_dark_ground(browser, tmp_path):
-    name = next(name for name in ("nesterov", "lars") if look_of(name).colour == "#000000")
-    page = show(browser, tmp_path, Figure([Panel("", "x", "y", [Line(name, look_of(name), [1, 2], [1, 2])])]))[0]
+    name = next(name for name in ("nesterov", "lars") if style_of(name).colour == "#000000")
+    page = show(browser, tmp_path, Figure([Panel("", "x", "y", [Line(name, style_of(name), [1, 2], [1, 2])])]))[0]
     stroke = f"getComputedStyle(document.querySelector('{PLOT} .curve')).stroke.match(/\\d+/g).map(Number)"
     assert page.value(stroke) == [0, 0, 0]
     page.prefer(prefers_color_scheme="dark")

@@ -5,8 +5,8 @@ import copy
 import pytest
 import yaml
 
-from report.published.counterpart import deviations, unlike
-from report.published.numbers import FOLDER, Block, build, names, published
+from report.published.matching import method_differences, protocol_differences
+from report.published.numbers import FOLDER, Block, build, published_names, read_published
 from results.run import Run
 from runner.config.compose import CONFIGS, compose
 from runner.config.validate import validate
@@ -22,13 +22,15 @@ BLOCK = {
 
 
 def test_the_issues_papers_are_there():
-    assert {"aggmo/autoencoder", "aggmo/cnn5", "aggmo/resnet34_cifar10", "aggmo/resnet34_cifar100"} <= set(names())
-    assert {"momo/mnist_mlp", "momo/cifar100_resnet110", "nno/cifar10_cnn", "adamp/toy2d"} <= set(names())
+    assert {"aggmo/autoencoder", "aggmo/cnn5", "aggmo/resnet34_cifar10", "aggmo/resnet34_cifar100"} <= set(
+        published_names()
+    )
+    assert {"momo/mnist_mlp", "momo/cifar100_resnet110", "nno/cifar10_cnn", "adamp/toy2d"} <= set(published_names())
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", published_names())
 def test_every_file_cites_its_sources_and_says_what_is_missing(name):
-    theirs = published(name)
+    theirs = read_published(name)
     assert len(theirs.paper) > 20 and all(len(block.source) > 10 for block in theirs.numbers)
     head = (FOLDER / f"{name}.yaml").read_text().partition("\ntitle:")[0]
     assert "Missing:" in head and all(line.startswith("#") for line in head.splitlines())
@@ -37,9 +39,9 @@ def test_every_file_cites_its_sources_and_says_what_is_missing(name):
     assert points and all((point.std is None) or theirs.seeds != 1 for _, point in points)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", published_names())
 def test_every_file_names_an_experiment_and_optimizers_of_this_project(name):
-    theirs = published(name)
+    theirs = read_published(name)
     assert theirs.experiment == name and (CONFIGS / "experiment" / f"{name}.yaml").exists()
     for ours in (ours for block in theirs.numbers for row in block.rows for ours in row.ours):
         optim, *wrappers = ours.optim.split("+")
@@ -50,18 +52,18 @@ def test_every_file_names_an_experiment_and_optimizers_of_this_project(name):
         assert set(ours.settings) <= known, ours.optim
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", published_names())
 def test_the_experiment_has_the_published_protocol(name, tmp_path):
     """Nothing but what its header says differs; the experiment's own optimizer is one of the methods."""
-    theirs = published(name)
+    theirs = read_published(name)
     run = Run(tmp_path, validate(compose(f"experiment={name}")).plain, {})
-    differences = {text for block in theirs.numbers for text in deviations(theirs, block, run)}
+    differences = {text for block in theirs.numbers for text in protocol_differences(theirs, block, run)}
     if name == "adamp/norm_growth":  # a stand-in, as its header says
         assert "data: directions, not imagenet" in differences
     else:
         assert not differences
     methods = [ours for block in theirs.numbers for row in block.rows for ours in row.ours]
-    assert any(ours.optim == run.optimizer and not list(unlike(ours, run)) for ours in methods)
+    assert any(ours.optim == run.optimizer and not list(method_differences(ours, run)) for ours in methods)
 
 
 def test_published_numbers_are_no_choice_of_the_command_line():
@@ -72,23 +74,23 @@ def test_published_numbers_are_no_choice_of_the_command_line():
 
 def test_an_unknown_name_is_answered_with_near_ones():
     with pytest.raises(ValueError, match=r"named aggmo/autoencodr; did you mean aggmo/autoencoder.*momo/mnist_mlp"):
-        published("aggmo/autoencodr")
+        read_published("aggmo/autoencodr")
     with pytest.raises(ValueError, match=r"named autoencoder; did you mean aggmo/autoencoder"):
-        published("autoencoder")
+        read_published("autoencoder")
     with pytest.raises(ValueError, match=r"no published numbers are named zzz\. There are adamp/norm_growth"):
-        published("zzz")
+        read_published("zzz")
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path):
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(ValueError, match=r"broken\.yaml is no YAML"):
-        published("broken", tmp_path)
+        read_published("broken", tmp_path)
     (tmp_path / "broken.yaml").write_text("- 1")
     with pytest.raises(ValueError, match="broken is no mapping"):
-        published("broken", tmp_path)
+        read_published("broken", tmp_path)
     (tmp_path / "broken.yaml").write_text(yaml.safe_dump({"title": "x"}))
     with pytest.raises(ValueError, match="broken: paper is missing"):
-        published("broken", tmp_path)
+        read_published("broken", tmp_path)
 
 
 @pytest.mark.parametrize(

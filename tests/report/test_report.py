@@ -1,4 +1,4 @@
-"""The report as a whole: from folders and words to files, console and page."""
+"""The report as a whole: from folders and options to files, console and page."""
 
 import csv
 import json
@@ -68,7 +68,7 @@ def test_a_seeds_folder_is_no_filter(tmp_path, capsys):
     assert (folder / "report" / "report.html").exists()
 
 
-def test_several_tasks_have_a_chapter_each(tmp_path, capsys):
+def test_several_tasks_have_a_report_each(tmp_path, capsys):
     sweep(tmp_path)
     write_run(tmp_path, "adam", 0, 12.5, optimizer="adam", task="autoencoder", metric="mse", better="min")
     assert main([str(tmp_path)]) == 0
@@ -93,10 +93,12 @@ def test_strange_content_gives_named_warnings_and_the_rest_a_report(tmp_path, ca
     (tmp_path / "notes" / "status.json").write_text(json.dumps({"status": "in love"}))
     assert main([str(tmp_path)]) == 0
     said = capsys.readouterr()
-    passed = [line for line in said.err.splitlines() if line.startswith("passed over: ")]
-    assert len(passed) == 3 and all(any(str(p) in line for line in passed) for p in (copy, damaged, tmp_path / "notes"))
+    skipped = [line for line in said.err.splitlines() if line.startswith("skipped: ")]
+    assert len(skipped) == 3 and all(
+        any(str(p) in line for line in skipped) for p in (copy, damaged, tmp_path / "notes")
+    )
     assert "6 done" in said.out and "1 diverged" in said.out and "1 running" in said.out
-    assert "caution: " in said.out
+    assert "warning: " in said.out
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_what_can_not_be_done_is_one_line(tmp_path, capsys, words, message):
     assert not (tmp_path / "report").exists()
 
 
-def test_an_empty_folder_is_told(tmp_path, capsys):
+def test_an_empty_folder_is_refused(tmp_path, capsys):
     assert main([str(tmp_path)]) == 2
     assert "no run that has finished an epoch" in capsys.readouterr().err
 

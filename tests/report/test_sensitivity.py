@@ -21,13 +21,12 @@ def test_scores_stand_at_their_rates_and_diverged_runs_at_the_edge(tmp_path):
     (panel,) = sensitivity(write_sweep(tmp_path))
     (line,) = panel.lines
     assert line.label == "adam" and line.x == [0.01, 0.1, 1.0] and line.y == pytest.approx([0.6, 0.85, 0.3])
-    assert (line.low, line.high, line.lost) == ([0.5, 0.8, 0.3], [0.7, 0.9, 0.3], [1.0, 10.0])
+    assert (line.low, line.high, line.diverged_at) == ([0.5, 0.8, 0.3], [0.7, 0.9, 0.3], [1.0, 10.0])
     assert (panel.x_name, panel.y_name) == ("learning rate", "validation accuracy, last epoch")
-    assert panel.x_log and not panel.y_log and panel.lost_at == "bottom" and line.markers
+    assert panel.x_log and not panel.y_log and panel.diverged_edge == "bottom" and line.markers
     assert panel.note == "mean and range of 2 seeds; ×: runs diverged"
-    (best,) = sensitivity(settings(load(tmp_path)), which="best", kind="std")
-    assert best.lines[0].y == pytest.approx([0.65, 0.9, 0.35]) and "best epoch" in best.y_name
-    assert best.lines[0].high[0] == pytest.approx(0.65 + 0.2 / 2**0.5)
+    (std,) = sensitivity(settings(load(tmp_path)), band="std")
+    assert std.lines[0].high[0] == pytest.approx(0.6 + 0.2 / 2**0.5)
 
 
 def test_the_table_holds_the_figures_numbers(tmp_path):
@@ -49,7 +48,7 @@ def test_any_numeric_key_will_do_with_the_best_of_the_others(tmp_path):
     write_run(tmp_path, "adam,lr=9", 0, 0.99, "diverged", "adam", 9.0, config={"batch_size": 48})
     (panel,) = sensitivity(settings(load(tmp_path)), "batch_size")
     assert panel.lines[0].x == [16, 32, 48] and panel.lines[0].y == pytest.approx([0.66, 0.82, 0.98])
-    assert not panel.x_log and not panel.lines[0].lost  # within a decade; the best at 48 did not diverge
+    assert not panel.x_log and not panel.lines[0].diverged_at  # within a decade; the best at 48 did not diverge
     assert "the best of the other settings at each value" in panel.note
 
 
@@ -61,8 +60,6 @@ def test_keys_that_say_nothing_are_refused(tmp_path):
         sensitivity(found, "seed")
     with pytest.raises(ValueError, match="model.name is no number"):
         sensitivity(found, "model.name")
-    with pytest.raises(ValueError, match="which=last is not one of final, best"):
-        sensitivity(found, which="last")
 
 
 def test_running_settings_wait(tmp_path):

@@ -1,9 +1,11 @@
 """The filter against what it must keep, and curves that are too short for it."""
 
+from statistics import median
+
 import numpy
 import pytest
 
-from report.figures.smoothing import smoothed, window_for
+from report.figures.smoothing import running, smoothed, window_for
 
 
 def test_windows_are_odd_and_at_most_a_quarter():
@@ -31,3 +33,10 @@ def test_nothing_leaves_the_values_range_and_short_curves_stay():
     assert smoothed(step, 41).min() == 0 and smoothed(step, 41).max() == 1
     short = numpy.array([1.0, 9.0, 2.0])
     assert smoothed(short) is short
+
+
+def test_running_statistics_span_a_part_of_the_values():
+    assert running(median, [1.0, 9.0], 20) == [1.0, 9.0]
+    values = [float(i % 2) for i in range(79)] + [50.0]
+    medians = running(median, values, 20)
+    assert max(medians) == 1.0 and len(medians) == 80

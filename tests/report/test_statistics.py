@@ -85,10 +85,9 @@ def test_diverged_runs_are_left_out_aloud(tmp_path):
     write(tmp_path, "a", [0.9, 0.8, 0.7])
     write(tmp_path, "b", [0.5, 0.5, 0.2], endings={1: "diverged"})
     by_name = {setting.optimizer: setting for setting in settings(load(tmp_path))}
-    for which in ("test", "best"):  # it had a best epoch before
-        (found,) = compare(by_name, "a", which)
-        assert found.n == 2 and found.difference == pytest.approx(-0.45)
-        assert "b's seed 1 left out (diverged)" in verdict(found)
+    (found,) = compare(by_name, "a")
+    assert found.n == 2 and found.difference == pytest.approx(-0.45)
+    assert "b's seed 1 left out (diverged)" in verdict(found)
 
 
 def test_no_test_of_one_seed_nor_of_none(tmp_path):
@@ -159,7 +158,6 @@ def test_the_best_is_chosen_on_validation_and_compared_on_test(tmp_path):
             write_run(tmp_path, name, seed, val, optimizer=name, found={"test": {"loss": 1.0, "acc": test}})
     found = one(tmp_path)
     assert (found.reference, found.difference) == ("a", pytest.approx(0.12))
-    assert one(tmp_path, which="best").difference == pytest.approx(-0.1)
 
 
 def test_the_table_says_what_was_compared(tmp_path):
@@ -173,10 +171,9 @@ def test_the_table_says_what_was_compared(tmp_path):
     assert b[:6] == ["b", "4", "-19.8", "[-21.3, -18.2]", "<0.001", "<0.001"]
     assert b[6] == "worse by 19.8 [18.2, 21.3], p<0.001 (Holm, 2 comparisons)"
     assert c[2:6] == ["-0.5", "[-2.6, 1.6]", "0.5", "0.5"]
-    assert c[6].startswith("not distinguishable (n=4; n≈") and "would tell)" in c[6]
+    assert c[6].startswith("not distinguishable (n=4; n≈") and "needed)" in c[6]
     assert d[1:6] == ["0", "-", "-", "-", "-"]
     assert any("selected on validation" in note for note in table.notes)
-    assert "very metric" in comparison_table(chosen(tmp_path), which="best").notes[-1]
 
 
 # --- power --------------------------------------------------------------------------------------------------------
@@ -206,14 +203,14 @@ def test_what_is_not_told_needs_more_seeds_than_there_are(tests):
     for n in (2, 3, 10):
         for effect in (0.1, 0.5, 1.0, 3.0, 30.0):
             found = corrected([with_t_test(made(effect, 1.0, n))] * tests)[0]
-            assert found.told or found.needed is None or found.needed > n
+            assert found.significant or found.needed is None or found.needed > n
 
 
 def test_more_comparisons_need_more_seeds():
     few = corrected([made(0.5, 1.0, 5, p=0.3)])[0]
     many = corrected([made(0.5, 1.0, 5, p=0.3)] * 6)[0]
     assert few.needed == 34 and many.needed == 52
-    assert "n≈34 would tell" in verdict(few)
+    assert "n≈34 needed" in verdict(few)
     assert integrated(52, 0.5, 0.05 / 6) >= 0.8 > integrated(51, 0.5, 0.05 / 6)
 
 

@@ -1,9 +1,8 @@
-"""MoMo's step sizes beside their cap, and effective steps by optimizer: every number where it belongs."""
+"""MoMo's step sizes beside their cap."""
 
-import pytest
-from tracks import write_steps
+from recorded_steps import write_steps
 
-from report.insight.stepsizes import adaptive_steps, effective_steps, medians
+from report.diagnostics.stepsizes import adaptive_steps
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -24,7 +23,7 @@ def test_a_panel_for_each_learning_rate_with_zeta_and_its_cap(tmp_path):
     small, large = adaptive_steps(found(tmp_path))
     assert small.title == "momo, lr 0.1: ζ < α/ρ in 0%" and large.title == "momo, lr 1: ζ < α/ρ in 50%"
     zeta, cap = large.lines
-    assert list(zeta.x) == [2, 4, 6, 8] and zeta.ghost == [5.0, 0.5, 0.25, 2.0] and cap.y == [1.0] * 4
+    assert list(zeta.x) == [2, 4, 6, 8] and zeta.raw == [5.0, 0.5, 0.25, 2.0] and cap.y == [1.0] * 4
     assert large.y_log and large.y_range == small.y_range and "seed 0" in large.note
     assert large.y_range[0] < 0.1 < 5.0 < large.y_range[1]
 
@@ -32,28 +31,10 @@ def test_a_panel_for_each_learning_rate_with_zeta_and_its_cap(tmp_path):
 def test_a_zeta_of_zero_lies_on_the_lower_edge(tmp_path):
     write_steps(tmp_path, "momo_adam", zetas((1.0, 0.5), (0.0, 0.2), (0.3, 0.1)))
     (panel,) = adaptive_steps(found(tmp_path))
-    assert panel.lines[0].ghost == [1.0, panel.y_range[0], 0.3] and panel.y_range[0] > 0
+    assert panel.lines[0].raw == [1.0, panel.y_range[0], 0.3] and panel.y_range[0] > 0
     assert panel.lines[1].y == [0.5, 0.2, 0.1]
-
-
-def test_running_medians_span_a_twentieth():
-    assert medians([1.0, 9.0]) == [1.0, 9.0]
-    values = [float(i % 2) for i in range(79)] + [50.0]
-    assert max(medians(values)) == 1.0 and len(medians(values)) == 80
-
-
-def test_effective_steps_are_means_over_seeds_with_their_range(tmp_path):
-    for seed, values in enumerate([(0.1, 0.2), (0.3, 0.4)]):
-        write_steps(tmp_path, "adamp", [{"effective_step": value} for value in values], seed=seed)
-    write_steps(tmp_path, "sgd", [{"effective_step": 0.5}, {"effective_step": 0.0}])
-    (panel,) = effective_steps(found(tmp_path))
-    ours, other = panel.lines
-    assert (ours.label, other.label) == ("adamp, lr 0.1", "sgd, lr 0.1")
-    assert ours.y == pytest.approx([0.2, 0.3]) and ours.low == [0.1, 0.2] and ours.high == [0.3, 0.4]
-    assert other.y == [0.5, 0.0] and not panel.y_log, "0 has no place on a logarithmic axis"
-    assert "mean and range of 1 to 2 seeds" in panel.note
 
 
 def test_runs_without_such_rows_give_no_panels(tmp_path):
     write_steps(tmp_path, "adam", [{}])
-    assert adaptive_steps(found(tmp_path)) == [] and effective_steps(found(tmp_path)) == []
+    assert adaptive_steps(found(tmp_path)) == []

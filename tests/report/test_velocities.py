@@ -1,9 +1,9 @@
 """AggMo's velocities: a line for each, told apart by beta."""
 
 import pytest
-from tracks import write_steps
+from recorded_steps import write_steps
 
-from report.insight.velocities import velocities
+from report.diagnostics.velocities import velocities
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -24,7 +24,7 @@ def test_a_line_for_each_velocity_with_its_beta(tmp_path, optimizer, config):
     assert panel.title == f"{optimizer}, lr 0.1" and panel.y_log
     assert [line.label for line in panel.lines] == ["v0, β = 0", "v1, β = 0.9", "v2, β = 0.99"]
     assert [line.y for line in panel.lines] == [[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]
-    assert len({line.look for line in panel.lines}) == 3
+    assert len({line.style for line in panel.lines}) == 3
 
 
 def test_methods_with_one_velocity_are_none_of_these(tmp_path):

@@ -1,4 +1,4 @@
-"""The toy problems run as any other task, and show what their papers say of them."""
+"""Runs of the toy problems, and the behaviour that their papers report."""
 
 import json
 import sys
@@ -12,6 +12,9 @@ from data.synthetic import Synthetic
 from data.toys import Directions, Slopes, Steps
 from models.mlp import MLP
 from models.point import Point
+from report.callbacks import draw_run
+from results.trajectory import Window, read_trajectory
+from runner.callbacks import Callbacks
 from runner.cli.main import main
 from tasks.autoencoder import Reconstruction
 from tasks.classification import Classification
@@ -19,6 +22,8 @@ from tasks.cosine import Cosine
 from tasks.quadratic import Quadratic
 from tasks.regret import Regret
 from tasks.rosenbrock import Rosenbrock
+
+CALLBACKS = Callbacks(on_run_end=draw_run)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def run(tmp_path, monkeypatch):
         nonlocal count
         count += 1
         outputs = outputs or tmp_path / str(count)
-        assert main([*overrides, f"outputs={outputs}", "logger=[]", "log.progress=none"]) == code
+        assert main([*overrides, f"outputs={outputs}", "logger=[]", "log.progress=none"], CALLBACKS) == code
         (file,) = outputs.rglob("status.json")
         return file.parent
 
@@ -44,8 +49,8 @@ def rows_of(folder):
 
 
 @pytest.fixture
-def walk(tmp_path):
-    """walk(*overrides) -> the rows of a run's steps, without its test and its pictures."""
+def steps_of(tmp_path):
+    """steps_of(*overrides) -> the rows of a run's steps, without its test and its pictures."""
     from results.run_folder import RunFolder
     from runner.config.compose import compose
     from runner.config.validate import validate
@@ -60,7 +65,7 @@ def walk(tmp_path):
         nonlocal count
         count += 1
         config = validate(compose(*overrides, "++logger=[]"))
-        folder = RunFolder(tmp_path / f"walk-{count}")
+        folder = RunFolder(tmp_path / f"run-{count}")
         folder.open()
         console = Console(folder.path / "log.txt", "none")
         trainer = build_trainer(config, folder, load_samples(config), "cpu", console, StopRequest())
@@ -136,9 +141,9 @@ def test_combinations_that_make_no_sense_are_refused(task, data, model, what):
 # --- as runs ---------------------------------------------------------------------------------------------------------
 
 
-def test_gradient_descent_takes_each_coordinate_at_its_own_rate(walk):
+def test_gradient_descent_takes_each_coordinate_at_its_own_rate(steps_of):
     """x_i after t steps is (1 - lr eigenvalue_i)^t: rows hold where a step led, and the loss of where it began."""
-    rows = walk("task=quadratic", "optim=sgd", "++optim.lr=0.25", "++data.num_steps=15", "++epochs=2")
+    rows = steps_of("task=quadratic", "optim=sgd", "++optim.lr=0.25", "++data.num_steps=15", "++epochs=2")
     assert [row["step"] for row in rows] == list(range(1, 31))
     h = (1.0, 0.1, 0.01, 0.001)
     for t, row in enumerate(rows, 1):
@@ -149,11 +154,11 @@ def test_gradient_descent_takes_each_coordinate_at_its_own_rate(walk):
         assert row["distance"] == pytest.approx(hypot(*before), rel=1e-4)
 
 
-def test_aggmo_damps_every_direction_of_a_quadratic_and_a_large_momentum_none(walk):
+def test_aggmo_damps_every_direction_of_a_quadratic_and_a_large_momentum_none(steps_of):
     """Lucas et al., figure 1, with lr 0.33: largest distances in the last quarter of 1,000 steps."""
 
     def last(*overrides):
-        rows = walk(*overrides, "++data.num_steps=1000", "++epochs=1")[750:]
+        rows = steps_of(*overrides, "++data.num_steps=1000", "++epochs=1")[750:]
         return [max(abs(row[f"x{i}"]) for row in rows) for i in range(4)]
 
     assert all(x > 0.4 for x in last("task=quadratic", "optim=momentum", "++optim.momentum=0.999"))
@@ -162,23 +167,23 @@ def test_aggmo_damps_every_direction_of_a_quadratic_and_a_large_momentum_none(wa
 
 
 @pytest.mark.parametrize(("momentum", "published"), [(0.9, 2.93), (0.99, 27.87)])
-def test_momentum_lengthens_the_vector_of_the_2d_toy_as_published(walk, momentum, published):
+def test_momentum_lengthens_the_vector_of_the_2d_toy_as_published(steps_of, momentum, published):
     setting = ("experiment=adamp/toy2d", f"++optim.momentum={momentum}", "++data.num_steps=500", "++epochs=1")
-    rows = walk(*setting)
+    rows = steps_of(*setting)
     assert rows[-1]["norm"] == pytest.approx(published, rel=0.01)
     assert rows[-1]["norm"] == pytest.approx(hypot(rows[-1]["x0"], rows[-1]["x1"]), rel=1e-5)
-    kept = walk(*setting, "optim=sgdp")
+    kept = steps_of(*setting, "optim=sgdp")
     assert 1 < kept[-1]["norm"] < 1.2 and kept[-1]["angle"] < 0.05
 
 
-def test_the_3d_toy_has_the_published_radii_and_order(walk):
+def test_the_3d_toy_has_the_published_radii_and_order(steps_of):
     end = {}
     for name, more in {
         "momentum": [],
         "decayed": ["++optim.weight_decay=0.01"],
         "projected": ["optim=sgdp", "++optim.momentum=0.9"],
     }.items():
-        rows = walk("experiment=adamp/rosenbrock3d", *more)
+        rows = steps_of("experiment=adamp/rosenbrock3d", *more)
         assert len(rows) == 200
         end[name] = rows[-1] | {"highest": max(row["r"] for row in rows)}
         end[name]["away"] = hypot(end[name]["psi"] - 1, end[name]["phi"] - 1)
@@ -188,34 +193,34 @@ def test_the_3d_toy_has_the_published_radii_and_order(walk):
     assert end["projected"]["away"] < 0.4 < end["decayed"]["away"] < 1 < 1.4 < end["momentum"]["away"]
 
 
-def test_momentum_lengthens_noisy_scale_invariant_weights_most(walk):
+def test_momentum_lengthens_noisy_scale_invariant_weights_most(steps_of):
     """The order of the AdamP page's weight norms: momentum, then SGDP, then SGD."""
     ends = []
     for more in (["optim=sgd"], ["optim=sgdp", "++optim.momentum=0.9"], []):
-        rows = walk("experiment=adamp/norm_growth", "++epochs=2", *more)
+        rows = steps_of("experiment=adamp/norm_growth", "++epochs=2", *more)
         assert "x0" not in rows[0]
         ends.append(rows[-1]["norm"])
     assert 1 < ends[0] < ends[1] < ends[2] / 2
 
 
 @pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.9, 1.0), ("amsgrad", -1.0, -0.6)])
-def test_adam_goes_to_the_worst_point_and_amsgrad_to_the_best(walk, optim, low, high):
-    rows = walk("experiment=amsgrad/online", f"optim={optim}", "++epochs=4", "++log.every=101")
+def test_adam_goes_to_the_worst_point_and_amsgrad_to_the_best(steps_of, optim, low, high):
+    rows = steps_of("experiment=amsgrad/online", f"optim={optim}", "++epochs=4", "++log.every=101")
     assert low < rows[-1]["x"] <= high and all(-1 <= row["x"] <= 1 for row in rows)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optim", "end"), [("adam", 1), ("amsgrad", -1)])
-def test_the_commands_of_the_online_example(walk, optim, end):
-    assert walk("task=amsgrad_online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.1)
-    assert walk("experiment=amsgrad/online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.05)
+def test_the_commands_of_the_online_example(steps_of, optim, end):
+    assert steps_of("task=amsgrad_online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.1)
+    assert steps_of("experiment=amsgrad/online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.95, 1), ("amsgrad", -1, -0.15)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_stochastic_example(walk, optim, low, high, seed):
-    rows = walk("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"++seed={seed}")
+def test_the_stochastic_example(steps_of, optim, low, high, seed):
+    rows = steps_of("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"++seed={seed}")
     assert low <= rows[-1]["x"] <= high
 
 
@@ -245,7 +250,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, mon
     assert rows_of(folder) and not (folder / "trajectory.png").exists()
     assert run(*choice, outputs=tmp_path / "stopped") == folder
     assert (folder / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
-    for picture in ("trajectory.png", "scene.npz"):
+    for picture in ("trajectory.png", "trajectory.npz"):
         assert (folder / picture).read_bytes() == (undisturbed / picture).read_bytes()
 
 
@@ -258,44 +263,38 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, mon
     ],
     ids=["quadratic", "cosine", "rosenbrock"],
 )
-def test_the_scenes_heights_are_the_loss(task, start):
+def test_contours_are_the_loss(task, start):
     """Also between the points of the stored grid, where splines are read; near the cosine's pole there are none."""
     import numpy
 
-    from report.insight.scene import Window
-
     rows = [{"x0": 0.5, "x1": 2.5, "norm": 2.0, "psi": 0.4, "phi": 2.5, "r": 1.0, "step": 1}]
-    plane = task.scene(start, rows).plane
-    places = [(x, y) for x in (0.3, 0.77, 1.13) for y in (-0.1, 0.21, 1.13)]
-    for place in places:
-        around = Window(numpy.array([place[0]]), numpy.array([place[1]]))
-        w = list(place)
+    contour = task.trajectory_from(start, rows).contour
+    points = [(x, y) for x in (0.3, 0.77, 1.13) for y in (-0.1, 0.21, 1.13)]
+    for point in points:
+        around = Window(numpy.array([point[0]]), numpy.array([point[1]]))
+        w = list(point)
         if isinstance(task, Rosenbrock):
-            azimuth, elevation = (torch.tensor(angle * 2 / 3) for angle in place)
+            azimuth, elevation = (torch.tensor(angle * 2 / 3) for angle in point)
             w = [float(e) for e in (elevation.cos() * azimuth.cos(), elevation.cos() * azimuth.sin(), elevation.sin())]
         loss, _ = loss_and_metric(task, w, [1.0, 0.0])
-        assert plane.seen_through(around).values.item() == pytest.approx(loss, abs=2e-3), place
+        assert contour.resampled(around).values.item() == pytest.approx(loss, abs=2e-3), point
 
 
-def test_a_diverged_run_shows_how_far_it_went(run):
-    from report.insight.scene import read_scene
-
+def test_a_diverged_run_has_its_whole_path(run):
     folder = run("task=quadratic", "task.eigenvalues=[1,0.1]", "model.start=[1,1]", "optim=sgd", "optim.lr=2.5")
     assert json.loads((folder / "status.json").read_text())["status"] == "diverged"
     assert (folder / "trajectory.png").stat().st_size > 5000
-    plane = read_scene(folder).plane
-    path = plane.chart.path(rows_of(folder))
-    assert path[0] == (1.0, 1.0) and abs(path[-1][0]) > 50 and plane.window.x[-1] > abs(path[-1][0])
+    contour = read_trajectory(folder).contour
+    path = contour.plane.path(rows_of(folder))
+    assert path[0] == (1.0, 1.0) and abs(path[-1][0]) > 50 and contour.window.x[-1] > abs(path[-1][0])
 
 
-def test_regret_has_a_scene_without_a_plane_and_no_steps_no_scene(run):
-    from report.insight.scene import read_scene
-
+def test_regret_has_no_contour_and_a_run_without_steps_no_trajectory(run):
     words = ["task=amsgrad_online", "optim=adam", "data.num_periods=1", "epochs=1"]
-    scene = read_scene(run(*words))
-    assert scene.plane is None and [each.key for each in scene.series] == ["x", "loss"]
+    trajectory = read_trajectory(run(*words))
+    assert trajectory.contour is None and [each.key for each in trajectory.series] == ["x", "loss"]
     without = run(*words, "log.every=0")
-    assert not (without / "scene.npz").exists() and not (without / "trajectory.png").exists()
+    assert not (without / "trajectory.npz").exists() and not (without / "trajectory.png").exists()
 
 
 def test_rosenbrock_starts_where_the_page_does():

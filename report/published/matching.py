@@ -1,7 +1,7 @@
-"""Which of our runs a published number is compared with, what in them differs from its protocol, and their values.
+"""The setting of ours that matches a published number, its differences from the protocol, and its values.
 
-Of the settings of the method's optimizer the one counts that differs in the fewest points; among several, the best by
-the value that the published table chooses by.
+Of the settings of the method's optimizer it is the one with the fewest differences; among several, the best by the
+value that the published table chooses by.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from itertools import pairwise
 from math import inf, isclose
 from typing import Any
 
-from report.published.numbers import UNITS, Block, Ours, Published, Row
+from report.published.numbers import UNITS, Block, OurMethod, Published, Row
 from results.run import Run
 from results.settings import Setting
-from results.values import is_number
+from results.values import format_value, is_number
 
 SAME_RATE = 0.01  # relative: 0.316 and 0.3162 are the same half decade
 ABSENT = object()
@@ -27,49 +27,48 @@ LIMITS = {
 
 
 @dataclass(frozen=True)
-class Counterpart:
-    """differences: what in our setting is not the protocol's, in words. rivals: settings it was chosen among."""
+class MatchingSetting:
+    """differences: of our setting from the protocol, as text. candidates: settings it was chosen among."""
 
     setting: Setting
     differences: Sequence[str]
-    rivals: int
+    candidates: int
 
 
-def of_task(published: Published, settings: Sequence[Setting]) -> list[Setting]:
+def of_task(paper: Published, settings: Sequence[Setting]) -> list[Setting]:
     """The settings on the published task; where there are none, all."""
-    own = [setting for setting in settings if setting.runs[0].task == published.task]
-    return own or list(settings)
+    return [setting for setting in settings if setting.runs[0].task == paper.task] or list(settings)
 
 
-def counterpart(
-    published: Published, block: Block, row: Row, settings: Sequence[Setting], lr: float | None = None
-) -> Counterpart | None:
-    """Our setting for a row, None where its optimizer, or its optimizer at this learning rate, is not among them.
+def matching_setting(
+    paper: Published, block: Block, row: Row, settings: Sequence[Setting], lr: float | None = None
+) -> MatchingSetting | None:
+    """Our setting for a row, None if there is none of its optimizer, or of its optimizer at this learning rate.
 
     A setting that has the optimizer but not all of the method's settings counts, with these as differences."""
     found = []
     for setting in settings:
-        namesakes = [ours for ours in row.ours if ours.optim == setting.optimizer]
+        methods = [ours for ours in row.ours if ours.optim == setting.optimizer]
         run = setting.runs[0]
-        if not namesakes or not (lr is None or same_rate(run.settings.get("optim.lr"), lr)):
+        if not methods or not (lr is None or same_rate(run.settings.get("optim.lr"), lr)):
             continue
-        differences = min(([*unlike(ours, run)] for ours in namesakes), key=len)
-        if differences and is_another(published, row, run):
+        differences = min(([*method_differences(ours, run)] for ours in methods), key=len)
+        if differences and is_another(paper, row, run):
             continue
-        found.append((setting, [*deviations(published, block, run), *differences]))
+        found.append((setting, [*protocol_differences(paper, block, run), *differences]))
     if not found:
         return None
     fewest = min(len(differences) for _, differences in found)
     closest = [(setting, differences) for setting, differences in found if len(differences) == fewest]
     setting, differences = min(closest, key=lambda each: rank(block, each[0]))
-    return Counterpart(setting, differences, len(closest))
+    return MatchingSetting(setting, differences, len(closest))
 
 
-def is_another(published: Published, row: Row, run: Run) -> bool:
+def is_another(paper: Published, row: Row, run: Run) -> bool:
     """Whether the run is exactly another published method, such as Adam where RMSprop is Adam with other betas."""
-    others = [other for block in published.numbers for other in block.rows if other.method != row.method]
+    others = [other for block in paper.numbers for other in block.rows if other.method != row.method]
     names = [ours for other in others for ours in other.ours if ours.optim == run.optimizer]
-    return any(not any(unlike(ours, run)) for ours in names)
+    return any(not any(method_differences(ours, run)) for ours in names)
 
 
 def rank(block: Block, setting: Setting) -> tuple[bool, float]:
@@ -82,16 +81,16 @@ def rank(block: Block, setting: Setting) -> tuple[bool, float]:
     return not setting.finished, -mean if found and better == "max" else mean
 
 
-def deviations(published: Published, block: Block, run: Run) -> Iterator[str]:
-    """What in a run's configuration is not as the protocol says; of another model or data set only its name."""
-    if run.task != published.task:
-        yield f"task: {run.task}, not {published.task}"
-    protocol = {**published.protocol, **{key: None for key in limits(block) if key not in published.protocol}}
-    unfit = [key for key, wanted in protocol.items() if not fits(run, key, wanted)]
-    for key in unfit:
+def protocol_differences(paper: Published, block: Block, run: Run) -> Iterator[str]:
+    """Keys of a run's configuration that differ from the protocol; of another model or data set only its name."""
+    if run.task != paper.task:
+        yield f"task: {run.task}, not {paper.task}"
+    protocol = {**paper.protocol, **{key: None for key in limits(block) if key not in paper.protocol}}
+    differing = [key for key, wanted in protocol.items() if not meets(run, key, wanted)]
+    for key in differing:
         name = f"{key.partition('.')[0]}.name"
-        if key == name or name not in unfit:
-            yield told(key, run.settings.get(key, ABSENT), protocol[key])
+        if key == name or name not in differing:
+            yield difference_text(key, run.settings.get(key, ABSENT), protocol[key])
 
 
 def limits(block: Block) -> list[str]:
@@ -99,17 +98,17 @@ def limits(block: Block) -> list[str]:
     return ["limit_train", *dict.fromkeys(LIMITS[each] for each in (block.where, block.chosen_by) if each in LIMITS)]
 
 
-def unlike(ours: Ours, run: Run) -> Iterator[str]:
-    """Settings of the optimizer and its wrappers that are not the method's."""
+def method_differences(ours: OurMethod, run: Run) -> Iterator[str]:
+    """Settings of the optimizer and its wrappers that differ from the method's."""
     for name, wanted in ours.settings.items():
         key = f"optim.{name}" if f"optim.{name}" in run.settings else f"wrap.{name}"
         found = run.settings.get(key, ABSENT)
         if not (same_rate if name == "lr" else same)(found, wanted):
-            yield told(key, found, wanted)
+            yield difference_text(key, found, wanted)
 
 
-def fits(run: Run, key: str, wanted: Any) -> bool:
-    if wanted is None and key not in run.settings:  # no limit is written down
+def meets(run: Run, key: str, wanted: Any) -> bool:
+    if wanted is None and key not in run.settings:  # absent: no limit
         return True
     return any(same(run.settings.get(key, ABSENT), each) for each in accepted(wanted))
 
@@ -130,22 +129,18 @@ def same_rate(found: Any, wanted: float) -> bool:
     return is_number(found) and isclose(found, wanted, rel_tol=SAME_RATE)
 
 
-def told(key: str, found: Any, wanted: Any) -> str:
+def difference_text(key: str, found: Any, wanted: Any) -> str:
     """`data: fashion_mnist, not mnist`; `epochs: 18 of 1000`."""
     name = key.removesuffix(".name").removeprefix("optim.").removeprefix("wrap.")
     if found is ABSENT:
         return f"{name}: not recorded"
     if key == "epochs" and found < min(accepted(wanted)):
         return f"epochs: {found} of {min(accepted(wanted))}"
-    return f"{name}: {spelled(found)}, not {' or '.join(map(spelled, accepted(wanted)))}"
+    return f"{name}: {value_text(found)}, not {' or '.join(map(value_text, accepted(wanted)))}"
 
 
-def spelled(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "-".join(map(spelled, value))
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "all" if value is None else f"{value:g}" if is_number(value) else str(value)
+def value_text(value: Any) -> str:
+    return "all" if value is None else format_value(value)
 
 
 def values(block: Block, setting: Setting, epoch: float | None = None) -> list[float]:

@@ -1,15 +1,15 @@
-"""How long weights, updates and gradients are, step by step: the growth of weights that AdamP is about.
+"""Norms of weights, updates and gradients step by step, and the effective step size.
 
-Heo et al. (ICLR 2021) draw the mean norm of scale-invariant weights and the effective step size; here the norms are of
-all weights together, or of one layer's.
+Heo et al. (AdamP, ICLR 2021) draw the mean norm of scale-invariant weights and the effective step size; here the norms
+are of all weights together, or of one layer's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from report.diagnostics.tracked import panel
 from report.figures.panel import Panel
-from report.insight.tracked import panel
 from results.settings import Setting
 
 NAMES = {"weight_norm": "norm of the weights", "update_norm": "norm of the update"} | {
@@ -41,5 +41,5 @@ def layers(settings: Iterable[Setting]) -> list[str]:
 
 
 def projections(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
-    """AdamP's and SGDP's fraction of weights whose step lost its radial part."""
+    """AdamP's and SGDP's fraction of weights whose step was projected."""
     return panel(settings, "optimizer/projected", "projected fraction of the weights", count, y_range=(-0.03, 1.03))

@@ -3,10 +3,10 @@
 import pytest
 from folders import write_run
 
-from report.published.against import against, against_sweep
-from report.published.against_panels import against_panels
 from report.published.agreement import interval
-from report.published.counterpart import curve
+from report.published.matching import curve
+from report.published.panels import published_panels
+from report.published.tables import published_sweep_table, published_table
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -46,25 +46,25 @@ def verdict(table, method="Adam", column="method"):
 
 
 def test_match_where_the_published_value_lies_in_our_interval(tmp_path):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783)))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783)))
     assert row["published"] == "97.75 ± 0.06" and row["verdict"] == "match" and row["n"] == "3"
     assert row["ours, 95 % interval"] == "97.76 ± 0.16"  # t = 4.303, s = 0.0656, sqrt(3)
 
 
 def test_close_where_the_means_differ_by_less_than_the_bound(tmp_path):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.9790, 0.9791, 0.9790)))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.9790, 0.9791, 0.9790)))
     assert row["verdict"] == "close (better by 0.15 points)"
 
 
 @pytest.mark.parametrize(("acc", "text"), [(0.9700, "worse by 0.74"), (0.9850, "better by 0.76")])
 def test_miss_where_they_differ_by_more_in_either_direction(tmp_path, acc, text):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, acc, acc + 0.0001, acc + 0.0002)))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, acc, acc + 0.0001, acc + 0.0002)))
     assert row["verdict"] == f"miss ({text} points)"
 
 
 def test_an_interval_that_is_too_wide_tells_nothing(tmp_path):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.96, 0.98)))
-    assert row["verdict"] == "not comparable (our interval, ±12.71, is too wide to tell)"
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.96, 0.98)))
+    assert row["verdict"] == "not comparable (our interval, ±12.71, is too wide to decide)"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_interval_that_is_too_wide_tells_nothing(tmp_path):
     [
         ({"data.name": "fashion_mnist"}, "data: fashion_mnist, not mnist"),
         ({"model.name": "cnn5"}, "model: cnn5, not mlp"),
-        ({"model.hidden": [64]}, "model.hidden: 64, not 100-100"),
+        ({"model.hidden": [64]}, "model.hidden: [64], not [100,100]"),
         ({"data.split": "random"}, "data.split: random, not test"),
         ({"batch_size": 64}, "batch_size: 64, not 128"),
         ({"limit_train": 3000}, "limit_train: 3000, not all"),
@@ -83,18 +83,18 @@ def test_an_interval_that_is_too_wide_tells_nothing(tmp_path):
     ],
 )
 def test_another_protocol_is_not_comparable_but_shown(tmp_path, config, reason):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783, config=config)))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783, config=config)))
     assert row["verdict"] == f"not comparable ({reason})" and row["ours, 95 % interval"] == "97.76 ± 0.16"
 
 
 def test_settings_that_do_not_bear_on_the_number_are_free(tmp_path):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.977, 0.9775, 0.9783, config={"limit_test": 5})))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.977, 0.9775, 0.9783, config={"limit_test": 5})))
     assert row["verdict"] == "match"
 
 
 @pytest.mark.parametrize(("epochs", "text"), [(3, "epochs: 3 of 10"), (20, "epochs: 20, not 10")])
 def test_fewer_and_more_epochs_are_not_comparable(tmp_path, epochs, text):
-    row = verdict(against("momo/mnist_mlp", adam(tmp_path, 0.97, 0.97, epochs=epochs)))
+    row = verdict(published_table("momo/mnist_mlp", adam(tmp_path, 0.97, 0.97, epochs=epochs)))
     assert row["verdict"] == f"not comparable ({text})"
 
 
@@ -102,7 +102,7 @@ def test_several_reasons_are_all_said(tmp_path):
     runs = adam(
         tmp_path, 0.977, config={"data.name": "fashion_mnist", "limit_train": 10}, found={"stopped_early": True}
     )
-    assert verdict(against("momo/mnist_mlp", runs))["verdict"] == (
+    assert verdict(published_table("momo/mnist_mlp", runs))["verdict"] == (
         "not comparable (data: fashion_mnist, not mnist; limit_train: 10, not all; 1 of 1 runs stopped early; "
         "n=1: no interval)"
     )
@@ -112,23 +112,23 @@ def test_runs_without_a_value_are_counted(tmp_path):
     adam(tmp_path, 0.9770, 0.9775)
     write_run(tmp_path, "adam,lr=0.001", 2, 0.5, "diverged", "adam", 0.001, 10, task="mnist", config=MNIST)
     write_run(tmp_path, "adam,lr=0.001", 3, 0.5, "running", "adam", 0.001, 10, task="mnist", config=MNIST)
-    row = verdict(against("momo/mnist_mlp", load(tmp_path)))
+    row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
     assert row["n"] == "2"
     assert row["verdict"] == "not comparable (1 of 4 runs diverged; 1 of 4 runs unfinished)"
 
 
 def test_another_metric_is_not_comparable(tmp_path):
     write_run(tmp_path, "adam", 0, 3.0, optimizer="adam", lr=0.001, epochs=10, task="mnist", metric="mse", config=MNIST)
-    row = verdict(against("momo/mnist_mlp", load(tmp_path)))
+    row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
     assert row["verdict"] == "not comparable (acc not recorded)" and row["ours, 95 % interval"] == "-"
 
 
 def test_another_task_is_shown_only_where_there_is_no_run_of_the_published_one(tmp_path):
     write_run(tmp_path, "adam", 0, 0.9, optimizer="adam", config={"optim.weight_decay": 0.0})
-    row = verdict(against("momo/mnist_mlp", load(tmp_path)))
+    row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
     assert row["verdict"].startswith("not comparable (task: digits, not mnist; data: digits, not mnist;")
     write_run(tmp_path, "momo", 0, 0.9, optimizer="momo")
-    table = against("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783))
+    table = published_table("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783))
     assert [(row[0], row[-1]) for row in table.rows] == [("Adam", "match")]
 
 
@@ -138,43 +138,44 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
     adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
     adam(tmp_path, 0.0, 0.0, lr=0.0001, status="diverged")
     runs = adam(tmp_path, 0.97, 0.97, lr=0.5)  # a rate that is not published
-    table = against_sweep("momo/mnist_mlp", runs)
+    table = published_sweep_table("momo/mnist_mlp", runs)
     assert [(row[1], row[-1]) for row in table.rows] == [
         ("0.0001", "miss (all our runs diverged)"),
         ("0.01", "match"),
         ("0.1", "match (neither learns)"),
         ("1", "match (neither learns)"),
     ]
-    assert verdict(against("momo/mnist_mlp", runs))["our setting"] == "adam,lr=0.5, best of 5"
-    assert against_sweep("aggmo/autoencoder", runs) is None
+    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam,lr=0.5, best of 5"
+    assert published_sweep_table("aggmo/autoencoder", runs) is None
     write_run(tmp_path / "other", "sgd", optimizer="sgd", task="mnist")
-    assert against_sweep("momo/mnist_mlp", load(tmp_path / "other")) is None
+    assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
 
 
 def test_smaller_is_better_and_the_bound_is_relative(tmp_path):
     runs = momentum(tmp_path, 3.40, 3.41, 3.39)
-    row = verdict(against("aggmo/autoencoder", runs), "CM", "validation")
+    row = verdict(published_table("aggmo/autoencoder", runs), "CM", "validation")
     assert row["published"] == "3.55 ± 0.15" and row["verdict"] == "close (better by 0.15)"
-    assert verdict(against("aggmo/autoencoder", runs), "CM", "test")["verdict"] == "miss (better by 1.75)"
+    assert verdict(published_table("aggmo/autoencoder", runs), "CM", "test")["verdict"] == "miss (better by 1.75)"
     assert (
-        verdict(against("aggmo/autoencoder", runs), "CM", "training")["verdict"] == "not comparable (mse not recorded)"
+        verdict(published_table("aggmo/autoencoder", runs), "CM", "training")["verdict"]
+        == "not comparable (mse not recorded)"
     )
 
 
 def test_the_setting_that_is_closest_to_the_protocol_counts_not_the_best(tmp_path):
     momentum(tmp_path, 3.6, 3.6, setting="momentum,momentum=0.99")
     runs = momentum(tmp_path, 1.0, 1.0, config={"optim.momentum": 0.5}, setting="momentum,momentum=0.5")
-    row = verdict(against("aggmo/autoencoder", runs), "CM", "validation")
+    row = verdict(published_table("aggmo/autoencoder", runs), "CM", "validation")
     assert row["our setting"] == "momentum,momentum=0.99" and row["verdict"].startswith("close")
 
 
 def test_a_method_has_several_names_and_its_settings_decide(tmp_path):
     exp = {"optim.a": 0.1, "optim.k": 4}
     runs = momentum(tmp_path, 3.05, 3.06, config=exp, optimizer="aggmo_exp", setting="aggmo_exp,k=4")
-    assert verdict(against("aggmo/autoencoder", runs), "AggMo", "validation")["verdict"] == "match"
+    assert verdict(published_table("aggmo/autoencoder", runs), "AggMo", "validation")["verdict"] == "match"
     other = tmp_path / "k3"
     runs = momentum(other, 3.05, 3.06, config={**exp, "optim.k": 3}, optimizer="aggmo_exp", setting="aggmo_exp")
-    found = verdict(against("aggmo/autoencoder", runs), "AggMo", "validation")["verdict"]
+    found = verdict(published_table("aggmo/autoencoder", runs), "AggMo", "validation")["verdict"]
     assert found == "not comparable (k: 3, not 4)"
 
 
@@ -182,7 +183,7 @@ def test_a_setting_that_is_exactly_one_method_is_not_shown_as_another(tmp_path):
     """Adam is no RMSprop although one of RMSprop's names is Adam with other betas."""
     config = {**NNO, "optim.betas": [0.9, 0.999], "optim.weight_decay": 0.0}
     write_run(tmp_path, "adam", 0, 0.5, optimizer="adam", lr=0.001, epochs=30, task="cifar10", config=config)
-    table = against("nno/cifar10_cnn", load(tmp_path))
+    table = published_table("nno/cifar10_cnn", load(tmp_path))
     assert {row[0] for row in table.rows} == {"Adam"}
     assert any("not among these runs: SGD, SGD with momentum" in note for note in table.notes)
 
@@ -203,7 +204,7 @@ def nno_run(root, optimizer, config):
 def test_curves_are_read_at_the_middle_of_what_was_averaged(tmp_path):
     runs = nno_run(tmp_path, "sgd", {})
     assert dict(curve(runs[0], "train", "loss"))[5.25] == pytest.approx(2 - 5.25 / 20)
-    row = verdict(against("nno/cifar10_cnn", runs), "SGD", "training loss after 5 epochs [1]")
+    row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5 epochs [1]")
     assert row["ours, 95 % interval"] == "1.75" and row["verdict"] == "miss (worse by 0.90)"
     epochs_only = [row for row in runs[0].rows if row["per"] == "epoch"]
     runs[0].rows[:] = epochs_only
@@ -211,7 +212,7 @@ def test_curves_are_read_at_the_middle_of_what_was_averaged(tmp_path):
 
 
 def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
-    table = against("nno/cifar10_cnn", nno_run(tmp_path, "nadam", {}))
+    table = published_table("nno/cifar10_cnn", nno_run(tmp_path, "nadam", {}))
     assert {row[-1] for row in table.rows} == {"not comparable (theirs steps by the previous batch's gradient)"}
 
 
@@ -223,24 +224,24 @@ def test_where_nothing_is_random_one_run_tells(tmp_path):
     ]
     common = {"optimizer": "momentum", "lr": 0.0397, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
     write_run(tmp_path, "momentum", 0, 0.0, config=toy, rows=rows, **common)
-    row = verdict(against("adamp/toy2d", load(tmp_path)), "Momentum 0.9")
+    row = verdict(published_table("adamp/toy2d", load(tmp_path)), "Momentum 0.9")
     assert row["ours, 95 % interval"] == "2.93" and row["verdict"] == "match"
-    assert len(against("adamp/toy2d", load(tmp_path)).rows) == 1  # 0.9 is no 0.99
+    assert len(published_table("adamp/toy2d", load(tmp_path)).rows) == 1  # 0.9 is no 0.99
     moved = tmp_path / "moved"
     write_run(moved, "momentum", 0, 0.0, config={**toy, "model.start": [1.0, 1.0]}, rows=rows, **common)
-    found = verdict(against("adamp/toy2d", load(moved)), "Momentum 0.9")["verdict"]
-    assert found == "not comparable (model.start: 1-1, not 0-1)"
+    found = verdict(published_table("adamp/toy2d", load(moved)), "Momentum 0.9")["verdict"]
+    assert found == "not comparable (model.start: [1,1], not [0,1])"
 
 
 def test_the_notes_hold_source_rule_and_numbers(tmp_path):
-    table = against("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783))
+    table = published_table("momo/mnist_mlp", adam(tmp_path, 0.9770, 0.9775, 0.9783))
     text = "\n".join(table.notes)
     assert "ICML 2024" in text and "[1] stepback/records/mnist_mlp.csv" in text
     assert "Close: up to 0.2 points; error of rounding or reading 0.005; at most 12 is not learnt." in text
     for word in ("match:", "close:", "miss:", "not comparable:", "95 % interval"):
         assert word in text
     assert "not among these runs: SGD-M, MoMo, MoMo-Adam, AdaBound." in text
-    empty = against("momo/mnist_mlp", [])
+    empty = published_table("momo/mnist_mlp", [])
     assert not empty.rows and "not among these runs: SGD-M, MoMo, Adam," in empty.notes[-1]
 
 
@@ -257,38 +258,42 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     adam(tmp_path, 0.96, 0.97, lr=0.001)
     adam(tmp_path, 0.90, 0.92, lr=0.02)  # not published, drawn all the same
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
-    sweep, learning = against_panels("momo/mnist_mlp", settings(runs))
+    sweep, learning = published_panels("momo/mnist_mlp", settings(runs))
     theirs, ours = sweep.lines
-    assert (sweep.title, sweep.x_log, sweep.y_name, sweep.lost_at) == (
+    assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
         True,
         "validation accuracy (%)",
         "bottom",
     )
     assert theirs.x == [0.0001, 0.001, 0.01, 0.1, 1, 10] and theirs.y[1] == 97.75
-    assert theirs.low[1] == pytest.approx(97.69) and theirs.look.colour == "#6e6e6e"
+    assert theirs.low[1] == pytest.approx(97.69) and theirs.style.colour == "#6e6e6e"
     assert (
         ours.label == "ours"
         and ours.x == [0.001, 0.02]
         and ours.y == pytest.approx([96.5, 91.0])
-        and ours.lost == [1.0]
+        and ours.diverged_at == [1.0]
     )
     assert ours.high[0] == 100.0  # an interval of accuracies ends there
-    assert (theirs.look.dash, theirs.look.marker) != (ours.look.dash, ours.look.marker)
+    assert (theirs.style.dash, theirs.style.marker) != (ours.style.dash, ours.style.marker)
     assert learning.x_name == "epoch" and learning.lines[0].x == [1, 2, 3, 5, 10]
     assert learning.lines[1].x == list(range(1, 11)) and learning.lines[1].y[-1] == pytest.approx(96.5)
 
 
 def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):
-    (panel,) = against_panels("nno/cifar10_cnn", settings(nno_run(tmp_path, "sgd", {"data.augment": "crop_flip"})))
+    (panel,) = published_panels("nno/cifar10_cnn", settings(nno_run(tmp_path, "sgd", {"data.augment": "crop_flip"})))
     labels = [line.label for line in panel.lines]
     assert labels[0] == "loss_cifar_sgd, 12 Dec 2019" and len(labels) == 4
     assert labels[3] == "ours (data.augment: crop_flip, not none)" and "grey: published" in panel.note
-    assert len({(line.look.dash, line.look.marker) for line in panel.lines}) == 4
-    assert against_panels("aggmo/autoencoder", settings(load(tmp_path))) == []
+    assert len({(line.style.dash, line.style.marker) for line in panel.lines}) == 4
+    assert published_panels("aggmo/autoencoder", settings(load(tmp_path))) == []
 
 
 def test_a_name_that_is_not_published_is_refused_everywhere():
-    for ask in (lambda: against("x", []), lambda: against_sweep("x", []), lambda: against_panels("x", [])):
+    for ask in (
+        lambda: published_table("x", []),
+        lambda: published_sweep_table("x", []),
+        lambda: published_panels("x", []),
+    ):
         with pytest.raises(ValueError, match="no published numbers are named x"):
             ask()

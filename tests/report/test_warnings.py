@@ -3,7 +3,7 @@
 import pytest
 from folders import write_run
 
-from report.warnings import cautions
+from report.warnings import warnings
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -18,11 +18,11 @@ def write_pair(root, optimizers=("adam", "sgd"), seeds=(0, 1), rates=(0.01, 0.1,
 
 
 def said(root):
-    return cautions(settings(load(root)))
+    return warnings(settings(load(root)))
 
 
 def one(root, *words):
-    """The only caution, which has all of the words."""
+    """The only warning, which has all of the words."""
     sentences = said(root)
     assert len(sentences) == 1, sentences
     assert all(word in sentences[0] for word in words), sentences[0]
@@ -31,7 +31,7 @@ def one(root, *words):
 
 def test_a_clean_comparison_has_none(tmp_path):
     write_pair(tmp_path)
-    assert said(tmp_path) == [] == cautions([])
+    assert said(tmp_path) == [] == warnings([])
 
 
 def test_one_setting_has_no_grid(tmp_path):

@@ -6,58 +6,62 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import inf, isnan
 
-from report.figures.looks import DASHES, MARKERS, Look, look_of
 from report.figures.panel import Line, Panel
+from report.figures.series_style import DASHES, MARKERS, SeriesStyle, style_of
 from report.published.agreement import interval
-from report.published.counterpart import Counterpart, counterpart, curve, of_task, values
-from report.published.numbers import UNITS, Block, Published, Row, published
+from report.published.matching import MatchingSetting, curve, matching_setting, of_task, values
+from report.published.numbers import UNITS, Block, Published, Row, read_published
 from results.settings import Setting
 
 GREYS = ("#6e6e6e", "#9a9a9a", "#4d4d4d", "#b5b5b5")
 
 
-def against_panels(name: str, settings: Sequence[Setting]) -> list[Panel]:
+def published_panels(name: str, settings: Sequence[Setting]) -> list[Panel]:
     """A panel for each method that is published as a sweep or a curve and that we have runs of.
 
     Raises ValueError for an unknown name.
     """
-    theirs = published(name)
-    own = of_task(theirs, settings)
+    paper = read_published(name)
+    candidates = of_task(paper, settings)
     found: dict[tuple[str, str, str], list[tuple[Block, Row]]] = defaultdict(list)
-    for block in theirs.numbers:
+    for block in paper.numbers:
         for row in block.rows if block.by else ():
             found[block.what, block.by, row.method].append((block, row))
-    panels = [panel(theirs, method, rows, own) for (_, _, method), rows in found.items()]
+    panels = [panel(paper, method, rows, candidates) for (_, _, method), rows in found.items()]
     return [each for each in panels if each]
 
 
-def panel(theirs: Published, method: str, rows: Sequence[tuple[Block, Row]], own: Sequence[Setting]) -> Panel | None:
+def panel(
+    paper: Published, method: str, rows: Sequence[tuple[Block, Row]], candidates: Sequence[Setting]
+) -> Panel | None:
     """One method: its published lines, and ours on top; None if we have no run of it."""
     block, row = rows[0]
-    ours = [line for line in (sweep if block.by == "lr" else learning)(theirs, block, row, own)]
+    ours = [line for line in (our_sweep if block.by == "lr" else our_curve)(paper, block, row, candidates)]
     if not ours:
         return None
-    looks = grey_looks(ours[0].look, len(rows))
-    grey = [reference(*each, look, len(rows) > 1) for each, look in zip(rows, looks, strict=True)]
+    styles = grey_styles(ours[0].style, len(rows))
+    grey = [published_line(*each, style, len(rows) > 1) for each, style in zip(rows, styles, strict=True)]
     by_rate = block.by == "lr"
     what, _, detail = block.what.partition(", ")
     unit = f" ({'%' if block.unit == 'per cent' else block.unit})" if block.unit else ""
     bands = ["ours 95 % interval"] if any(len(line.low) for line in ours) else []
-    bands += ["theirs ± standard deviation"] if any(len(line.low) for line in grey) else []
+    bands += ["published ± standard deviation"] if any(len(line.low) for line in grey) else []
     parts = (detail, "grey: published" if len(grey) > 1 else "", f"bands: {', '.join(bands)}" if bands else "")
     note = "; ".join(filter(None, parts))
     x_name, edge = "learning rate" if by_rate else "epoch", "bottom" if block.better == "max" else "top"
-    return Panel(method, x_name, what + unit, [*grey, *ours], x_log=by_rate, note=note, lost_at=edge)
+    return Panel(method, x_name, what + unit, [*grey, *ours], x_log=by_rate, note=note, diverged_edge=edge)
 
 
-def grey_looks(ours: Look, count: int) -> list[Look]:
+def grey_styles(ours: SeriesStyle, count: int) -> list[SeriesStyle]:
     """Greys that differ from each other, and from ours, in dash and in marker."""
     dashes = [dash for dash in DASHES if dash != ours.dash]
     markers = [marker for marker in MARKERS if marker != ours.marker]
-    return [Look(GREYS[i % len(GREYS)], dashes[i % len(dashes)], markers[i % len(markers)]) for i in range(count)]
+    return [
+        SeriesStyle(GREYS[i % len(GREYS)], dashes[i % len(dashes)], markers[i % len(markers)]) for i in range(count)
+    ]
 
 
-def reference(block: Block, row: Row, look: Look, several: bool) -> Line:
+def published_line(block: Block, row: Row, style: SeriesStyle, several: bool) -> Line:
     """A published line, grey; of several of a method each is named by its source."""
     label = block.source.partition(";")[0] if several else "published"
     x = [point.x for point in row.points if point.x is not None]
@@ -65,29 +69,29 @@ def reference(block: Block, row: Row, look: Look, several: bool) -> Line:
     if all(point.std is not None for point in row.points):
         spread = [point.std or 0.0 for point in row.points]
         low, high = [a - b for a, b in zip(y, spread, strict=True)], [a + b for a, b in zip(y, spread, strict=True)]
-        return Line(label, look, x, y, low, high, markers=True)
-    return Line(label, look, x, y, markers=True)
+        return Line(label, style, x, y, low, high, markers=True)
+    return Line(label, style, x, y, markers=True)
 
 
-def sweep(theirs: Published, block: Block, row: Row, own: Sequence[Setting]) -> Iterator[Line]:
+def our_sweep(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
     """Ours at every learning rate that we have, crosses where runs diverged; with an interval where there are seeds."""
     optims = [ours.optim for ours in row.ours]
-    rates = sorted({setting.lr for setting in own if setting.optimizer in optims})
-    each = {rate: counterpart(theirs, block, row, own, rate) for rate in rates}
+    rates = sorted({setting.lr for setting in candidates if setting.optimizer in optims})
+    each = {rate: matching_setting(paper, block, row, candidates, rate) for rate in rates}
     reached = {rate: ours for rate, ours in each.items() if ours}
     if not reached:
         return
-    lost = [rate for rate, ours in reached.items() if any(run.ending == "diverged" for run in ours.setting.runs)]
+    diverged_at = [rate for rate, ours in reached.items() if any(run.ending == "diverged" for run in ours.setting.runs)]
     found = {rate: values(block, ours.setting) for rate, ours in reached.items()}
-    x = [rate for rate, own_values in found.items() if own_values]
+    x = [rate for rate, measured in found.items() if measured]
     y, low, high = banded(block, [found[rate] for rate in x])
-    label = named(row, list(reached.values()))
-    yield Line(label, look_of(row.ours[0].optim), x, y, low, high, lost=lost, markers=True)
+    label = our_label(row, list(reached.values()))
+    yield Line(label, style_of(row.ours[0].optim), x, y, low, high, diverged_at=diverged_at, markers=True)
 
 
-def learning(theirs: Published, block: Block, row: Row, own: Sequence[Setting]) -> Iterator[Line]:
+def our_curve(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
     """Our curve, the seeds' mean."""
-    ours = counterpart(theirs, block, row, own)
+    ours = matching_setting(paper, block, row, candidates)
     done = [run for run in ours.setting.runs if run.ending == "done"] if ours else []
     curves = [curve(run, block.where, block.metric) for run in done]
     length = min(map(len, curves), default=0)
@@ -96,7 +100,7 @@ def learning(theirs: Published, block: Block, row: Row, own: Sequence[Setting]) 
     convert = UNITS[block.unit]
     x = [place for place, _ in curves[0][:length]]
     y, low, high = banded(block, [[convert(each[i][1]) for each in curves] for i in range(length)])
-    yield Line(named(row, [ours]), look_of(row.ours[0].optim), x, y, low, high, markers=block.where == "val")
+    yield Line(our_label(row, [ours]), style_of(row.ours[0].optim), x, y, low, high, markers=block.where == "val")
 
 
 def banded(block: Block, columns: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
@@ -111,10 +115,10 @@ def banded(block: Block, columns: Sequence[Sequence[float]]) -> tuple[list[float
     return list(means), low, high
 
 
-def named(row: Row, ours: Sequence[Counterpart]) -> str:
+def our_label(row: Row, ours: Sequence[MatchingSetting]) -> str:
     """`ours`, and what differs from the protocol, as far as a legend has room."""
     differences = list(dict.fromkeys(text for each in ours for text in each.differences))
-    differences = ["theirs is another method"] if row.differs else differences
+    differences = ["another method"] if row.differs else differences
     if not differences:
         return "ours"
     more = f" + {len(differences) - 1}" if len(differences) > 1 else ""

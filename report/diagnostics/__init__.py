@@ -1,0 +1,1 @@
+"""Diagnostics of runs: norms, step sizes, velocities, trajectories, reconstructions."""

@@ -1,1 +1,0 @@
-"""What happened inside the runs: norms, step sizes, velocities, paths, reconstructions."""

@@ -1,0 +1,143 @@
+"""Tables of published numbers beside ours, with a verdict for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from report.published.agreement import RULE, Agreement, format_like, judge
+from report.published.matching import MatchingSetting, matching_setting, of_task
+from report.published.numbers import Block, Point, Published, Row, read_published
+from report.tables.table import Table
+from report.tables.text import ABSENT
+from results.run import Run
+from results.settings import Setting, settings
+
+COLUMNS = ("method", "quantity", "published", "ours, 95 % interval", "n", "our setting", "verdict")
+
+
+@dataclass(frozen=True)
+class ComparedValue:
+    """One published value and ours for it."""
+
+    block: Block
+    row: Row
+    point: Point
+    ours: MatchingSetting
+    agreement: Agreement
+
+
+def published_table(name: str, runs: Iterable[Run]) -> Table:
+    """The published scores of each method that we have runs of, at its best, beside ours; curves at some epochs.
+
+    name: of configs/published. Raises ValueError for an unknown one.
+    """
+    paper = read_published(name)
+    found = list(compared_values(paper, settings(runs)))
+    rows = [[each.row.method, quantity(paper, each), *cells(each), str(each.agreement)] for each in found]
+    return Table(f"{paper.title}: published and ours", COLUMNS, rows, notes(paper, found))
+
+
+def published_sweep_table(name: str, runs: Iterable[Run]) -> Table | None:
+    """The published scores at each learning rate that we have runs at; None where none are published, or we have none.
+
+    Raises ValueError for an unknown name.
+    """
+    paper = read_published(name)
+    found = list(compared_values(paper, settings(runs), sweep=True))
+    if not found:
+        return None
+    rows = [[each.row.method, f"{each.point.x:g}", *cells(each), str(each.agreement)] for each in found]
+    columns = ("method", "lr", *COLUMNS[2:])
+    return Table(f"{paper.title}: published and ours at each learning rate", columns, rows, notes(paper, found))
+
+
+def compared_values(paper: Published, every: Sequence[Setting], sweep: bool = False) -> Iterator[ComparedValue]:
+    """The published values that we have runs for; sweep: at each learning rate."""
+    candidates = of_task(paper, every)
+    for block in paper.numbers:
+        for row in block.rows:
+            for point in compared_points(block, row, sweep):
+                ours = matching_setting(paper, block, row, candidates, point.x if sweep else None)
+                if ours:
+                    yield ComparedValue(block, row, point, ours, judge(paper, block, row, point, ours))
+
+
+def compared_points(block: Block, row: Row, sweep: bool) -> Sequence[Point]:
+    if sweep:
+        return row.points if block.by == "lr" else ()
+    if block.by == "lr":
+        return [(max if block.better == "max" else min)(row.points, key=lambda point: point.value)]
+    if block.by == "epoch":
+        return [point for point in row.points if point.x in block.compare_at]
+    return row.points
+
+
+def quantity(paper: Published, compared: ComparedValue) -> str:
+    """The quantity's name, with the number of its source in the notes where there are several."""
+    block, point = compared.block, compared.point
+    unit = f", {block.unit}" if block.unit else ""
+    when = f" after {point.x:g} epochs" if block.by == "epoch" else " at the best lr" if block.by == "lr" else ""
+    return f"{block.what}{when}{unit}{reference(paper, block)}"
+
+
+def reference(paper: Published, block: Block) -> str:
+    return f" [{list(paper.numbers).index(block) + 1}]" if len(paper.numbers) > 1 else ""
+
+
+def cells(compared: ComparedValue) -> list[str]:
+    """Published, ours, n and our setting."""
+    block, point, ours, found = compared.block, compared.point, compared.ours, compared.agreement
+    value = format_like(block, point.value) + ("" if point.std is None else f" ± {format_like(block, point.std)}")
+    mine = ABSENT if isnan(found.mean) else format_like(block, found.mean)
+    if found.half > 0:
+        mine += f" ± {format_like(block, found.half)}"
+    if all(run.ending == "diverged" for run in ours.setting.runs):
+        mine = "diverged"
+    chosen = f", best of {ours.candidates}" if ours.candidates > 1 else ""
+    return [value, mine, str(found.n), ours.setting.name + chosen]
+
+
+def notes(paper: Published, found: Sequence[ComparedValue]) -> list[str]:
+    """Sources, the rule of the verdicts, and missing methods."""
+    used = [block for block in paper.numbers if any(compared.block is block for compared in found)]
+    seeds = f", ± standard deviation over {paper.seeds} runs" if (paper.seeds or 1) > 1 else ""
+    chosen = dict.fromkeys(CHOICES[block.chosen_by] for block in used)
+    return [
+        f"Published: {paper.paper}{seeds}.",
+        *(f"{reference(paper, block).lstrip() or 'Source:'} {block.source}. {bounds_text(block)}" for block in used),
+        *(
+            [f"Ours: of each optimizer the setting that is closest to the protocol; of several, {' or '.join(chosen)}."]
+            if used
+            else []
+        ),
+        *RULE,
+        *paper.notes,
+        *missing_methods(paper, found),
+    ]
+
+
+CHOICES = {
+    "best": "the best on validation, best epoch each",
+    "final": "the best on validation after the last epoch",
+    "train": "the best in training",
+}
+
+
+def bounds_text(block: Block) -> str:
+    """The bounds of the rule for this block."""
+    close = f"{block.close:g}" if block.close is not None else f"{100 * (block.close_relative or 0):g} %"
+    points = " points" if block.unit and block.close is not None else ""
+    error = f"; error of rounding or reading {block.tolerance:g}" if block.tolerance else ""
+    failed = f"; at most {block.failed:g} is not learnt" if block.failed is not None else ""
+    return f"Close: up to {close}{points}{error}{failed}."
+
+
+def missing_methods(paper: Published, found: Sequence[ComparedValue]) -> list[str]:
+    """Published methods that no run of ours has."""
+    ours = {compared.row.method for compared in found}
+    missing = dict.fromkeys(row.method for block in paper.numbers for row in block.rows if row.method not in ours)
+    if not missing:
+        return []
+    return [f"Published too, but not among these runs: {', '.join(missing)}."]
