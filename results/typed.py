@@ -19,10 +19,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from optim.ranges import check
-from results.values import format_value, is_number
+from results.values import is_number, quote
 
 T = TypeVar("T")
 UnknownKey = Callable[[str, type], ValueError]  # (path of the key, the dataclass that lacks it) -> error to raise
+INT_LIMIT = 2**63  # of what torch, JSON readers and databases hold
 NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
 
@@ -68,7 +69,7 @@ def type_hints(kind: type) -> dict[str, Any]:
 
 def as_mapping(node: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(node, Mapping) or not all(isinstance(key, str) for key in node):
-        raise ValueError(f"{path}={format_value(node)} is one value, but {path} is a group of keys")
+        raise ValueError(f"{path}={quote(node)} is one value, but {path} is a group of keys")
     return node
 
 
@@ -82,7 +83,7 @@ def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey = unknown_k
         return convert(value, kind, path, on_unknown)
     if origin is Literal:
         if value not in args:
-            raise ValueError(f"{path}={format_value(value)} is not one of {', '.join(map(str, args))}")
+            raise ValueError(f"{path}={quote(value)} is not one of {', '.join(map(str, args))}")
         return args[args.index(value)]  # 18.0 is the same setting as 18
     if origin is tuple:
         return convert_tuple(value, args, path, on_unknown)
@@ -99,23 +100,32 @@ def convert_scalar(value: Any, kind: Any, path: str) -> Any:
     if kind is Any:
         return value
     if kind is float and is_number(value):
-        return float(value)
-    if kind is int and is_number(value) and float(value).is_integer():
+        return to_float(value, path)
+    if kind is int and is_number(value) and to_float(value, path).is_integer():
+        if abs(value) >= INT_LIMIT:
+            raise ValueError(f"{path}={quote(value)} is not below 2^63")
         return int(value)
     if kind is bool and isinstance(value, bool):
         return value
     if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise ValueError(f"{path}={format_value(value)} is not {NAMES[kind]}")
+    raise ValueError(f"{path}={quote(value)} is not {NAMES[kind]}")
+
+
+def to_float(value: float, path: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{path}={quote(value)} is too large a number") from None
 
 
 def convert_tuple(value: Any, kinds: tuple[Any, ...], path: str, on_unknown: UnknownKey) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        items = "" if value is None else format_value(value)
-        raise ValueError(f"{path}={format_value(value)} is not a list; write '{path}=[{items}]'")
+        items = "" if value is None else quote(value)
+        raise ValueError(f"{path}={quote(value)} is not a list; write '{path}=[{items}]'")
     if kinds[-1] is Ellipsis:
         kinds = (kinds[0],) * len(value)
     if len(kinds) != len(value):
-        raise ValueError(f"{path}={format_value(value)} has {len(value)} values and needs {len(kinds)}")
+        raise ValueError(f"{path}={quote(value)} has {len(value)} values and needs {len(kinds)}")
     items = enumerate(zip(value, kinds, strict=True))
     return tuple(convert(item, kind, f"{path}[{i}]", on_unknown) for i, (item, kind) in items)

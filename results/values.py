@@ -34,6 +34,18 @@ def format_value(value: Any) -> str:
     return f"[{','.join(map(format_value, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
+def quote(value: Any, max_length: int = 80) -> str:
+    """A value for an error message: on one line, control characters escaped, cut after so many characters."""
+    text = one_line(format_value(value))
+    return text if len(text) <= max_length else f"{text[:max_length]}... ({len(text)} characters)"
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and other control characters, which are escaped; surrogates too."""
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def varying_keys(settings: Iterable[Mapping[str, Any]], per_optimizer: bool = False) -> list[str]:
     """The flattened keys whose values differ between the settings that have them, in the settings' order.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from results.values import quote
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS
 from runner.config.suggestions import GROUPS, list_choices
@@ -28,13 +29,15 @@ def describe_error(error: Exception) -> str:
     if match := re.search(r"Ambiguous value for argument '(?:\+\+)?([^']*)'", text):
         return f"{match[1]} holds several values; add -m to run each, or write a list as 'key=[1,2]'"
     if override := getattr(error, "override", None):
-        return f"{override.removeprefix('++')} can't be read; write key=value, lists as 'key=[1,2]', in quotes"
+        return f"{quote(override.removeprefix('++'))} can't be read; write key=value, lists as 'key=[1,2]', in quotes"
     if match := re.search(r"Could not (?:find|load) '([^']*)/([^'/]*)'", text):
         return unknown_choice(*experiment_parts(match[1], match[2]))
     if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
         return unknown_key(*match.groups())
     if match := re.match(r"Could not (?:override|delete) '([^']+)'", text):
-        return f"{match[1]} is not a group; {list_choices(match[1], dict.fromkeys([*GROUPS, 'optim/lr_schedule']))}"
+        return (
+            f"{quote(match[1])} is not a group; {list_choices(match[1], dict.fromkeys([*GROUPS, 'optim/lr_schedule']))}"
+        )
     if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
     if isinstance(error, OSError):
@@ -46,7 +49,8 @@ def unknown_choice(group: str, choice: str) -> str:
     if install := HYDRA_CHOICES.get(group, {}).get(choice):
         return f"{group}={choice} needs a package: {install}"
     known = HYDRA_CHOICES.get(group) or dict(summaries(CONFIGS, group))
-    return f"{group}={choice} is unknown; {list_choices(choice, known) if known else '--help lists what can be chosen'}"
+    hint = list_choices(choice, known) if known else "--help lists what can be chosen"
+    return f"{group}={quote(choice)} is unknown; {hint}"
 
 
 def unknown_key(hydra: str, group: str, key: str) -> str:

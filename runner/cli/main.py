@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from results.values import one_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.cli.errors import describe_error
 from runner.cli.help import help_text
@@ -54,7 +55,7 @@ def run_command(argv: list[str], distributed: DistributedContext, callbacks: Cal
 
 
 def print_error(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr)
     return BAD_INPUT
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 
+from results.values import quote
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
+
+FLAGS = {*WITH_VALUE, "-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve"}
+FLAGS |= {"-i", "--info", "-sc", "--shell-completion"}
 
 
 def hydra_arguments(argv: list[str]) -> list[str]:
@@ -20,6 +24,8 @@ def hydra_arguments(argv: list[str]) -> list[str]:
     words = iter(argv)
     for word in words:
         if word.startswith("-"):
+            if word.partition("=")[0] not in FLAGS:
+                raise ConfigError(f"{quote(word)} is not a flag; write key=value, or -m for a sweep")
             flags += [word, next(words, "")] if word in WITH_VALUE else [word]
         elif word:
             overrides += hydra_override(word)
@@ -29,7 +35,7 @@ def hydra_arguments(argv: list[str]) -> list[str]:
 def hydra_override(word: str) -> list[str]:
     key, equals, value = word.partition("=")
     if equals and not key:
-        raise ConfigError(f"{word} can't be read; write key=value")
+        raise ConfigError(f"{quote(word)} can't be read; write key=value")
     if value.startswith("~/"):
         word = f"{key}={os.path.expanduser(value)}"  # quoted or behind '=', the shell leaves it as it is
     if key in GROUPS and value in ("null", ""):
@@ -55,7 +61,7 @@ def check_repeated_wrappers(value: str) -> None:
         return  # one wrapper, or a sweep over lists
     names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
     if "]" not in value[:-1] and len(set(names)) < len(names):
-        raise ConfigError(f"wrap={value} names a wrapper twice; each can be used once")
+        raise ConfigError(f"wrap={quote(value)} names a wrapper twice; each can be used once")
 
 
 def is_group_choice(key: str, equals: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from results.typed import type_hints
+from results.values import quote
 from runner.config.errors import ConfigError
 from runner.config.schema import Settings
 
@@ -44,7 +45,9 @@ class KnownKeys:
         nearest = self.nearest(path)
         meant = f"did you mean {nearest}? The" if nearest else "the"
         whose = f"{group} ({choice_name(owner)})" if group else "this program"
-        return ConfigError(f"{path} is not a key; {meant} keys of {whose} are {', '.join(sorted(siblings)) or 'none'}")
+        return ConfigError(
+            f"{quote(path)} is not a key; {meant} keys of {whose} are {', '.join(sorted(siblings)) or 'none'}"
+        )
 
     def nearest(self, path: str) -> str | None:
         """The valid path that looks most like `path`, or whose last word does (lr is optim.lr)."""

@@ -11,7 +11,7 @@ from typing import Any
 from optim.plan import Plan
 from optim.ranges import check
 from results.typed import as_mapping, read_dataclass
-from results.values import format_value
+from results.values import quote
 from runner.config.errors import ConfigError
 from runner.config.registry import CHOICE_KEYS, entries
 from runner.config.schema import Config, Settings
@@ -64,7 +64,7 @@ def pop_group(raw: dict[str, Any], group: str) -> dict[str, Any]:
 def schedule_node(node: Any) -> dict[str, Any]:
     if not isinstance(node, Mapping):
         raise ConfigError(
-            f"optim.lr_schedule={format_value(node)} is one value, but optim.lr_schedule is a group of keys; "
+            f"optim.lr_schedule={quote(node)} is one value, but optim.lr_schedule is a group of keys; "
             "choose one with optim/lr_schedule=NAME"
         )
     return dict(node)
@@ -80,8 +80,10 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "") -> type:
             hint = f"add it as wrap=[{wrapper}]" if wrapper in known else list_choices(wrapper, known)
             raise ConfigError(f"wrap.{wrapper} {problem}; {hint}")
         raise ConfigError(f"{group}.{key} is missing; it is one of {', '.join(sorted(known))}")
+    if not isinstance(node[key], str):
+        raise ConfigError(f"{group}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
     if node[key] not in known:
-        raise ConfigError(f"{group}.{key}={node[key]!r} is unknown; {list_choices(str(node[key]), known)}")
+        raise ConfigError(f"{group}.{key}={quote(node[key])} is unknown; {list_choices(str(node[key]), known)}")
     return known[node[key]]
 
 
@@ -103,7 +105,7 @@ def check_combinations(config: Config) -> None:
     except ValueError as error:
         raise ValueError(f"{error} (data={config.data.name})") from None
     if not re.fullmatch(r"\w[\w.-]*", config.task.name):
-        raise ValueError(f"task.name={config.task.name} names a folder: letters, digits, '_', '-' and '.' only")
+        raise ValueError(f"task.name={quote(config.task.name)} names a folder: letters, digits, '_', '-' and '.' only")
     if not config.settings.outputs.strip():
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
