@@ -268,5 +268,7 @@ def test_mlp_and_autoencoder_learn(run):
     mlp = run("task=mnist", *data, "data.normalize=true", "optim=momentum", "optim.lr=0.1", "epochs=5").folder
     assert read_status(mlp)["test"]["acc"] > 0.9
     words = ["task=autoencoder", *data, "model.encoder=[64,12]", "optim=adam", "epochs=20", "patience=null"]
-    mse = [row["mse"] for row in read_rows(run(*words).folder, split="val")]
+    autoencoder = run(*words).folder
+    mse = [row["mse"] for row in read_rows(autoencoder, split="val")]
     assert mse[-1] < 0.8 * mse[0]
+    assert (autoencoder / "reconstructions.npz").stat().st_size > 1000
