@@ -1,4 +1,4 @@
-"""What happens at a run's and at a sweep's end beside training: pictures and tables, given by main.py."""
+"""Functions that main.py hands to the runner, called at the end of a run and of a sweep: pictures and tables."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 
 
 def ignore_run(folder: Path) -> None:
-    pass
+    """Do nothing."""
 
 
 def ignore_sweep(runs: Sequence[Path], folder: Path) -> str:
+    """Print nothing."""
     return ""
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Functions at the top of a module, as they are pickled for runs in other processes.
+    """Top-level functions of a module: they are pickled for runs in other processes.
 
-    on_run_end(run): once a run that is done or diverged has written its files, in its folder.
-    on_sweep_end(runs, folder): for the runs' folders of a sweep and its own; returns what to print.
+    on_run_end(run): called with a run's folder once a run that is done or diverged has written its files.
+    on_sweep_end(runs, folder): called with the folders of a sweep's runs and its own; returns what to print, or "".
     preload: modules that on_run_end imports, loaded once before processes are forked.
     """
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,10 +28,11 @@ from measure import in_rounds, machine, parser, ratios, show, spread
 from main import CALLBACKS
 from runner.config.compose import compose
 from runner.config.validate import validate
-from runner.sweep.local import places, run_parallel
+from runner.sweep.local import run_parallel
 from runner.sweep.plan import TODO, Job
 from runner.sweep.run_job import run_sequentially
-from runner.sweep.stacked.launcher import Stacked
+from runner.sweep.slots import process_slots
+from runner.sweep.stacked.launcher import StackedSweep
 
 Launcher = Callable[[Sequence[Job]], int]
 IMAGES = ["data=synthetic", "++data.sample_shape=[1,28,28]"]
@@ -66,11 +68,11 @@ def main() -> None:
 def compare(overrides: list[str], runs: int, options: argparse.Namespace) -> None:
     """Run the same runs by every launcher in turn."""
     few, processes, device = min(runs, options.measured), options.processes, options.device
-    where = places(processes, 1, device, None)
+    slots = process_slots(processes, 1, device, None)
     cases = {
         "one after another": sweep(overrides, few, device, lambda jobs: run_sequentially(jobs, nothing, CALLBACKS)),
         f"{processes} processes": sweep(
-            overrides, few, device, lambda jobs: run_parallel(jobs, nothing, where, CALLBACKS), processes
+            overrides, few, device, lambda jobs: run_parallel(jobs, nothing, slots, CALLBACKS), processes
         ),
         **{f"stacked, {form}": sweep(overrides, runs, device, stacked(form)) for form in options.forms.split(",")},
     }
@@ -106,7 +108,8 @@ def training_s(folder: Path) -> float:
 
 
 def stacked(form: str) -> Launcher:
-    return lambda jobs: Stacked(form, None, lambda text: print(text, file=sys.stderr)).run(jobs, nothing, CALLBACKS)
+    print_line = partial(print, file=sys.stderr)
+    return lambda jobs: StackedSweep(nothing, CALLBACKS, form, print_line=print_line).run(jobs)
 
 
 def nothing(*_: object) -> None:

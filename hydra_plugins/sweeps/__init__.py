@@ -1,6 +1,7 @@
-"""Hydra plugins for `runner.sweep`: the sweeper `runs` and the launchers `local` and `stacked`.
+"""Hydra plugins: the sweepers `runs` and `optuna`, the launchers `local` and `stacked`.
 
-Hydra takes plugins only from a package of this name. Nothing here imports torch.
+Hydra looks for plugins in a package of this name. It imports this file for every command, so what a sweep needs is
+imported inside functions; nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
 
 
-class PlannedSweeper(BasicSweeper):
-    """Base of the sweepers: keeps the callbacks of the task that Hydra hands over."""
+class SweeperWithCallbacks(BasicSweeper):
+    """Base of the sweepers: keeps the callbacks of the task function."""
 
     def setup(self, *, hydra_context: Any, task_function: Any, config: Any) -> None:
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.callbacks = task_function.callbacks
 
 
-class RunsSweeper(PlannedSweeper):
-    """Plans all runs before the first starts, and runs only those that are not done.
+class RunsSweeper(SweeperWithCallbacks):
+    """hydra/sweeper=runs, the default: plans all runs before the first starts, and runs those that are not done.
 
     grid: a file of configs/sweep; the command line's `sweep=NAME`.
     """
@@ -31,46 +32,54 @@ class RunsSweeper(PlannedSweeper):
         self.grid = grid
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner.sweep.main import sweep
+        from runner.sweep.main import run_sweep
 
         assert self.hydra_context is not None
-        words, loader = [*self._parse_config(), *arguments], self.hydra_context.config_loader
-        raise SystemExit(sweep(words, loader, self.config, self.launcher, self.grid, self.callbacks))
+        overrides, loader = [*self._parse_config(), *arguments], self.hydra_context.config_loader
+        raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, self.grid, self.callbacks))
 
 
-class OptunaSweeper(PlannedSweeper):
-    """hydra/sweeper=optuna: searches what has an interval, a range or several values; see
-    runner/sweep/optuna_search.py."""
+class OptunaSweeper(SweeperWithCallbacks):
+    """hydra/sweeper=optuna: searches the keys that have an interval, a range or several values.
 
-    def __init__(self, params: dict[str, str] | None = None, **search: Any) -> None:
+    settings: the fields of runner.sweep.optuna_search.SearchSettings.
+    """
+
+    def __init__(self, params: dict[str, str] | None = None, **settings: Any) -> None:
         super().__init__(None, params)
-        self.search = search
+        self.settings = settings
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner.sweep.optuna_search import Search, tune
+        from runner.config.errors import ConfigError
+
+        try:
+            import optuna  # noqa: F401
+        except ImportError:
+            raise ConfigError("hydra/sweeper=optuna needs Optuna: pip install 'optuna>=5,<6'") from None
+        from runner.sweep.optuna_search import SearchSettings, run_search
 
         assert self.hydra_context is not None
-        words, search = [*self._parse_config(), *arguments], Search(**self.search)
+        overrides, settings = [*self._parse_config(), *arguments], SearchSettings(**self.settings)
         loader = self.hydra_context.config_loader
-        raise SystemExit(tune(words, loader, self.config, self.launcher, search, self.callbacks))
+        raise SystemExit(run_search(overrides, loader, self.config, self.launcher, settings, self.callbacks))
 
 
-class Planned(Launcher):
-    """A launcher that takes the planned runs of a sweep, each a checked configuration and a folder."""
+class JobLauncher(Launcher):
+    """Base of the launchers that take planned runs, each with a checked configuration and a folder."""
 
     def setup(self, **kwargs: Any) -> None:
-        """Hydra's hand-over; a planned sweep brings all it needs."""
+        """Nothing: run_jobs is given all that it needs."""
 
     def launch(self, job_overrides: Any, initial_job_idx: int) -> Any:
-        name = type(self).__name__.lower()
+        name = type(self).__name__.removesuffix("Launcher").lower()
         raise RuntimeError(f"hydra/launcher={name} works with hydra/sweeper=runs and hydra/sweeper=optuna")
 
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
-        """Run all; call on_end(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
+        """Run all jobs; call on_end(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
         raise NotImplementedError
 
 
-class Local(Planned):
+class LocalLauncher(JobLauncher):
     """hydra/launcher=local: parallel processes on this machine.
 
     n_jobs: how many at a time; null: as many as there are cores or, with GPUs, jobs_per_gpu on each.
@@ -79,18 +88,22 @@ class Local(Planned):
     def __init__(self, n_jobs: int | None = None, jobs_per_gpu: int = 1) -> None:
         self.n_jobs, self.jobs_per_gpu = n_jobs, jobs_per_gpu
 
+    def slots(self, settings: Any) -> Any:
+        """A slot for each process; settings: of a run."""
+        from runner.sweep.slots import process_slots
+
+        return process_slots(self.n_jobs, self.jobs_per_gpu, settings.device, settings.threads)
+
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
-        from runner.sweep.local import places, run_parallel
+        from runner.sweep.local import run_parallel
 
-        settings = jobs[0].config.settings
-        where = places(self.n_jobs, self.jobs_per_gpu, settings.device, settings.threads)
-        return run_parallel(jobs, on_end, where[: len(jobs)], callbacks)
+        return run_parallel(jobs, on_end, self.slots(jobs[0].config.settings)[: len(jobs)], callbacks)
 
 
-class Stacked(Planned):
+class StackedLauncher(JobLauncher):
     """hydra/launcher=stacked: runs that differ only in numbers train as one program.
 
-    form: vmap, autograd or compile; auto: the fastest of a short trial, processes of their own included.
+    form: vmap, autograd or compile; auto: the fastest by timing some steps, parallel processes included.
     max_runs: the most in one program; null: as many as fit into memory.
     """
 
@@ -98,17 +111,18 @@ class Stacked(Planned):
         self.form, self.max_runs = form, max_runs
 
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
-        from runner.sweep.stacked.launcher import Stacked as StackedRuns
-        from runner.train.output import print_line
+        from runner.sweep.stacked.launcher import StackedSweep
 
-        return StackedRuns(self.form, self.max_runs, print_line).run(jobs, on_end, callbacks)
+        return StackedSweep(on_end, callbacks, self.form, self.max_runs).run(jobs)
 
 
-SWEEPER = {"_target_": f"{__name__}.RunsSweeper", "max_batch_size": None, "params": None, "grid": None}
-ConfigStore.instance().store("runs", SWEEPER, group="hydra/sweeper", provider="optrun")
-OPTUNA = {"_target_": f"{__name__}.OptunaSweeper", "params": None, "n_trials": 20, "seed": 0, "sampler": "tpe"}
-ConfigStore.instance().store("optuna", {**OPTUNA, "batch": None}, group="hydra/sweeper", provider="optrun")
-LOCAL = {"_target_": f"{__name__}.Local", "n_jobs": None, "jobs_per_gpu": 1}
-ConfigStore.instance().store("local", LOCAL, group="hydra/launcher", provider="optrun")
-STACKED = {"_target_": f"{__name__}.Stacked", "form": "auto", "max_runs": None}
-ConfigStore.instance().store("stacked", STACKED, group="hydra/launcher", provider="optrun")
+def register(group: str, name: str, plugin: type, **defaults: Any) -> None:
+    """Let the command line choose a plugin, with these settings."""
+    node = {"_target_": f"{__name__}.{plugin.__name__}", **defaults}
+    ConfigStore.instance().store(name, node, group=f"hydra/{group}", provider="optrun")
+
+
+register("sweeper", "runs", RunsSweeper, max_batch_size=None, params=None, grid=None)
+register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
+register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
+register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

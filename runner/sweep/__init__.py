@@ -1,1 +1,1 @@
-"""Many runs from one command: planned as a whole, then run by a launcher, each in its own folder."""
+"""Sweeps: many runs from one command, planned as a whole and run by a launcher, each in its own folder."""

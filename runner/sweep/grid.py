@@ -1,14 +1,15 @@
-"""From the words of a sweep to the overrides of each of its runs.
+"""The overrides of each run of a sweep, from the overrides of the command line.
 
 optim=sgd,adam seed=0,1,2        every combination
-sweep=lr_per_optimizer           a file of grids, for optimizers that differ in their knobs
+sweep=lr_per_optimizer           a file of grids, for optimizers with different hyper-parameters
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from typing import Any
+
+import yaml
 
 from results.values import format_value
 from runner.cli.help import summaries
@@ -18,29 +19,29 @@ from runner.config.errors import ConfigError
 from runner.config.suggestions import list_choices
 
 
-def expand(words: list[str], parser: Any, grid: str | None = None) -> list[list[str]]:
-    """The overrides of every run, in order: the grids of the file `grid`, then the words' keys from left to right.
+def expand_grid(overrides: list[str], parser: Any, grid_file: str | None = None) -> list[list[str]]:
+    """The overrides of every run, in order: the grids of the file, then the given overrides from left to right.
 
-    A key among the words replaces the file's; optim=... picks those of its grids that are of these optimizers.
+    A key of the given overrides replaces the file's; optim=... selects the grids of these optimizers.
     """
-    own = dict(axis(override) for override in parser.parse_overrides(words))
-    if not grid:
-        return [list(run) for run in itertools.product(*own.values())]
-    wanted = own.pop("optim", None)
-    bare = {key.lstrip("+") for key in own}
+    given = dict(override_values(override) for override in parser.parse_overrides(overrides))
+    if not grid_file:
+        return [list(run) for run in itertools.product(*given.values())]
+    optimizers = given.pop("optim", None)
+    given_keys = {key.lstrip("+") for key in given}
     runs = []
-    for table in grids(grid):
-        theirs = {key: [f"{key}={v}" for v in values] for key, values in table.items() if key.lstrip("+") not in bare}
-        if wanted is not None:
-            theirs["optim"] = [word for word in theirs.get("optim", wanted) if word in wanted]
-        runs += [list(run) for run in itertools.product(*theirs.values(), *own.values())]
-    if missing := sorted({word for word in wanted or ()} - {word for run in runs for word in run}):
-        raise ConfigError(f"{', '.join(missing)}: sweep={grid} has no grid of it")
+    for grid in read_grids(grid_file):
+        axes = {key: values for key, values in grid.items() if key.lstrip("+") not in given_keys}
+        if optimizers is not None:
+            axes["optim"] = [choice for choice in axes.get("optim", optimizers) if choice in optimizers]
+        runs += [list(run) for run in itertools.product(*axes.values(), *given.values())]
+    if missing := sorted(set(optimizers or ()) - {override for run in runs for override in run}):
+        raise ConfigError(f"{', '.join(missing)}: sweep={grid_file} has no grid of it")
     return runs
 
 
-def axis(override: Any) -> tuple[str, list[str]]:
-    """A key and each of its values as an override of its own."""
+def override_values(override: Any) -> tuple[str, list[str]]:
+    """The key of one of Hydra's parsed overrides, and an override for each of its values."""
     key = override.get_key_element()
     if not override.is_sweep_override():
         return key, [f"{key}={override.get_value_element_as_str()}"]
@@ -51,24 +52,18 @@ def axis(override: Any) -> tuple[str, list[str]]:
     return key, [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 
-def grids(name: str) -> list[dict[str, list[str]]]:
-    """The grids of configs/sweep/<name>.yaml: a list of tables, each from a key to its value or list of values."""
-    import yaml
-
+def read_grids(name: str) -> list[dict[str, list[str]]]:
+    """The grids of configs/sweep/<name>.yaml, each from an override's key to an override for each of its values."""
     known = dict(summaries(CONFIGS, "sweep"))
     if name not in known:
         raise ConfigError(f"sweep={name} is unknown; {list_choices(name, known)}")
     content = yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
     if not isinstance(content, list) or not all(isinstance(grid, dict) for grid in content):
         raise ConfigError(f"configs/sweep/{name}.yaml is not a list of tables from keys to values")
-    return [
-        {
-            key if is_group_choice(key, "=") else f"++{key}": list(map(format_value, as_list(values)))
-            for key, values in grid.items()
-        }
-        for grid in content
-    ]
+    return [dict(grid_axis(key, values) for key, values in grid.items()) for grid in content]
 
 
-def as_list(values: Any) -> Iterable[Any]:
-    return values if isinstance(values, list) else [values]
+def grid_axis(key: str, values: Any) -> tuple[str, list[str]]:
+    """An entry of a grid, whose values are one or a list, with an override for each value."""
+    key = key if is_group_choice(key, "=") else f"++{key}"
+    return key, [f"{key}={format_value(value)}" for value in (values if isinstance(values, list) else [values])]

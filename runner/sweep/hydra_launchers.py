@@ -1,69 +1,62 @@
-"""Runs of a sweep by launchers of Hydra's: joblib on this machine, submitit for Slurm, ray for its clusters.
+"""Running the jobs of a sweep by launchers of Hydra: joblib on this machine, submitit for Slurm, ray for clusters.
 
-They bring processes to machines; a run in them is `runner.sweep.worker`. What came of it the workers write down, so
-that a line appears for each run as it ends, and nothing depends on what a launcher does about a worker that died.
+They bring workers to machines; what a worker does is `runner.sweep.worker`. Workers write the result of each job into
+a file, so that it is reported as soon as the job ends, and whatever a launcher does about a worker that was killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
-import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError
-from runner.sweep.local import LOOK_S, cores
+from runner.sweep.job_watcher import JobFiles, JobWatcher
 from runner.sweep.plan import Job
-from runner.sweep.worker import Worker, site
+from runner.sweep.run_job import OnEnd
+from runner.sweep.slots import available_cores
+from runner.sweep.worker import Worker, current_site
 from runner.train.output import first_line, print_line
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOST = "the process that ran it was killed"
+WORKER_KILLED = "the worker that ran it was killed"
 
 
-def run_by(launcher: Any, jobs: Sequence[Job], on_end: Callable[..., None], folder: Path, callbacks: Callbacks) -> int:
-    """Run all jobs; return 0, or 128 + the signal that stopped the sweep.
-
-    folder: the sweep's own, for notes. ConfigError if the launcher can't work.
-    """
-    notes = (folder / f"notes.{os.getpid()}").absolute()
-    notes.mkdir(parents=True)
-    worker = Worker(os.getcwd(), str(notes), (), threads(launcher, len(jobs)), os.getpid(), site(), callbacks)
+def run_with_hydra_launcher(
+    launcher: Any, jobs: Sequence[Job], on_end: OnEnd, sweep_folder: Path, callbacks: Callbacks
+) -> int:
+    """Run all jobs; return 0, or 128 + the signal that stopped the sweep. ConfigError if the launcher can't work."""
+    threads = threads_per_run(launcher, len(jobs))
+    make_project_importable()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(importable())
-        start(launcher)
+        files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{os.getpid()}").absolute()))
+        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), callbacks)
+        start_ray(launcher)
         stop = stack.enter_context(StopRequest())
-        stack.enter_context(every_job_awaited())
-        watch = stack.enter_context(JobWatcher(jobs, on_end, notes, stop))
-        errors = launch(launcher, jobs, worker)
-        if errors is None and not stop.number:  # whose worker it was is not known: all that were lost start again
-            watch.look()
-            print_line(f"A worker was killed, and all others with it: {len(watch.open())} runs start again or go on.")
-            errors = launch(launcher, watch.open(), worker)
-    for job in watch.open() if not stop.number else ():
-        on_end(job, 1, (errors or {}).get(job.number, LOST))
+        stack.enter_context(errors_returned())
+        watcher = stack.enter_context(JobWatcher(jobs, on_end, files, stop))
+        errors = launch_and_wait(launcher, jobs, worker)
+        if errors is None and not stop.number:  # which run's worker was killed is not known: all start once more
+            watcher.poll()
+            unfinished = watcher.unfinished()
+            print_line(f"A worker was killed, and joblib ended all others: starting {len(unfinished)} runs again.")
+            errors = launch_and_wait(launcher, unfinished, worker)
+    for job in watcher.unfinished() if not stop.number else ():
+        on_end(job, 1, (errors or {}).get(job.number, WORKER_KILLED))
     return STOPPED_BY_SIGNAL + stop.number if stop.number else 0
 
 
-def start(launcher: Any) -> None:
-    """Start ray, which takes over SIGTERM, before a stop request does."""
-    if type(launcher).__name__ == "RayLauncher":
-        from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray  # pyright: ignore[reportMissingImports]
-
-        start_ray(launcher.ray_cfg.init)
-
-
-def launch(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[int, str] | None:
-    """Start all jobs and wait for them; return what went wrong, by the jobs' numbers.
+def launch_and_wait(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[int, str] | None:
+    """Start all jobs and wait for them; return the errors by the jobs' numbers.
 
     None: joblib's pool broke; a worker that is killed takes all others with it.
     """
@@ -72,7 +65,7 @@ def launch(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[int, str]
         returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
     except BrokenProcessPool:
         return None
-    except Exception as error:  # the engines' many kinds: no Slurm here, a cluster that does not answer
+    except Exception as error:  # of any kind: no Slurm on this machine, a cluster that does not answer
         raise ConfigError(f"hydra/launcher: {type(launcher).__name__}: {first_line(error)}") from None
     errors = {}
     for job, result in zip(jobs, returned, strict=True):
@@ -82,102 +75,69 @@ def launch(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[int, str]
     return errors
 
 
-def threads(launcher: Any, jobs: int) -> int | None:
-    """CPU threads of each run, so that runs side by side use every core once; None: what a run's machine gives it."""
-    engine = type(launcher).__name__
-    if engine == "JoblibLauncher":
-        from joblib import effective_n_jobs
+def threads_per_run(launcher: Any, jobs: int) -> int | None:
+    """CPU threads of each run, so that runs side by side use every core once; None: the cores of the worker."""
+    name = type(launcher).__name__
+    if name == "JoblibLauncher":
+        from joblib import effective_n_jobs  # installed with its launcher only
 
-        return max(1, cores() // min(effective_n_jobs(launcher.joblib["n_jobs"]), jobs))
-    if engine == "LocalLauncher":  # submitit's, which starts all at once
-        return launcher.params["cpus_per_task"] or max(1, cores() // jobs)
-    if engine == "SlurmLauncher":
+        return max(1, available_cores() // min(effective_n_jobs(launcher.joblib["n_jobs"]), jobs))
+    if name == "LocalLauncher":  # submitit's; it starts all jobs at once
+        return launcher.params["cpus_per_task"] or max(1, available_cores() // jobs)
+    if name == "SlurmLauncher":
         return launcher.params["cpus_per_task"]
-    if engine == "RayLauncher":
+    if name == "RayLauncher":
         return max(1, int(launcher.ray_cfg.remote.get("num_cpus") or 1))
     return 1
 
 
-class JobWatcher:
-    """A thread that reports each run as it ends, and passes a stop request on to the workers."""
+def make_project_importable() -> None:
+    """Let workers import this project, wherever the command was given: submitit starts them in that folder."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if str(ROOT) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), *paths]))
 
-    def __init__(self, jobs: Sequence[Job], ended: Callable[..., None], notes: Path, stop: StopRequest) -> None:
-        self.jobs, self.ended, self.notes, self.stop = list(jobs), ended, notes, stop
-        self.over: set[int] = set()
-        self.closing, self.looking = threading.Event(), threading.Lock()
-        self.thread = threading.Thread(target=self.run, daemon=True)
 
-    def __enter__(self) -> JobWatcher:
-        self.thread.start()
-        return self
+def start_ray(launcher: Any) -> None:
+    """Start ray now: it sets a handler of SIGTERM, which StopRequest is to replace. Its launcher then uses it."""
+    if type(launcher).__name__ == "RayLauncher":
+        import ray  # pyright: ignore[reportMissingImports]  # installed with its launcher only
 
-    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
-        self.closing.set()
-        self.thread.join()
-        self.look()
-        if kind is not KeyboardInterrupt:  # an impatient one: a cluster's job that starts later is to find the note
-            shutil.rmtree(self.notes)
-
-    def run(self) -> None:
-        while not self.closing.wait(LOOK_S):
-            self.look()
-
-    def look(self) -> None:
-        if self.stop.number:
-            (self.notes / "stop").touch()
-        with self.looking:
-            for job in self.open():
-                note = self.notes / f"{job.number}.json"
-                if note.exists():
-                    self.over.add(job.number)
-                    self.ended(job, *json.loads(note.read_text(encoding="utf-8")))
-
-    def open(self) -> list[Job]:
-        """Those that have not ended."""
-        return [job for job in self.jobs if job.number not in self.over]
+        if not ray.is_initialized():
+            ray.init(**(OmegaConf.to_container(launcher.ray_cfg.init, resolve=True) or {}))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
-def every_job_awaited() -> Iterator[None]:
-    """Let submitit and ray return the exception of a job that died: they would raise it and await no other."""
+def errors_returned() -> Iterator[None]:
+    """Let submitit and ray return the error of a job whose worker died, instead of raising it.
+
+    Their launchers for Hydra wait by submitit's Job.results and by ray.get for one job after another, within `launch`
+    and with no setting for it. The first error would end the sweep while the other jobs run.
+    """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ImportError):
-            from submitit import Job as Submitted
-            from submitit.core.utils import FailedJobError, UncompletedJobError
+            from submitit import Job as SubmititJob
+            from submitit.core.utils import UncompletedJobError  # and FailedJobError, a subclass
 
-            died = (FailedJobError, UncompletedJobError)
-            stack.enter_context(returning(Submitted, "results", died, lambda error: [error]))
+            stack.enter_context(returning(SubmititJob, "results", UncompletedJobError, lambda error: [error]))
         if ray := sys.modules.get("ray"):
             stack.enter_context(returning(ray, "get", ray.exceptions.RayError, lambda error: error))
         yield
 
 
 @contextlib.contextmanager
-def returning(owner: Any, name: str, errors: Any, instead: Callable[[Exception], Any]) -> Iterator[None]:
+def returning(owner: Any, name: str, errors: Any, to_result: Callable[[Exception], Any]) -> Iterator[None]:
+    """Replace a function of `owner` by one that returns to_result(error) where it would raise one of `errors`."""
     original = getattr(owner, name)
 
-    def forgiving(*args: Any, **kwargs: Any) -> Any:
+    def replacement(*args: Any, **kwargs: Any) -> Any:
         try:
             return original(*args, **kwargs)
         except errors as error:
-            return instead(error)
+            return to_result(error)
 
-    setattr(owner, name, forgiving)
+    setattr(owner, name, replacement)
     try:
         yield
     finally:
         setattr(owner, name, original)
-
-
-@contextlib.contextmanager
-def importable() -> Iterator[None]:
-    """Let processes that are started from here on find this project, wherever the command was given."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), before]))
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before

@@ -1,7 +1,8 @@
-"""What a sweep will do, known before anything starts: which runs are done, which go on, which can't be."""
+"""The plan of a sweep, made before anything starts: which runs are done, to resume, to do, and refused."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ DONE, RESUME, TODO, REFUSED, REPEATED = "done", "to resume", "to do", "refused",
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep. `state`: done, to resume, to do, refused (config is None and `error` says why), or
-    repeated (another job of the sweep has the same folder)."""
+    """One run of a sweep.
+
+    number: its position in the sweep. state: DONE, RESUME, TODO, REFUSED (config is None and `error` is the reason),
+    or REPEATED (an earlier job of the sweep has the same folder).
+    """
 
     number: int
     overrides: tuple[str, ...]
@@ -30,14 +34,23 @@ class Job:
     error: str = ""
 
     @property
-    def folder(self) -> Path:
+    def checked_config(self) -> Config:
+        """The configuration of a job that is not refused."""
         assert self.config is not None
-        return self.config.run_path
+        return self.config
+
+    @property
+    def folder(self) -> Path:
+        return self.checked_config.run_path
 
 
-def plan(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[str, Any]]) -> list[Job]:
-    """Compose and check every run, and see how far each has come. ConfigError from `compose` refuses its run only."""
-    jobs, seen = [], set()
+def plan_jobs(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[str, Any]]) -> list[Job]:
+    """Compose and check every run, given by its overrides, and read how far it has come.
+
+    A ConfigError refuses its run only.
+    """
+    jobs: list[Job] = []
+    folders: set[Path] = set()
     for number, overrides in enumerate(runs):
         try:
             config = validate(compose(overrides))
@@ -45,39 +58,52 @@ def plan(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[
             jobs.append(Job(number, tuple(overrides), REFUSED, error=str(error)))
             continue
         folder = config.run_path
-        state = REPEATED if folder in seen else state_of(config, folder)
-        seen.add(folder)
+        state = REPEATED if folder in folders else state_of(config, folder)
+        folders.add(folder)
         jobs.append(Job(number, tuple(overrides), state, config))
     return jobs
 
 
 def state_of(config: Config, folder: Path) -> str:
+    """DONE, RESUME or TODO, by the files of the run's folder."""
     status = read_json(folder / STATUS)
     if is_finished(status, config.task.metric) and not config.settings.rerun:
         return DONE
     return RESUME if status and (folder / LAST).exists() else TODO
 
 
-def summary(jobs: Sequence[Job]) -> str:
-    """How many runs there are of each state, and why some can't be."""
-    count = Counter(job.state for job in jobs)
-    parts = [f"{count[state]} {state}" for state in (DONE, RESUME, TODO, REPEATED, REFUSED) if count[state]]
-    lines = [f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}: {', '.join(parts)}"]
-    reasons = defaultdict(list)
+def plan_summary(jobs: Sequence[Job]) -> str:
+    """How many runs are in each state, and the reasons of those that are refused."""
+    counts = Counter(job.state for job in jobs)
+    parts = [f"{counts[state]} {state}" for state in (DONE, RESUME, TODO, REPEATED, REFUSED) if counts[state]]
+    lines = [f"{run_count(jobs)}: {', '.join(parts)}"]
+    by_reason = defaultdict(list)
     for job in jobs:
         if job.state == REFUSED:
-            reasons[job.error].append(job)
-    for error, refused in reasons.items():
-        lines.append(f"refused: {shared(refused, jobs)}: {error}")
-    if reasons:
+            by_reason[job.error].append(job)
+    lines += [f"refused: {describe_refused(refused, jobs)}: {error}" for error, refused in by_reason.items()]
+    if by_reason:
         lines.append("Give each optimizer its own keys with a file of grids: sweep=NAME, see configs/sweep.")
     return "\n".join(lines)
 
 
-def shared(refused: Sequence[Job], jobs: Sequence[Job]) -> str:
-    """What the refused runs have in common that distinguishes them in the sweep: `4 runs with optim=momentum`."""
+def describe_refused(refused: Sequence[Job], jobs: Sequence[Job]) -> str:
+    """Refused runs by the overrides that they share and other runs of the sweep lack: `4 runs with optim=momentum`."""
     common = set.intersection(*(set(job.overrides) for job in refused))
     everywhere = set.intersection(*(set(job.overrides) for job in jobs))
-    words = [word.lstrip("+") for word in refused[0].overrides if word in common - everywhere]
-    runs = f"{len(refused)} run{'s' if len(refused) != 1 else ''}"
-    return f"{runs} with {' '.join(words)}" if words else runs
+    distinctive = [override.lstrip("+") for override in refused[0].overrides if override in common - everywhere]
+    return f"{run_count(refused)} with {' '.join(distinctive)}" if distinctive else run_count(refused)
+
+
+def run_count(jobs: Sequence[Job]) -> str:
+    return f"{len(jobs)} run{'s' if len(jobs) != 1 else ''}"
+
+
+def common_outputs(configs: Sequence[Config]) -> Path:
+    """The deepest folder that holds the results of all runs, relative to the current folder where it lies below it."""
+    roots = [os.path.abspath(os.path.expanduser(config.settings.outputs)) for config in configs]
+    common = Path(os.path.commonpath(roots))
+    try:
+        return common.relative_to(Path.cwd())
+    except ValueError:
+        return common

@@ -1,4 +1,4 @@
-"""One run of a sweep: whatever goes wrong in it ends that run and not the sweep."""
+"""One run of a sweep: whatever goes wrong in it ends this run and not the sweep."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
 from runner.sweep.plan import Job
+from runner.train.run import run
 from runner.train.signals import STOPPED_BY_SIGNAL
 
-PATIENCE_S = 10.0  # the processes of a sweep that was killed need a moment to let go of their runs
+FOLDER_TIMEOUT_S = 10.0  # the processes of a sweep that was killed need a moment to release their runs' folders
+
+#: called for each job that has ended, with its exit code (negative for the signal that killed it) and, where it could
+#: not start, the error
+OnEnd = Callable[..., None]
 
 
 def run_job(config: Config, callbacks: Callbacks) -> tuple[int, str]:
-    """Run; return the exit code and, where the run could not even start, why."""
-    from runner.train.run import run
-
-    deadline = time.monotonic() + PATIENCE_S
+    """Run; return the exit code, and the error of a run that could not start ("" otherwise)."""
+    deadline = time.monotonic() + FOLDER_TIMEOUT_S
     while True:
         try:
             return run(config, quiet=True, callbacks=callbacks), ""
@@ -30,11 +33,13 @@ def run_job(config: Config, callbacks: Callbacks) -> tuple[int, str]:
             return 2, str(error)
 
 
-def run_sequentially(jobs: Sequence[Job], on_end: Callable[..., None], callbacks: Callbacks) -> int:
-    """Every run in this process, in order. A run that fails does not stop the others; Ctrl-C does, with its code."""
+def run_sequentially(jobs: Sequence[Job], on_end: OnEnd, callbacks: Callbacks) -> int:
+    """Run all jobs in this process, in order; return 0, or the exit code of a run that a signal stopped.
+
+    A run that fails does not stop the others; Ctrl-C and SIGTERM do.
+    """
     for job in jobs:
-        assert job.config is not None
-        code, error = run_job(job.config, callbacks)
+        code, error = run_job(job.checked_config, callbacks)
         on_end(job, code, error)
         if code > STOPPED_BY_SIGNAL:
             return code

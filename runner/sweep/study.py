@@ -1,4 +1,4 @@
-"""The file of an Optuna search, study.db: open in one process at a time, whole or absent."""
+"""The file of an Optuna search, study.db: used by one process at a time, and either complete or absent."""
 
 from __future__ import annotations
 
@@ -6,51 +6,45 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from results.lock import FolderInUse, FolderLock
+from optuna import Study, create_study
+from optuna.storages import RDBStorage
+
+from results.lock import FolderInUse, locked
 from runner.config.errors import ConfigError
 
 
 @contextlib.contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the study's folder; ConfigError if another process does."""
+def exclusive_access(folder: Path) -> Iterator[None]:
+    """Hold the lock of the study's folder; ConfigError if another process does."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(folder)
-    try:
-        lock.acquire()
-    except FolderInUse:
-        raise ConfigError(f"another process is at work on this study in {folder}; wait for it or stop it") from None
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder))
+        except FolderInUse:
+            raise ConfigError(f"another process is running this study in {folder}; wait for it or stop it") from None
         yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager
-def open_study(file: Path, better: str) -> Iterator[Any]:
-    """The study in `file`, made whole before it gets that name: a kill leaves no half of one."""
-    import optuna
-
-    def study_in(path: Path) -> Any:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
-        direction = "maximize" if better == "max" else "minimize"
-        study = optuna.create_study(
-            storage=storage, study_name=file.parent.name, direction=direction, load_if_exists=True
-        )
-        return study, storage
-
-    def close(storage: Any) -> None:
-        storage.remove_session()
-        storage.engine.dispose()
-
+def open_study(file: Path, better: str) -> Iterator[Study]:
+    """The study in `file`, created if there is none. better: max or min, of the metric."""
     if not file.exists():
-        temporary = file.with_name("study.db.tmp")
+        temporary = file.with_name("study.db.tmp")  # a new study is renamed once it is complete
         temporary.unlink(missing_ok=True)
-        close(study_in(temporary)[1])
+        with opened(temporary, file.parent.name, better):
+            pass
         os.replace(temporary, file)
-    study, storage = study_in(file)
-    try:
+    with opened(file, file.parent.name, better) as study:
         yield study
+
+
+@contextlib.contextmanager
+def opened(file: Path, name: str, better: str) -> Iterator[Study]:
+    storage = RDBStorage(f"sqlite:///{file.absolute()}")
+    direction = "maximize" if better == "max" else "minimize"
+    try:
+        yield create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)
     finally:
-        close(storage)
+        storage.remove_session()
+        storage.engine.dispose()  # Windows renames no open file

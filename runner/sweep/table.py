@@ -1,4 +1,4 @@
-"""The table of a sweep: a line on the console for each run that ends, sweep.csv, and the whole at the end."""
+"""The table of a sweep: a line on the console for each run that ends, sweep.csv, and all runs at the end."""
 
 from __future__ import annotations
 
@@ -21,47 +21,53 @@ Row = dict[str, Any]
 
 
 class SweepTable:
-    """A row for each run of a sweep. print_line: for the line of each run that ends. name: of the sweep's folder."""
+    """A row for each run of a sweep that is not refused.
+
+    outputs: the root folder of results. print_line: takes the line of each run that ends. name: of the sweep's folder.
+    """
 
     def __init__(self, jobs: Sequence[Job], outputs: Path, print_line: Callable[[str], Any], name: str = "") -> None:
         self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
-        self.refused = len(jobs) - len(self.jobs)
-        self.rows = {job.number: row_of(job) for job in self.jobs}
-        self.open = [job for job in self.jobs if job.state != DONE]
-        self.settings = {job.number: flat(job.config.plain) for job in self.jobs if job.config}
-        self.varying = setting_columns(self.settings.values())
+        self.has_refused = len(self.jobs) < len(jobs)
+        self.rows = {job.number: read_row(job) for job in self.jobs}
+        self.num_to_run = sum(job.state != DONE for job in self.jobs)
+        self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
+        self.columns = setting_columns(self.settings.values())
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
-        self.ended, self.started = 0, time.monotonic()
+        self.num_ended, self.start = 0, time.monotonic()
         self.write()
 
-    def end(self, job: Job, code: int, error: str = "") -> None:
-        """Record that a run has ended. code: its exit code, negative for the signal that killed it. error: why it could
-        not start."""
-        row = self.rows[job.number] = row_of(job)
-        self.ended += 1
+    def record_end(self, job: Job, code: int, error: str = "") -> None:
+        """Record that a run has ended.
+
+        code: its exit code, negative for the signal that killed it. error: why it could not start.
+        """
+        row = self.rows[job.number] = read_row(job)
+        self.num_ended += 1
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
-        left = len(self.open) - self.ended
-        rest = f"; about {brief_time((time.monotonic() - self.started) / self.ended * left)} to go" if left else ""
-        self.print_line(f"[{self.ended}/{len(self.open)}] {self.result_line(job, row)}{rest}")
+        remaining = self.num_to_run - self.num_ended
+        estimate = (time.monotonic() - self.start) / self.num_ended * remaining
+        eta = f"; about {format_duration(estimate)} to go" if remaining else ""
+        self.print_line(f"[{self.num_ended}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
         self.write()
 
     def result_line(self, job: Job, row: Row) -> str:
-        what = setting_text(self.settings[job.number], self.varying)
+        name = setting_text(self.settings[job.number], self.columns)
         if row["status"] == "done":
-            return f"{what}: test {row['metric']} {number(row['test_' + row['metric']])}, {row['seconds']} s"
+            return f"{name}: test {row['metric']} {format_metric(row['test_' + row['metric']])}, {row['seconds']} s"
         log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
-        return f"{what}: {row['status']}{': ' + row['error'] if row['error'] else log}"
+        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else log}"
 
     def write(self) -> None:
-        """sweep.csv: a row a run, in the sweep's order; no clock in it, so that a repeated sweep's is the same."""
+        """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
         text = io.StringIO()
-        keys = [*("run", "status", "epochs"), *self.varying, *metric_keys(self.rows.values()), "folder"]
-        writer = csv.DictWriter(text, keys, extrasaction="ignore", lineterminator="\n")
+        columns = [*("run", "status", "epochs"), *self.columns, *metric_columns(self.rows.values()), "folder"]
+        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for job in self.jobs:
-            values = {key: self.settings[job.number].get(key, "") for key in self.varying}
+            values = {key: self.settings[job.number].get(key, "") for key in self.columns}
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,38 +75,27 @@ class SweepTable:
         except OSError as error:
             raise ConfigError(f"outputs: can't write {self.folder}: {error.strerror}") from None
 
-    def code(self) -> int:
-        """0 if every run ended with a result, a diverged one included; else 1."""
-        return int(self.refused > 0 or any(row["status"] not in FINISHED for row in self.rows.values()))
+    def exit_code(self) -> int:
+        """0 if every run of the sweep has a result, a diverged one included; else 1."""
+        return int(self.has_refused or any(row["status"] not in FINISHED for row in self.rows.values()))
 
-    def table(self) -> str:
-        """run, status, epochs, best, test, seconds: a line a run."""
+    def as_text(self) -> str:
+        """The table for the console: run, status, epochs, best, test, seconds."""
         lines = [("run", "status", "epochs", "best", "test", "seconds")]
         for job in self.jobs:
-            row = self.rows[job.number]
-            best, test = (row.get(f"{which}_{row['metric']}", "") for which in ("best", "test"))
-            lines.append(
-                (
-                    setting_text(self.settings[job.number], self.varying),
-                    row["status"],
-                    str(row["epochs"]),
-                    number(best),
-                    number(test),
-                    row["seconds"],
-                )
-            )
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+            row, name = self.rows[job.number], setting_text(self.settings[job.number], self.columns)
+            best, test = (format_metric(row.get(f"{which}_{row['metric']}", "")) for which in ("best", "test"))
+            lines.append((name, row["status"], str(row["epochs"]), best, test, row["seconds"]))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
-            "  ".join(word.ljust(w) for word, w in zip(line, widths, strict=True)).rstrip() for line in lines
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         )
 
 
-def row_of(job: Job) -> Row:
-    """The row of a run, read from its folder."""
-    config = job.config
-    assert config is not None
+def read_row(job: Job) -> Row:
+    """The row of a run, from its folder."""
     status = read_json(job.folder / STATUS) or {}
-    metric = config.task.metric
+    metric = job.checked_config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
     if row["status"] in FINISHED and not is_finished(status, metric):
         row["status"] = "failed"
@@ -113,11 +108,11 @@ def row_of(job: Job) -> Row:
     return row
 
 
-def metric_keys(rows: Any) -> list[str]:
-    """The columns of results, in a fixed order whatever has run."""
+def metric_columns(rows: Iterable[Row]) -> list[str]:
+    """The columns of results, in an order that does not depend on which runs have ended."""
     metrics = sorted({row["metric"] for row in rows})
-    keys = [f"{which}_{key}" for which in ("best", "final", "test") for key in ("loss", *metrics)]
-    return ["best_epoch", *keys, "error"]
+    columns = [f"{which}_{key}" for which in ("best", "final", "test") for key in ("loss", *metrics)]
+    return ["best_epoch", *columns, "error"]
 
 
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
@@ -125,18 +120,18 @@ def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs, per_optimizer=True), "seed"]))
 
 
-def setting_text(settings: dict[str, Any], keys: Sequence[str]) -> str:
+def setting_text(settings: dict[str, Any], columns: Sequence[str]) -> str:
     """`digits adam lr=0.01 seed=0`: a run by the values of its columns."""
-    shown = [key for key in keys[2:] if settings.get(key) is not None]
+    shown = [key for key in columns[2:] if settings.get(key) is not None]
     parts = [f"{key.removeprefix('optim.')}={format_value(settings[key])}" for key in shown]
     return " ".join([settings["task.name"], settings["optim.name"], *parts])
 
 
-def number(value: Any) -> str:
+def format_metric(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def brief_time(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,13 +1,11 @@
-"""What a launcher of Hydra's (joblib, submitit, ray) runs for each job: the run, in a process of its own.
+"""What a launcher of Hydra's (joblib, submitit, ray) calls for each job: the run, in a process of its own.
 
-The launcher's worker only watches: a run that is killed, for want of memory say, is then a failed run by name and
-not the end of the worker, which joblib would answer by ending all others. Worker and sweep leave each other notes in
-a folder that both see, as they do the runs' folders: `stop`, and `<number>.json` with a run's exit code and error.
+The launcher's worker only waits for that process. A run that is killed, by the system for want of memory say, is then
+a failed run and not the end of the worker, on which joblib would end all others.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -18,65 +16,71 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from results.files import write_atomic
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
 from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.config.validate import validate
-from runner.sweep.local import LOOK_S, PRELOAD, Place, Process, alive, cores
-from runner.sweep.plan import TODO, Job
+from runner.sweep.job_watcher import JobFiles
+from runner.sweep.run_process import POLL_S, RunProcess
+from runner.sweep.slots import Slot, available_cores
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The task function that goes to the workers.
+    """The task function that is pickled for the workers.
 
-    directory: where the command was given. notes: the folder of notes. numbers: the sweep's, of the launcher's jobs.
-    threads: of each run, unless it sets its own; None: the cores that the worker has. sweep: the sweep's process, on
-    the machine or in the cluster's job `site`.
+    directory: where the command was given. folder: of the JobFiles. numbers: of the sweep's jobs, in the order in
+    which the launcher counts them. threads: CPU threads of a run that does not set them; None: the cores of the worker.
+    site: of the sweep's process, see current_site.
     """
 
     directory: str
-    notes: str
+    folder: str
     numbers: tuple[int, ...]
     threads: int | None
-    sweep: int
     site: str
     callbacks: Callbacks
 
     def __call__(self, composed: Any) -> None:
-        from hydra.core.hydra_config import HydraConfig
-        from omegaconf import OmegaConf
-
         os.chdir(self.directory)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the sweep passes it on
         number = self.numbers[HydraConfig.get().job.num]
-        if not self.stopped():
-            outcome = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]
-            write_atomic(Path(self.notes, f"{number}.json"), json.dumps(outcome).encode())
-        if self.abandoned():
-            os._exit(1)  # joblib's would wait for more to do, for ever
+        if not self.should_stop():
+            code, error = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]
+            self.files.write_result(number, code, error)
+        if self.sweep_was_killed():
+            os._exit(1)  # a worker of joblib's would wait for more work for ever
 
     def run(self, config: Config) -> tuple[int, str]:
-        multiprocessing.set_start_method("forkserver", force=True)  # joblib's own would not be known in the run
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([*PRELOAD, *self.callbacks.preload])
-        process = Process(context, Job(0, (), TODO, config), Place(self.threads or cores()), self.callbacks)
-        told = False
-        while process.process.is_alive():
-            wait([process.process.sentinel], timeout=LOOK_S)
-            if not told and self.stopped():
-                told = True
+        # joblib has registered a start method of its own, which is unknown in the run's process
+        multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
+        process = RunProcess(config, Slot(self.threads or available_cores()), self.callbacks)
+        stop_sent = False
+        while process.is_alive():
+            wait([process.sentinel], timeout=POLL_S)
+            if not stop_sent and self.should_stop():
+                stop_sent = True
                 process.stop()
         return process.result()
 
-    def stopped(self) -> bool:
-        return Path(self.notes, "stop").exists() or self.abandoned()
+    @property
+    def files(self) -> JobFiles:
+        return JobFiles(Path(self.folder))
 
-    def abandoned(self) -> bool:
-        """Whether the sweep was killed here. In a cluster, runs outlive the process that sent them."""
-        return self.site == site() and not alive(self.sweep)
+    def should_stop(self) -> bool:
+        return self.files.stop_requested() or self.sweep_was_killed()
+
+    def sweep_was_killed(self) -> bool:
+        """Whether the sweep's process has ended and left this worker behind on its machine.
+
+        In a cluster, runs are to outlive the process that has submitted them.
+        """
+        return self.site == current_site() and not self.files.in_use()
 
 
-def site() -> str:
+def current_site() -> str:
+    """The machine, or in a cluster its job, in which this process runs."""
     return f"{socket.gethostname()} {os.environ.get('SLURM_JOB_ID', '')}"

@@ -1,1 +1,4 @@
-"""Runs that differ only in numbers, trained as one program: parameters, optimizer state and batches on a run axis."""
+"""The launcher `stacked`: runs that differ only in numbers train as one program.
+
+Parameters, optimizer state and batches of all runs lie along a first dimension, the run axis: (R, ...) for R runs.
+"""

@@ -1,7 +1,7 @@
-"""Which way a group of runs is fastest: as one program, in one of its forms, or each in a process of its own.
+"""The fastest way to train a group of runs: stacked, in one of its forms, or in parallel processes.
 
-Found by a few steps of each, whose traces are removed. A compiled form is tried only where minutes are at stake:
-compiling alone takes seconds.
+It is found by timing some steps in each way, whose effects are undone. The compiled form is tried only where minutes
+can be saved: compiling itself takes seconds.
 """
 
 from __future__ import annotations
@@ -14,93 +14,93 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from runner.sweep.stacked.stack import Stack
-from runner.sweep.stacked.trainer import StackedTrainer
+from runner.sweep.stacked.member_trainer import MemberTrainer
+from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.build import build_model_and_optimizer
-from runner.train.step import Steps
+from runner.train.step import TrainingStep
 
-STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, or as many as take so long
-WORTH_COMPILING_S = 20.0  # of training left in the best form without
+NUM_STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, fewer if they take so long
+MIN_TO_COMPILE_S = 20.0  # of training in the fastest form that is not compiled
 PROCESSES = "processes"
-#: what a process costs beside its steps, which a stack has once for all runs or seldom: to start; to save its
-#: checkpoints after each epoch, and each million numbers in them. Of 2 CPU cores, by scripts/bench_sweep.py.
+#: What a process costs beside its steps, and a stack once or seldom for all runs: to start; to save its checkpoints
+#: after each epoch, and each million parameters in them. Measured on 2 CPU cores by scripts/bench_sweep.py.
 START_S, SAVE_S, SAVE_S_PER_MILLION = 0.1, 0.004, 0.004
 
 
 @dataclass(frozen=True)
 class Choice:
-    """form: of Program, or "processes"; seconds: what all runs are expected to take in each way tried."""
+    """form: of StackedSteps, or PROCESSES. seconds: expected for all runs, by each form that was timed."""
 
     form: str
     seconds: dict[str, float]
 
     def __str__(self) -> str:
-        times = ", ".join(f"{seconds:.3g} s {way}" for way, seconds in self.seconds.items())
+        times = ", ".join(f"{seconds:.3g} s {form}" for form, seconds in self.seconds.items())
         return f"{self.form} (expected for all runs: {times})"
 
 
-def choose(stack: Stack, processes: int, compile_it: bool = True) -> Choice:
-    """Try what could be fastest. processes: how many could run at a time on this machine instead."""
-    run = stack.first
+def choose_form(trainer: StackedTrainer, num_processes: int) -> Choice:
+    """Time the forms. num_processes: how many runs could be in progress at a time on this machine instead."""
+    run = trainer.first
     epochs = run.settings.epochs - run.progress.epoch
-    left = epochs * run.steps_per_epoch
-    seconds = {form: left * timed(stack, form) for form in ("vmap", "autograd")}
-    if compile_it and min(seconds.values()) > WORTH_COMPILING_S:
-        seconds["compile"] = left * timed(stack, "compile")
-    if processes > 1:
-        apart = left * alone(run, stack) + START_S + epochs * saving_s(run)
-        seconds[PROCESSES] = apart * len(stack.runs) / processes
+    steps = epochs * run.steps_per_epoch
+    seconds = {form: steps * stacked_step_s(trainer, form) for form in ("vmap", "autograd")}
+    if min(seconds.values()) > MIN_TO_COMPILE_S:
+        seconds["compile"] = steps * stacked_step_s(trainer, "compile")
+    if num_processes > 1:
+        of_one = START_S + steps * single_step_s(run, trainer) + epochs * saving_s(run)
+        seconds[PROCESSES] = of_one * len(trainer.members) / num_processes
     return Choice(min(seconds, key=seconds.__getitem__), seconds)
 
 
-def saving_s(run: StackedTrainer) -> float:
-    """Seconds that a run by itself saves after an epoch."""
-    numbers = sum(p.numel() for p in run.model.parameters())
-    return SAVE_S + SAVE_S_PER_MILLION * numbers / 1e6
+def saving_s(run: MemberTrainer) -> float:
+    """Seconds in which a run in a process of its own saves its checkpoints."""
+    parameters = sum(p.numel() for p in run.model.parameters())
+    return SAVE_S + SAVE_S_PER_MILLION * parameters / 1e6
 
 
-def timed(stack: Stack, form: str) -> float:
-    """Median seconds of a step of all runs. Whatever the form raises is raised."""
-    before, t = snapshot(stack), stack.axis.t
-    stack.program.form = form
+def stacked_step_s(trainer: StackedTrainer, form: str) -> float:
+    """Median seconds of a step of all runs. Raises what the form raises."""
+    before, t = snapshot(trainer), trainer.optimizers.t
+    trainer.steps.form = form
     try:
-        stack.first.model.train()
-        x, y = next(stack.batches(1, 0))
-        return median(lambda: stack.program.step(x, y, stack.shared), x)
+        trainer.first.model.train()
+        x, y = next(trainer.batches(1, 0))
+        return median_s(lambda: trainer.steps.train(x, y, trainer.same_batches), x.device)
     finally:
-        stack.axis.t = t
+        trainer.optimizers.t = t
         for tensor, value in before:
             tensor.copy_(value)
 
 
-def snapshot(stack: Stack) -> list[tuple[Tensor, Tensor]]:
-    axis, buffers = stack.axis, stack.program.buffers
-    states = [x for state in axis.states for x in state.values()]
-    return [(x, x.clone()) for x in (*axis.params, *states, *axis.global_state.values(), *buffers.values())]
+def snapshot(trainer: StackedTrainer) -> list[tuple[Tensor, Tensor]]:
+    """The tensors that a step changes, each with a copy."""
+    optimizers, buffers = trainer.optimizers, trainer.steps.buffers
+    states = [x for state in optimizers.states for x in state.values()]
+    return [(x, x.clone()) for x in (*optimizers.params, *states, *optimizers.global_state.values(), *buffers.values())]
 
 
-def alone(run: StackedTrainer, stack: Stack) -> float:
+def single_step_s(run: MemberTrainer, trainer: StackedTrainer) -> float:
     """Median seconds of a step of one run by itself, on one CPU thread."""
-    device = run.samples.train.device
-    model, optimizer = build_model_and_optimizer(run.config, str(device), run.console, run.distributed)
-    steps = Steps(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
-    x, y = next(stack.batches(1, 0))
-    if not stack.shared:
+    model, optimizer = build_model_and_optimizer(run.config, trainer.device, run.console, run.distributed)
+    training_step = TrainingStep(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
+    x, y = next(trainer.batches(1, 0))
+    if not trainer.same_batches:
         x, y = x[0], y[0]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return median(lambda: steps.train(x, y), x)
+        return median_s(lambda: training_step(x, y), x.device)
     finally:
         torch.set_num_threads(threads)
 
 
-def median(step: Callable[[], object], like: Tensor) -> float:
+def median_s(step: Callable[[], object], device: torch.device) -> float:
     times: list[float] = []
-    while len(times) <= STEPS and sum(times[1:]) < ENOUGH_S:
+    while len(times) <= NUM_STEPS and sum(times[1:]) < ENOUGH_S:
         start = time.perf_counter()
         step()
-        if like.is_cuda:
-            torch.cuda.synchronize(like.device)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])  # the first one warms up, or compiles
+    return statistics.median(times[1:])  # the first step warms up, or compiles

@@ -7,23 +7,34 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from torch import nn
+
 from optim import OptimizerConfig
 from runner.config.schema import Config
 from runner.config.validate import to_plain
 
-#: settings in which stacked runs may differ: they decide nothing of the program
-FREE = ("seed", "outputs", "rerun", "divergence_threshold", "patience", "logger")
+#: settings in which stacked runs may differ: the program does not depend on them
+FREE_SETTINGS = ("seed", "outputs", "rerun", "divergence_threshold", "patience", "logger")
 
 
-def stackable(config: Config) -> str:
-    """Why this run can't share a program with others; empty if it can."""
+def group_runs(configs: Sequence[Config]) -> list[list[int]]:
+    """Indices of the runs that can be stacked together, in order; a run that can't be stacked is in no group."""
+    groups: dict[str, list[int]] = {}
+    for index, config in enumerate(configs):
+        if not config_obstacle(config):
+            groups.setdefault(group_key(config), []).append(index)
+    return list(groups.values())
+
+
+def config_obstacle(config: Config) -> str:
+    """The setting for which a run can't be stacked; empty if it can."""
     settings = config.settings
     if settings.finetune.epochs:
         return "finetune changes the optimizer's state in mid-run"
     if settings.accumulate > 1:
         return "accumulate=1 only"
     if settings.track:
-        return "track=true looks at each run's own step"
+        return "track=true measures each step of each run"
     if settings.checkpoint.unit == "step":
         return "checkpoint.unit=epoch only"
     if settings.cuda_graphs:
@@ -31,60 +42,52 @@ def stackable(config: Config) -> str:
     return ""
 
 
-def unfit(model: Any, loaded: bool) -> str:
-    """Why this network can't be stacked; empty if it can. loaded: its samples are in memory."""
-    from torch import nn
-
-    if not loaded:
+def model_obstacle(model: Any, in_memory: bool) -> str:
+    """What keeps a model from being stacked; empty if it can. in_memory: whether its samples are."""
+    if not in_memory:
         return "its samples are read by a loader"
     if hasattr(model, "project"):
         return "its weights are projected after each step"
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
-            return "dropout would draw other masks than alone"
+            return "dropout would draw other masks than in a run by itself"
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
-            return "batch norm with a cumulative average counts in Python"
+            return "batch norm with a cumulative average counts its batches in Python"
     return ""
 
 
-def key(config: Config) -> str:
-    """Equal for runs that can share a program: everything but the optimizer's, wrappers' and schedule's numbers."""
-    parts = {"task": config.task, "data": config.data, "model": config.model}
-    parts |= {"optim": config.optim, "lr_schedule": config.lr_schedule}
-    content = to_plain(parts, config.wrap, config.settings)
-    content["optim"] = structure(config.optim)
-    content["wrap"] = [structure(wrapper) for wrapper in config.wrap]
-    return json.dumps({name: value for name, value in content.items() if name not in FREE}, sort_keys=True)
+def group_key(config: Config) -> str:
+    """Equal for runs that can share a program: all settings but FREE_SETTINGS and the numbers of the optimizer, of its
+    wrappers and of its schedule."""
+    groups = {"task": config.task, "data": config.data, "model": config.model}
+    groups |= {"optim": config.optim, "lr_schedule": config.lr_schedule}
+    content = to_plain(groups, config.wrap, config.settings)
+    content["optim"] = non_numeric_fields(config.optim)
+    content["wrap"] = [non_numeric_fields(wrapper) for wrapper in config.wrap]
+    return json.dumps({key: value for key, value in content.items() if key not in FREE_SETTINGS}, sort_keys=True)
 
 
-def structure(entry: Any) -> dict[str, Any]:
-    """Name and all fields that are no numbers; of lists of numbers, how many."""
+def non_numeric_fields(entry: Any) -> dict[str, Any]:
+    """Name and fields of an optimizer or wrapper without floats; of a list of floats its length.
+
+    For an optimizer also the same of its stages: they may depend on a number, as a weight decay of 0 has none.
+    """
     found: dict[str, Any] = {"name": type(entry).name}
-    derived = isinstance(entry, OptimizerConfig)
     for field in dataclasses.fields(entry):
         value = getattr(entry, field.name)
-        if isinstance(value, float):
-            continue
         if isinstance(value, tuple):
-            value = len(value) if all(isinstance(x, float) for x in value) else list(value)
-        found[field.name] = value
-    if derived:
-        found["stages"] = [structure_of_stage(stage) for stage in entry.transforms()]
+            found[field.name] = len(value) if all(isinstance(x, float) for x in value) else list(value)
+        elif not isinstance(value, float):
+            found[field.name] = value
+    if isinstance(entry, OptimizerConfig):
+        found["stages"] = [stage_structure(stage) for stage in entry.transforms()]
     return found
 
 
-def structure_of_stage(stage: Any) -> list[Any]:
+def stage_structure(stage: Any) -> list[Any]:
+    """Name of a stage, then its fields: None for floats, the length of tuples."""
     values = [getattr(stage, field.name) for field in dataclasses.fields(stage)]
     return [
         type(stage).__name__,
         *(len(v) if isinstance(v, tuple) else None if isinstance(v, float) else v for v in values),
     ]
-
-
-def groups(configs: Sequence[Config]) -> list[list[int]]:
-    """The places of runs that can be stacked together, in order; runs that can't be are not among them."""
-    found: dict[str, list[int]] = {}
-    for place, config in enumerate(configs):
-        if not stackable(config):
-            found.setdefault(key(config), []).append(place)
-    return list(found.values())

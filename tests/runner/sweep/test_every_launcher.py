@@ -1,12 +1,14 @@
-"""The same 24 runs by every launcher, each in a program of its own, give the same results."""
+"""The same 24 runs by every launcher, each in a program of its own, have the same results."""
 
 import importlib.util
-import json
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+from small_sweeps import epoch_rows, metrics, runs, table
+
+pytestmark = pytest.mark.slow
 
 WORDS = ["task=digits", "optim=sgd,aggmo,adam", "optim.lr=0.003,0.01", "seed=0,1,2,3"]
 WORDS += ["epochs=4", "threads=1", "logger=[]"]
@@ -14,45 +16,37 @@ PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_
 STACKED_RTOL = 1e-5  # of each epoch's loss: another order of the same sums
 
 
-def swept(folder, *words):
-    """Run the sweep in a folder of its own; return {run: bytes of its metrics.jsonl}."""
+def sweep(folder, *words):
+    """Run the sweep in a new folder."""
     folder.mkdir()
     command = [sys.executable, str(ROOT / "main.py"), "-m", *WORDS, *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
-    (table,) = folder.glob("outputs/sweeps/*/sweep.csv")
-    assert len(table.read_text().splitlines()) == 25
-    return {path.parent.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("metrics.jsonl"))}
+    assert len(table(folder)) == len(runs(folder)) == 24
+    return folder
 
 
 @pytest.fixture(scope="module")
-def one_after_another(tmp_path_factory):
-    found = swept(tmp_path_factory.mktemp("sweeps") / "basic")
-    assert len(found) == 24
-    return found
+def sequential(tmp_path_factory):
+    return sweep(tmp_path_factory.mktemp("sweeps") / "basic")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["local", *PLUGINS])
-def test_launchers_compute_the_same_to_the_last_bit(launcher, one_after_another, tmp_path):
+def test_launchers_compute_the_same_to_the_last_bit(launcher, sequential, tmp_path):
     if launcher in PLUGINS and importlib.util.find_spec("hydra_plugins." + PLUGINS[launcher]) is None:
         pytest.skip(f"{PLUGINS[launcher]} is not installed")
-    assert swept(tmp_path / launcher, f"hydra/launcher={launcher}") == one_after_another
+    assert metrics(sweep(tmp_path / launcher, f"hydra/launcher={launcher}")) == metrics(sequential)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", ["vmap", "autograd", "compile"])
-def test_stacked_runs_differ_by_rounding_only(form, one_after_another, tmp_path):
-    found = swept(tmp_path / form, "hydra/launcher=stacked", f"hydra.launcher.form={form}")
-    assert found.keys() == one_after_another.keys()
+def test_stacked_runs_differ_by_rounding_only(form, sequential, tmp_path):
+    folder = sweep(tmp_path / form, "hydra/launcher=stacked", f"hydra.launcher.form={form}")
+    expected = runs(sequential)
+    assert runs(folder).keys() == expected.keys()
     largest = 0.0
-    for run, text in one_after_another.items():
-        for ours, theirs in zip(epochs(found[run]), epochs(text), strict=True):
+    for name, run in runs(folder).items():
+        for ours, theirs in zip(epoch_rows(run), epoch_rows(expected[name]), strict=True):
             assert {**ours, "loss": 0} == {**theirs, "loss": 0}
             largest = max(largest, abs(ours["loss"] - theirs["loss"]) / theirs["loss"])
-    print(f"stacked, {form}: losses of 24 runs within {largest:.1e}, relative, of the runs alone")
+    print(f"stacked, {form}: losses of 24 runs within {largest:.1e}, relative, of the runs by themselves")
     assert largest < STACKED_RTOL
-
-
-def epochs(text):
-    return [row for row in map(json.loads, text.splitlines()) if row.get("per") != "step"]

@@ -1,0 +1,96 @@
+"""One run of a sweep in a process of its own, on Linux, macOS and Windows.
+
+A pipe connects the process that starts a run with the run. Through it the run is asked to stop, on every system in
+the same way, and sends the error that kept it from starting. It closes with the process that started the run, however
+that ends, and the run then saves and stops as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from runner.callbacks import Callbacks
+from runner.config.schema import Config
+from runner.sweep.run_job import run_job
+from runner.sweep.slots import Slot
+
+#: On Linux runs are forked from a server that has imported torch once, and start in some 30 ms. Windows has no fork;
+#: on macOS system libraries do not survive one, so Python's own default is spawn there too. A spawned run imports
+#: torch itself, which takes a second or two.
+START_METHOD = "spawn" if sys.platform in ("win32", "darwin") else "forkserver"
+#: modules that a run imports, loaded once by the fork server
+PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.optimizer", "runner.train.build", "runner.train.trainer")
+POLL_S = 0.2  # seconds between two checks for a request to stop
+
+
+class RunProcess:
+    """A run in a process of its own, started at once."""
+
+    def __init__(self, config: Config, slot: Slot, callbacks: Callbacks) -> None:
+        context: Any = multiprocessing.get_context(START_METHOD)
+        if START_METHOD == "forkserver":
+            context.set_forkserver_preload([*PRELOAD, *callbacks.preload])
+        self.connection, child_connection = context.Pipe()
+        self.process = context.Process(target=run_in_process, args=(config, slot, child_connection, callbacks))
+        self.process.start()
+        child_connection.close()
+
+    @property
+    def sentinel(self) -> int:
+        """For multiprocessing.connection.wait: ready once the process has ended."""
+        return self.process.sentinel
+
+    def is_alive(self) -> bool:
+        return self.process.is_alive()
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Ask the run to save and stop. number: the signal that the sweep received."""
+        if sys.platform == "win32" and number == signal.SIGINT:
+            return  # a console's Ctrl-C has reached the run itself; a second request would end it without saving
+        try:
+            self.connection.send("stop")
+        except OSError:  # it has just ended
+            pass
+
+    def result(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code, negative for the signal that killed the run, and why it could not
+        start ("" if it could)."""
+        self.process.join()
+        try:
+            error = self.connection.recv() if self.connection.poll() else ""
+        except (EOFError, OSError):
+            error = ""
+        code = self.process.exitcode or 0
+        self.process.close()
+        self.connection.close()
+        return code, error
+
+
+def run_in_process(config: Config, slot: Slot, connection: Connection, callbacks: Callbacks) -> None:
+    """Body of the process: run, send the error, exit with the run's code."""
+    if hasattr(os, "setsid"):  # a terminal's Ctrl-C then reaches the sweep only, which asks each run to stop once
+        os.setsid()
+    threading.Thread(target=stop_on_request, args=(connection,), daemon=True).start()
+    if slot.gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+    settings = dataclasses.replace(config.settings, threads=config.settings.threads or slot.threads)
+    code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)
+    if error:
+        connection.send(error)
+    raise SystemExit(code)
+
+
+def stop_on_request(connection: Connection) -> None:
+    """Stop this process as SIGTERM does, once it is asked to or the process that started it has ended."""
+    try:
+        connection.recv()
+    except (EOFError, OSError):
+        pass
+    signal.raise_signal(signal.SIGTERM)  # and not os.kill, which on Windows ends a process at once

@@ -1,0 +1,111 @@
+"""A group of runs that train as one program: their folders, consoles and trainers, open while the group trains."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from dataclasses import dataclass, field
+
+from data.samples import Part
+from results.paths import ENVIRONMENT, LOG, STATUS
+from results.run_folder import RunFolder
+from runner.callbacks import Callbacks
+from runner.config.errors import ConfigError
+from runner.sweep.plan import Job
+from runner.sweep.run_job import OnEnd
+from runner.sweep.stacked.grouping import model_obstacle
+from runner.sweep.stacked.member_trainer import MemberTrainer
+from runner.sweep.stacked.stacked_trainer import StackedTrainer
+from runner.train.build import build_trainer
+from runner.train.console import Console
+from runner.train.prepare import load_samples, prepare_torch
+from runner.train.run import open_folder, train
+from runner.train.signals import Interrupted, StopRequest
+from runner.train.status import write_status
+
+
+@dataclass
+class RunGroup:
+    """A context; at its end, runs that are not finished are closed, as interrupted if a signal asked for it."""
+
+    jobs: list[Job]
+    on_end: OnEnd
+    callbacks: Callbacks
+    members: list[MemberTrainer] = field(default_factory=list)  # in the order of the jobs
+    ended: set[int] = field(default_factory=set)  # numbers of jobs
+
+    def __enter__(self) -> RunGroup:
+        self.exit_stack = contextlib.ExitStack()
+        self.stop = self.exit_stack.enter_context(StopRequest())
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        unfinished = [(job, member) for job, member in zip(self.jobs, self.members, strict=False) if not member.ended]
+        for _, member in unfinished:
+            member.metrics.close()
+            member.metrics.loggers.close("interrupted")  # it is continued by itself, or by the next command
+        if isinstance(error, Interrupted):
+            for job, member in unfinished:
+                write_status(member.folder, member.task, "interrupted", member.progress)
+                self.on_end(job, error.exit_code)
+        self.exit_stack.close()
+
+    def trainers(self) -> list[StackedTrainer]:
+        """A trainer for each step at which runs are: after the sweep was killed it need not be the same for all.
+
+        ConfigError if the model can't be stacked.
+        """
+        config = self.jobs[0].checked_config
+        device = prepare_torch(config)
+        samples = load_samples(config).to(device)
+        for job in self.jobs:
+            folder = self.open_folder(job)
+            console = self.exit_stack.enter_context(contextlib.closing(Console(folder.path / LOG, "none", quiet=True)))
+            member = build_trainer(
+                job.checked_config, folder, samples, device, console, self.stop, trainer_class=MemberTrainer
+            )
+            assert isinstance(member, MemberTrainer)
+            self.members.append(member)
+            environment = folder.read_json(ENVIRONMENT) or {}
+            folder.write_json(ENVIRONMENT, {**environment, "stacked": len(self.jobs)})
+        if reason := model_obstacle(self.members[0].model, isinstance(samples.train, Part)):
+            raise ConfigError(f"model={config.model.name}: {reason}")
+        by_step: dict[int, list[MemberTrainer]] = {}
+        for member in self.members:
+            by_step.setdefault(member.progress.step, []).append(member)
+        return [StackedTrainer(members, samples, self.stop, self.finish) for members in by_step.values()]
+
+    def open_folder(self, job: Job) -> RunFolder:
+        folder = RunFolder(job.folder)
+        open_folder(folder)
+        self.exit_stack.callback(folder.close)
+        status = folder.read_json(STATUS) or {}
+        if job.checked_config.settings.rerun and status.get("status") not in ("running", "interrupted"):
+            folder.clear()
+        return folder
+
+    def finish(self, member: MemberTrainer) -> None:
+        """Test a run that has ended and write its results."""
+        job = self.jobs[self.members.index(member)]
+        code = 0
+        try:
+            train(member, member.console, self.callbacks)
+        except Exception:
+            member.console.log(traceback.format_exc())
+            write_status(member.folder, member.task, "failed", member.progress)
+            member.metrics.loggers.close("failed")
+            code = 1
+        self.ended.add(job.number)
+        self.on_end(job, code)
+
+    def jobs_of(self, trainer: StackedTrainer) -> list[Job]:
+        return [job for job, member in zip(self.jobs, self.members, strict=True) if member in trainer.members]
+
+    def unfinished(self) -> list[Job]:
+        return [job for job in self.jobs if job.number not in self.ended]
+
+    def log(self, text: str) -> None:
+        """Append to log.txt of every unfinished run, after the group was closed."""
+        for job in self.unfinished():
+            with open(job.folder / LOG, "a", encoding="utf-8") as log:
+                log.write(text)

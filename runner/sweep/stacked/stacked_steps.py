@@ -1,0 +1,145 @@
+"""One step of training, and one batch of evaluation, of R runs at once, in one of three forms:
+
+    vmap        torch.func: gradients and update of one run, mapped over the run axis
+    autograd    the forward pass mapped, one ordinary backward pass of the sum of the losses, the update mapped
+    compile     the first as one graph by torch.compile
+
+All call the same model, task and update rules as a run by itself. The runs' losses do not depend on each other, so the
+gradient of their sum holds the gradient of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from optim.compile_backend import compiled_apart
+from optim.stacked import StackedOptimizers, stacked
+from runner.config.schema import Settings
+from tasks.task import Task
+
+FORMS = ("vmap", "autograd", "compile")
+
+
+class StackedSteps:
+    """Steps of R models of one structure with their stacked optimizers.
+
+    models: in the order of the run axis. form: one of FORMS. Batches smaller than `batch_size` are not compiled for.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[nn.Module],
+        optimizers: StackedOptimizers,
+        task: Task,
+        settings: Settings,
+        form: str = "vmap",
+    ) -> None:
+        self.model, self.optimizers, self.task, self.settings = models[0], optimizers, task, settings
+        self.form = form
+        self.names = [name for name, _ in self.model.named_parameters()]
+        self.buffers = stack_buffers(models)
+        self.update = optimizers.update()
+        self.compiled: dict[bool, Callable[..., Any]] = {}  # by same_batch
+
+    def train(self, x: Tensor, y: Tensor, same_batch: bool) -> tuple[Tensor, Tensor]:
+        """Train every run on its batch; return (R,) mean losses and sums of the metric.
+
+        x, y: (R, n, ...), or (n, ...) where all runs have the same batch.
+        """
+        optimizers = self.optimizers
+        optimizers.advance()
+        state = optimizers.params, self.buffers, optimizers.states, optimizers.global_state
+        is_full = y.shape[-1] == self.settings.batch_size
+        return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.noise(), x, y)
+
+    def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., Any]:
+        batch_dim = None if same_batch else 0
+        if self.form == "autograd":
+            return self.autograd_step(batch_dim)
+        mapped = vmap(self.step_of_one, in_dims=(0, 0, 0, 0, 0, 0, batch_dim, batch_dim))
+        if self.form == "vmap" or not is_full:
+            return mapped
+        if same_batch not in self.compiled:
+            self.compiled[same_batch] = compiled_apart(lambda *args: mapped(*args))
+        return self.compiled[same_batch]
+
+    def step_of_one(
+        self,
+        params: list[Tensor],
+        buffers: dict[str, Tensor],
+        states: Any,
+        global_state: Any,
+        values: Tensor,
+        noise: Any,
+        x: Tensor,
+        y: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The step of one run, for vmap; the arguments after the buffers are those of StackedOptimizers.update."""
+        gradients, (loss, metric_sum) = grad_and_value(self.loss, has_aux=True)(params, buffers, x, y)
+        self.update(params, self.clipped(list(gradients)), states, global_state, values, loss, noise)
+        return loss, metric_sum
+
+    def autograd_step(self, batch_dim: int | None) -> Callable[..., Any]:
+        forward = vmap(self.loss, in_dims=(0, 0, batch_dim, batch_dim))
+        update = vmap(lambda params, gradients, *rest: self.update(params, self.clipped(gradients), *rest))
+
+        def step(
+            params: list[Tensor],
+            buffers: Any,
+            states: Any,
+            global_state: Any,
+            values: Tensor,
+            noise: Any,
+            x: Tensor,
+            y: Tensor,
+        ) -> tuple[Tensor, Tensor]:
+            leaves = [p.detach().requires_grad_() for p in params]
+            with torch.enable_grad():
+                losses, sums = forward(leaves, buffers, x, y)
+            gradients = torch.autograd.grad(losses.sum(), leaves)
+            losses = losses.detach()
+            update(params, list(gradients), states, global_state, values, losses, noise)
+            return losses, sums
+
+        return step
+
+    def loss(self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """One run's mean loss, and the sum of its metric."""
+        output = self.forward(params, buffers, x)
+        return self.task.loss(output, x, y), self.task.metric_sum(output.detach(), x, y)
+
+    def forward(self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        tensors = {**dict(zip(self.names, params, strict=True)), **buffers}
+        if self.settings.amp == "none":
+            return functional_call(self.model, tensors, (x,))
+        with torch.autocast(x.device.type, torch.bfloat16):
+            output = functional_call(self.model, tensors, (x,))
+        return output.float()
+
+    def clipped(self, gradients: list[Tensor]) -> list[Tensor]:
+        """One run's gradients, clipped as by torch.nn.utils.clip_grad_norm_ and clip_grad_value_."""
+        max_norm, max_value = self.settings.clip_norm, self.settings.clip_value
+        if max_norm is not None:
+            norm = torch.stack([g.norm() for g in gradients]).norm()
+            factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+            gradients = [g * factor for g in gradients]
+        return [g.clamp(-max_value, max_value) for g in gradients] if max_value is not None else gradients
+
+    def evaluate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """(R,) mean losses and sums of the metric of a batch that all runs have."""
+        return vmap(self.loss, in_dims=(0, 0, None, None))(self.optimizers.params, self.buffers, x, y)
+
+
+def stack_buffers(models: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """The models' buffers on the run axis; each model continues with views of them."""
+    found = {}
+    for name, _ in models[0].named_buffers():
+        found[name] = stacked([model.get_buffer(name) for model in models])
+        for model, view in zip(models, found[name], strict=True):
+            model.get_buffer(name).data = view
+    return found

@@ -1,0 +1,140 @@
+"""The program with each launcher of Hydra's that is installed: killed runs, workers and sweeps."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from small_sweeps import statuses
+
+from runner.config.compose import compose
+from runner.config.validate import validate
+
+pytestmark = pytest.mark.slow
+
+PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
+WORKERS = ("popen_loky", "submitit.core._submit", "ray::_run_job")  # in the command lines of the launchers' workers
+
+
+@pytest.fixture(params=PLUGINS)
+def launcher(request):
+    if importlib.util.find_spec("hydra_plugins." + PLUGINS[request.param]) is None:
+        pytest.skip(f"{PLUGINS[request.param]} is not installed")
+    return request.param
+
+
+class Sweep:
+    """`python main.py -m hydra/launcher=...` in a folder of its own, and its processes."""
+
+    def __init__(self, folder, launcher, *words):
+        words = [f"hydra/launcher={launcher}", "task=digits", "logger=[]", "optim=sgd,adam,aggmo", *words]
+        words += ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
+        self.folder, self.command = folder, [sys.executable, str(ROOT / "main.py"), "-m", *words]
+
+    def start(self):
+        with open(self.folder / "console.txt", "w") as out:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.folder, stdout=out, stderr=out, start_new_session=True
+            )
+        return self
+
+    def end(self):
+        """Wait; return the exit code and the console."""
+        code = self.process.wait(300)
+        return code, (self.folder / "console.txt").read_text()
+
+    def descendants(self):
+        """The command lines of all processes that the sweep has started, by their ids."""
+        listed = subprocess.run(["ps", "-e", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True).stdout
+        rows = [line.split(None, 2) for line in listed.splitlines()]
+        found = {self.process.pid: ""}
+        for _ in range(6):  # generations
+            found |= {int(pid): args for pid, parent, args in rows if int(parent) in found}
+        return found
+
+    def workers(self):
+        return [pid for pid, args in self.descendants().items() if any(map(args.__contains__, WORKERS))]
+
+    def training(self):
+        """The runs that are training, by the names of their optimizers."""
+        found = statuses(self.folder)
+        return {name.parts[2]: self.folder / name for name, status in found.items() if status["status"] == "running"}
+
+    def process_of(self, run):
+        """The process that has a file of the run's folder open."""
+        for pid in self.descendants():
+            for handle in Path(f"/proc/{pid}/fd").glob("*"):
+                try:
+                    if str(run) in os.readlink(handle):
+                        return pid
+                except OSError:
+                    continue
+        raise AssertionError(f"no process has {run} open")
+
+
+def until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
+    sweep = Sweep(tmp_path, launcher, "epochs=400")
+    sgd = tmp_path / validate(compose("task=digits", "logger=[]", "optim=sgd", "epochs=400")).run_path
+    obstacle = sgd / "timings.jsonl"
+    obstacle.mkdir(parents=True)
+    sweep.start()
+    assert until(lambda: "adam" in sweep.training())
+    os.kill(sweep.process_of(sweep.training()["adam"]), signal.SIGKILL)
+    code, console = sweep.end()
+    assert code == 1, console
+    assert "digits adam lr=0.001 seed=0: failed: killed by signal 9" in console
+    assert "digits sgd lr=0.01 seed=0: failed; see outputs/digits/sgd" in console
+    assert "digits aggmo lr=0.1 seed=0: test acc" in console
+    assert "3 runs: 3 to do" in console and "samples of digits" not in console  # workers print nothing
+
+    obstacle.rmdir()
+    code, console = sweep.start().end()
+    assert code == 0, console
+    assert "3 runs: 1 done, " in console
+    assert not list(tmp_path.rglob("jobs.*"))
+
+
+def test_killed_workers_lose_no_run(tmp_path, launcher):
+    sweep = Sweep(tmp_path, launcher, "epochs=300").start()
+    try:
+        assert until(lambda: len(sweep.training()) == 2)
+        assert until(sweep.workers), sweep.descendants()  # a process that has just begun has no command line yet
+        os.kill(sweep.workers()[0], signal.SIGKILL)
+        code, console = sweep.end()
+    finally:
+        sweep.process.kill()
+        sweep.process.wait()
+    if launcher == "submitit_local":  # it reports the job that died, and does not start it again
+        assert code == 1 and console.count(": failed: ") + console.count(": interrupted") == 1, console
+        assert console.count(": test acc") == 2
+        code, console = sweep.start().end()
+    assert code == 0, console
+    assert console.count(" done  ") == 3
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_stopped_sweep_leaves_no_process_and_resumes(tmp_path, launcher, number, code):
+    sweep = Sweep(tmp_path, launcher, "epochs=300").start()
+    assert until(lambda: len(sweep.training()) == 2)
+    processes = sweep.descendants()
+    if number == signal.SIGINT:
+        os.killpg(sweep.process.pid, number)  # as a terminal does
+    else:
+        sweep.process.send_signal(number)
+    assert sweep.end()[0] == code
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), 30)
+    code, console = sweep.start().end()
+    assert code == 0, console
+    assert "to resume" in console and console.count(" done  ") == 3

@@ -1,0 +1,64 @@
+"""A sweep that is killed at random moments and started again ends as one that was left alone."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+from small_sweeps import metrics
+
+WORDS = ["optim=sgd,adam,aggmo", "seed=0,1", "epochs=6", "limit_train=400", "logger=[]", "threads=1"]
+KILLS = 6  # for each launcher
+STACKED_RTOL = 1e-3  # of losses: runs that were divided into other stacks sum in another order; training amplifies it
+
+
+def start(folder, launcher):
+    words = [*WORDS, f"hydra/launcher={launcher}", *(["hydra.launcher.form=vmap"] if launcher == "stacked" else [])]
+    command = [sys.executable, str(ROOT / "main.py"), "-m", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process, timeout=300):
+    console, _ = process.communicate(timeout=timeout)
+    assert process.returncode == 0, console
+
+
+def assert_same(launcher, killed, whole):
+    rows, expected = metrics(killed), metrics(whole)
+    if launcher != "stacked":
+        (table,), (expected_table,) = (folder.glob("outputs/sweeps/*/sweep.csv") for folder in (killed, whole))
+        assert table.read_bytes() == expected_table.read_bytes() and rows == expected
+        return
+    assert rows.keys() == expected.keys()
+    for run in rows:
+        losses = [[json.loads(line)["loss"] for line in each[run].splitlines()] for each in (rows, expected)]
+        assert losses[0] == pytest.approx(losses[1], rel=STACKED_RTOL), run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "local", "stacked"])
+def test_a_sweep_killed_at_random_ends_as_if_left_alone(launcher, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        folder.mkdir()
+    begin = time.monotonic()
+    finish(start(whole, launcher))
+    seconds = time.monotonic() - begin
+    moments, kills = random.Random(launcher), 0
+    while kills < KILLS:
+        process = start(killed, launcher)
+        try:
+            finish(process, timeout=seconds * moments.uniform(0.2, 0.9))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+        else:  # all runs are done before the last kill: compare, and begin again
+            assert_same(launcher, killed, whole)
+            shutil.rmtree(killed / "outputs")
+    finish(start(killed, launcher))
+    assert_same(launcher, killed, whole)

@@ -1,0 +1,194 @@
+"""hydra/sweeper=optuna: its trials are ordinary runs, and kills neither lose nor repeat one."""
+
+import random
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from small_sweeps import SmallSweep, metrics, statuses, table
+
+optuna = pytest.importorskip("optuna")
+
+from optuna.distributions import FloatDistribution  # noqa: E402
+from optuna.trial import TrialState  # noqa: E402
+
+from results.lock import locked  # noqa: E402
+from runner.callbacks import Callbacks  # noqa: E402
+
+OPTUNA = ["hydra/sweeper=optuna", "epochs=1", "batch_size=64"]
+SEARCH = [*OPTUNA, "optim=adam", "optim.lr=tag(log,interval(1e-4,1))"]
+TRIALS = 12  # beyond the 10 that the sampler draws at random
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch, capsys):
+    return SmallSweep(tmp_path, monkeypatch, capsys)
+
+
+@contextmanager
+def open_study(folder):
+    (file,) = folder.glob("outputs/sweeps/*/study.db")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{file}")
+    try:
+        yield optuna.load_study(storage=storage, study_name=file.parent.name)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def trials(folder, *states):
+    with open_study(folder) as study:
+        return [trial for trial in study.get_trials() if not states or trial.state in states]
+
+
+def results(found):
+    return [(trial.params, trial.value, trial.state) for trial in found]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a search by one command."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        code, _ = SmallSweep(folder, patch, SilentCapture())(*SEARCH, f"hydra.sweeper.n_trials={TRIALS}")
+    assert code == 0
+    return folder
+
+
+class SilentCapture:
+    def readouterr(self):
+        return self
+
+    out = err = ""
+
+
+def test_a_trial_is_an_ordinary_run_and_its_value_the_best_validation_metric(undisturbed):
+    found = trials(undisturbed)
+    assert {trial.state for trial in found} == {TrialState.COMPLETE} and len(metrics(undisturbed)) == TRIALS
+    assert len({trial.params["optim.lr"] for trial in found}) == TRIALS
+    for trial, row in zip(found, table(undisturbed), strict=True):
+        assert float(row["optim.lr"]) == trial.params["optim.lr"] and 1e-4 <= trial.params["optim.lr"] <= 1
+        assert float(row["best_acc"]) == trial.value
+
+
+def test_the_same_command_shows_the_result(undisturbed, monkeypatch, capsys):
+    rows = metrics(undisturbed)
+    code, console = SmallSweep(undisturbed, monkeypatch, capsys)(*SEARCH, f"hydra.sweeper.n_trials={TRIALS}")
+    best = max(trials(undisturbed), key=lambda trial: trial.value)
+    assert code == 0 and f"{TRIALS} of {TRIALS} trials are done" in console and f"[{TRIALS}/" not in console
+    assert f"optim.lr={best.params['optim.lr']}\n" in console and metrics(undisturbed) == rows
+
+
+def test_only_one_command_works_on_a_study(undisturbed, monkeypatch, capsys):
+    (folder,) = undisturbed.glob("outputs/sweeps/*")
+    with locked(folder):
+        code, console = SmallSweep(undisturbed, monkeypatch, capsys)(*SEARCH, f"hydra.sweeper.n_trials={TRIALS}")
+    assert code == 2 and "another process" in console
+
+
+class Killed(BaseException):
+    """Ends the program where it is."""
+
+
+class KilledAtTheEnd:
+    """For on_run_end: ends the program at the end of the run with this number."""
+
+    def __init__(self, number):
+        self.number, self.count = number, 0
+
+    def __call__(self, run):
+        self.count += 1
+        if self.count == self.number:
+            raise Killed
+
+
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), TRIALS - 1])
+def test_a_kill_in_a_run_or_while_a_trial_is_drawn_changes_nothing(sweep, tmp_path, undisturbed, number):
+    search = [*SEARCH, f"hydra.sweeper.n_trials={TRIALS}"]
+    with pytest.raises(Killed):
+        sweep(*search, callbacks=Callbacks(on_run_end=KilledAtTheEnd(number)))
+    assert len(trials(tmp_path, TrialState.RUNNING)) == 1
+    with open_study(tmp_path) as study:
+        study.ask()  # begun, and killed before a parameter was drawn
+    assert sweep(*search)[0] == 0
+    assert [trial.params for trial in trials(tmp_path, TrialState.FAIL)] == [{}]
+    assert results(trials(tmp_path, TrialState.COMPLETE)) == results(trials(undisturbed))
+    assert metrics(tmp_path) == metrics(undisturbed)
+
+
+def fail(run):
+    raise RuntimeError("no luck")
+
+
+def test_a_failed_trial_is_recorded_and_tried_again_by_the_next_command(sweep, tmp_path):
+    search = [*SEARCH, "hydra.sweeper.n_trials=2"]
+    code, console = sweep(*search, callbacks=Callbacks(on_run_end=fail))
+    assert code == 1 and console.count(": failed: see ") == 2
+    assert len(trials(tmp_path, TrialState.FAIL)) == 2
+    assert sweep(*search)[0] == 0
+    failed, complete = trials(tmp_path, TrialState.FAIL), trials(tmp_path, TrialState.COMPLETE)
+    assert [trial.params for trial in failed] == [trial.params for trial in complete]
+    assert sweep(*search)[0] == 0
+    assert len(trials(tmp_path)) == 4 and len(table(tmp_path)) == 2
+
+
+def test_a_diverged_trial_is_pruned_and_the_seeds_are_averaged(sweep, tmp_path):
+    words = [*OPTUNA, "optim=sgd", "optim.lr=0.1,1e30", "seed=0,1"]
+    code, console = sweep(*words, "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler=random")
+    found = {trial.params["optim.lr"]: trial for trial in trials(tmp_path)}
+    assert code == 0 and (found["1e+30"].state, found["1e+30"].value) == (TrialState.PRUNED, None)
+    accs = [status["best"]["acc"] for status in statuses(tmp_path).values() if status["status"] == "done"]
+    assert len(accs) == 2 and found["0.1"].value == pytest.approx(sum(accs) / 2)
+    assert ": diverged\n" in console
+
+
+def test_samplers_avoid_what_diverged():
+    """Why a diverged trial is recorded as pruned: the sampler then draws its surroundings less often."""
+    near = {}
+    for state in (TrialState.PRUNED, TrialState.FAIL):
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=5))
+        space = {"x": FloatDistribution(0, 1)}
+        for i in range(40):
+            x = (i + 0.5) / 40
+            value, end = (x, TrialState.COMPLETE) if x < 0.3 else (None, state)
+            study.add_trial(optuna.create_trial(params={"x": x}, distributions=space, value=value, state=end))
+        near[state] = sum(study.ask(space).params["x"] > 0.3 for _ in range(50))
+    assert near[TrialState.PRUNED] < near[TrialState.FAIL]
+
+
+def test_the_direction_is_the_tasks(sweep, tmp_path):
+    words = ["task=rosenbrock", "optim=sgd", "optim.lr=interval(1e29,1e30)"]  # diverges at once
+    assert sweep(*OPTUNA, *words, "hydra.sweeper.n_trials=1")[0] == 0
+    with open_study(tmp_path) as study:
+        assert study.direction == optuna.study.StudyDirection.MINIMIZE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=local", "hydra.launcher.n_jobs=2"]])
+def test_kills_at_random_moments_change_nothing(tmp_path, launcher):
+    words = [*SEARCH, *launcher, "task=digits", "epochs=10", "limit_train=128", "logger=[]", "threads=1"]
+    program = [sys.executable, str(ROOT / "main.py"), "-m", *words, "hydra.sweeper.n_trials=8"]
+    moments, kills = random.Random(0), 0
+    ends = {}
+    for name in ("killed", "undisturbed"):
+        folder = tmp_path / name
+        folder.mkdir()
+        while True:
+            process = subprocess.Popen(program, cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
+            try:
+                assert process.wait(300 if name == "undisturbed" or kills > 8 else moments.uniform(2, 6)) == 0
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                kills += (folder / "outputs").exists()
+        assert not trials(folder, TrialState.RUNNING)
+        done = trials(folder, TrialState.COMPLETE, TrialState.PRUNED)
+        (sweep_csv,) = Path(folder).glob("outputs/sweeps/*/sweep.csv")
+        ends[name] = results(done), sweep_csv.read_text()
+    assert kills > 0 and len(ends["killed"][0]) == 8
+    assert ends["killed"] == ends["undisturbed"]

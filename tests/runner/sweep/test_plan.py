@@ -1,0 +1,97 @@
+"""What a sweep runs, known before it starts: grids, states, refusals."""
+
+import json
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+
+from runner.config.compose import CONFIGS, compose
+from runner.config.errors import ConfigError
+from runner.sweep.composer import Composer
+from runner.sweep.grid import expand_grid
+from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan_jobs, plan_summary
+
+
+@pytest.fixture(scope="module")
+def composer():
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        loader = GlobalHydra.instance().hydra.config_loader
+        return Composer(loader, loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN))
+
+
+def test_composing_groups_once_equals_composing_each_run(composer):
+    """The composer sets values on a copy of what Hydra composed for the same groups."""
+    cases = [
+        ["optim=adam", "++optim.lr=0.5", "++optim.betas=[0.5,0.9]", "++seed=3"],
+        ["optim=adam", "++optim.lr=1e-3", "++data.normalize=false", "wrap=[lookahead,ema]", "++wrap.lookahead.k=2"],
+        ["experiment=aggmo/autoencoder", "++optim.lr_schedule.lr_decay=0.3", "++limit_train=null"],
+        ["++finetune.epochs=3", "++device='cpu'", "++outputs=a b"],
+    ]
+    found = [composer(case) for case in cases for _ in range(2)][::2]
+    assert found == [compose(*case) for case in cases]
+
+
+def test_lists_are_multiplied_from_left_to_right(composer):
+    runs = expand_grid(["optim=sgd,adam", "++seed=range(2)", "++epochs=3"], composer.parser)
+    assert runs == [
+        *(["optim=sgd", "++seed=0", "++epochs=3"], ["optim=sgd", "++seed=1", "++epochs=3"]),
+        *(["optim=adam", "++seed=0", "++epochs=3"], ["optim=adam", "++seed=1", "++epochs=3"]),
+    ]
+
+
+def test_a_file_of_grids_gives_each_optimizer_its_own_keys(composer):
+    runs = expand_grid(["++optim.lr=0.01"], composer.parser, "momentum")
+    found = [(run[0], next(word for word in run if "optim.lr" not in word and "optim." in word)) for run in runs]
+    momentum = [
+        (f"optim={name}", f"++optim.momentum={m}")
+        for name in ("momentum", "nesterov")
+        for m in ("0.9", "0.99", "0.999")
+    ]
+    assert found == [*momentum, *(("optim=aggmo_exp", f"++optim.k={k}") for k in (2, 3, 4))]
+    assert all("++optim.lr=0.01" in run for run in runs)
+
+
+def test_the_command_line_selects_and_replaces(composer):
+    runs = expand_grid(["optim=nesterov", "++optim.momentum=0.5", "++seed=3,4"], composer.parser, "momentum")
+    assert [run[-1] for run in runs] == ["++seed=3", "++seed=4"]
+    assert all({"optim=nesterov", "++optim.momentum=0.5"} <= set(run) for run in runs)
+
+
+@pytest.mark.parametrize(
+    "words, file, parts",
+    [
+        (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum"]),
+        ([], "momentm", ["sweep=momentm", "momentum"]),
+        (["++optim.lr=interval(0,1)"], None, ["optim.lr=interval(0,1)", "hydra/sweeper=optuna"]),
+    ],
+)
+def test_grids_that_are_refused(composer, words, file, parts):
+    with pytest.raises(ConfigError) as error:
+        expand_grid(words, composer.parser, file)
+    assert all(part in str(error.value) for part in parts)
+
+
+def test_states(composer, tmp_path):
+    """By the files that runs leave: one that is done, one that has a checkpoint, and one that has neither."""
+    words = [["task=digits", f"++outputs={tmp_path}", f"++seed={seed}"] for seed in (0, 1, 2, 2)]
+    done, resumed, *_ = (job.folder for job in plan_jobs(words, composer))
+    for folder, status in ((done, "done"), (resumed, "interrupted")):
+        (folder / "checkpoints").mkdir(parents=True)
+        (folder / "checkpoints" / "last.pt").touch()
+        result = {key: {"acc": 0.5} for key in ("best", "final", "test", "test_last")}
+        (folder / "status.json").write_text(json.dumps({"status": status, **result}))
+    jobs = plan_jobs([*words, ["++optim.lrr=1"]], composer)
+    assert [job.state for job in jobs] == [DONE, RESUME, TODO, REPEATED, REFUSED]
+    assert [job.number for job in jobs] == [0, 1, 2, 3, 4]
+    counts, refusal, *_ = plan_summary(jobs).splitlines()
+    assert counts == "5 runs: 1 done, 1 to resume, 1 to do, 1 repeated, 1 refused"
+    assert "1 run with optim.lrr=1" in refusal and jobs[4].error in refusal
+
+
+def test_refusals_are_described_by_what_distinguishes_them(composer):
+    words = [[f"optim={name}", f"++optim.momentum={m}"] for name in ("sgd", "momentum") for m in (0.5, 0.9)]
+    jobs = plan_jobs(words, composer)
+    assert [job.state for job in jobs] == [REFUSED, REFUSED, TODO, TODO]
+    assert "2 runs with optim=sgd: optim.momentum is not a key" in plan_summary(jobs)
