@@ -25,9 +25,9 @@ import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from runner.cli.main import main
 import runner.train.progress
-watch = runner.train.progress.Progress.watch
-def stop_after_first(*args): watch(*args); os._exit(77)
-runner.train.progress.Progress.watch = stop_after_first
+check = runner.train.progress.Progress.check_divergence
+def stop_after_first(*args): check(*args); os._exit(77)
+runner.train.progress.Progress.check_divergence = stop_after_first
 sys.argv = ['main.py']
 main(['log.every=1', 'rerun=true'])
 """

@@ -35,6 +35,47 @@ def one_thread():
         sys.modules["torch"].set_num_threads(1)
 
 
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """run(*words, outputs=None, callbacks=...) -> runs.Result: the command in this process, in a folder of outputs of
+    its own, and without loggers unless the words choose some."""
+    from runs import Result, run_folders
+
+    from runner.callbacks import NO_CALLBACKS
+    from runner.cli.main import main
+
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    count = 0
+
+    def go(*words, outputs=None, callbacks=NO_CALLBACKS):
+        nonlocal count
+        count += 1
+        outputs = outputs or tmp_path / f"run-{count}"
+        code = main(["logger=[]", *words, f"outputs={outputs}"], callbacks)
+        folders, printed = run_folders(outputs), capsys.readouterr()
+        return Result(code, folders[0] if len(folders) == 1 else outputs, printed.out, printed.err)
+
+    return go
+
+
+@pytest.fixture
+def make_trainer(tmp_path):
+    """make_trainer(*words) -> the Trainer of a command, to look inside."""
+    from contextlib import ExitStack
+
+    from runs import open_trainer
+
+    with ExitStack() as closings:
+        count = 0
+
+        def make(*words):
+            nonlocal count
+            count += 1
+            return open_trainer(closings, *words, "logger=[]", f"outputs={tmp_path}/trainer-{count}")
+
+        yield make
+
+
 def idx_bytes(array) -> bytes:
     """An array of unsigned bytes in the IDX format, written from its description and not by our own code."""
     header = bytes([0, 0, 8, array.ndim]) + b"".join(struct.pack(">I", size) for size in array.shape)

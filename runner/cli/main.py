@@ -20,6 +20,7 @@ from runner.config.compose import CONFIGS, compose, read_saved
 from runner.config.errors import ConfigError
 from runner.config.validate import validate
 from runner.train.distributed import DistributedContext
+from runner.train.launch import distributed_context
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 BAD_INPUT = 2  # exit code
@@ -30,7 +31,7 @@ def main(argv: list[str], callbacks: Callbacks = NO_CALLBACKS) -> int:
 
     Under torchrun all processes run the command together.
     """
-    distributed = DistributedContext.from_environment()
+    distributed = distributed_context()
     try:
         return distributed.run(lambda: run_command(argv, distributed, callbacks))
     except KeyboardInterrupt:

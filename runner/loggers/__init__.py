@@ -1,4 +1,4 @@
-"""Where a run's rows go beside metrics.jsonl: `logger=[tensorboard,mlflow]`.
+"""Loggers of a run's rows beside metrics.jsonl: `logger=[tensorboard,mlflow]`.
 
-One logger a file, found by its class's `name`, which is what `logger` takes.
+One logger a file; the `name` of its class is the value of `logger`.
 """

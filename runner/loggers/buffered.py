@@ -1,4 +1,4 @@
-"""Rows wait in a buffer until their logger writes them; a logger that fails is switched off without harm to the run."""
+"""Buffers rows until their logger writes them, and disables a logger that fails."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from runner.loggers.run_info import RunInfo
 
 
 class BufferedLogger:
-    """One logger and the rows that it has not written yet. It is opened by the first flush that has a row."""
+    """One logger and its unwritten rows. The first flush that has a row opens it."""
 
     def __init__(self, logger: Logger, print_line: Callable[[str], object], save_state: Callable[[], None]) -> None:
         self.logger, self.print_line, self.save_state = logger, print_line, save_state
         self.buffer: list[Row] = []
-        self.is_open = self.is_off = False
+        self.is_open = self.is_disabled = False
         self.last_write = 0.0
 
     def add(self, row: Row) -> None:
-        if not self.is_off:
+        if not self.is_disabled:
             self.buffer.append(row)
 
-    def flush(self, now: bool = False) -> None:
-        """Write the buffered rows. now: even if the last write is less than the logger's every_s ago."""
-        if self.buffer and (now or time.monotonic() - self.last_write >= self.logger.every_s):
-            with self.off_on_error():
+    def flush(self, force: bool = False) -> None:
+        """Write the buffered rows. force: even if the last write is less than flush_every_s ago."""
+        if self.buffer and (force or time.monotonic() - self.last_write >= self.logger.flush_every_s):
+            with self.disable_on_error():
                 self.open()
                 self.logger.write(self.buffer)
                 self.buffer.clear()
@@ -40,33 +40,33 @@ class BufferedLogger:
         if not self.is_open:
             self.logger.open()
             self.is_open = True
-            self.save_state()  # at once: after a kill the run goes on in the same entry of the tracker
+            self.save_state()  # at once: a killed run resumes the same entry of the tracker
 
     def close(self, status: str) -> None:
-        """Write what is left and end. Only the first call has an effect."""
-        self.flush(now=True)
-        if not self.is_off and (self.is_open or status != "interrupted"):
-            with self.off_on_error():
+        """Write what is left and close the logger. Only the first call has an effect."""
+        self.flush(force=True)
+        if not self.is_disabled and (self.is_open or status != "interrupted"):
+            with self.disable_on_error():
                 self.open()
                 self.logger.close(status)
-        self.is_off = True
+        self.is_disabled = True
 
     @contextmanager
-    def off_on_error(self) -> Iterator[None]:
+    def disable_on_error(self) -> Iterator[None]:
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:  # trackers raise many kinds; Ctrl-C ends a slow one
-            self.is_off = True
+            self.is_disabled = True
             self.buffer.clear()
             reason = (str(error).strip().splitlines() or ["(no message)"])[0]
             self.print_line(
-                f"logger={self.logger.name} is off: {type(error).__name__}: {reason}; "
-                "the run goes on, and metrics.jsonl has every row"
+                f"logger={self.logger.name} is disabled: {type(error).__name__}: {reason}; "
+                "the run continues, and metrics.jsonl has every row"
             )
 
 
 class LoggerCollection:
-    """All loggers of a run; none by default."""
+    """All loggers of a run; none by default. folder: where their states are saved."""
 
     def __init__(self, folder: RunFolder | None = None) -> None:
         self.folder = folder
@@ -86,7 +86,7 @@ class LoggerCollection:
             each.close(status)
 
     def save_state(self) -> None:
-        """Write the loggers' states to the run folder, where they differ from what was saved last."""
+        """Write the loggers' states to loggers.json if they have changed."""
         content = {each.logger.name: dict(each.logger.state) for each in self.loggers if each.logger.state}
         if self.folder and content and content != self.saved:
             self.saved = content
@@ -96,8 +96,8 @@ class LoggerCollection:
 def open_loggers(
     classes: Sequence[type[Logger]], info: RunInfo, folder: RunFolder, print_line: Callable[[str], object]
 ) -> LoggerCollection:
-    """The chosen loggers, each with the state that an earlier process of the run has left."""
-    found, states = LoggerCollection(folder), folder.read_json(LOGGERS) or {}
+    """The loggers of a run, with the states that an earlier process of it has saved."""
+    collection, states = LoggerCollection(folder), folder.read_json(LOGGERS) or {}
     loggers = [each(info, states.get(each.name, {})) for each in classes]
-    found.loggers = [BufferedLogger(logger, print_line, found.save_state) for logger in loggers]
-    return found
+    collection.loggers = [BufferedLogger(logger, print_line, collection.save_state) for logger in loggers]
+    return collection

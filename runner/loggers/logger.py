@@ -1,4 +1,4 @@
-"""The interface of a logger: opened late, it takes rows in batches and gets the run's final status."""
+"""The interface of a logger: opened with the first rows, written to in batches, closed with the run's status."""
 
 from __future__ import annotations
 
@@ -16,37 +16,36 @@ Row = dict[str, Any]
 class Logger(ABC):
     """Records one run in a tracker, whose package is imported in `open`, never before.
 
-    A resumed run gives all rows of metrics.jsonl again, from the first: a logger that has some already leaves them out.
-    Whatever a logger raises switches it off; the run goes on.
+    A resumed run passes all rows of metrics.jsonl again, from the first: a logger skips those that it has recorded.
+    An exception in a logger disables it; the run continues.
     """
 
     name: ClassVar[str]
-    modules: ClassVar[tuple[str, ...]]  # what it imports
-    install: ClassVar[str]  # what to install for that
-    every_s: ClassVar[float] = 2.0  # seconds between two writes: a fast run need not wait for a server at each epoch
+    modules: ClassVar[tuple[str, ...]]  # that it imports
+    install: ClassVar[str]  # pip's arguments that install them
+    flush_every_s: ClassVar[float] = 2.0  # between two writes, so that a fast run does not wait for a server each epoch
 
     def __init__(self, info: RunInfo, state: dict[str, Any]) -> None:
-        """state: JSON-ready; what the logger puts there is there again when the run is resumed."""
+        """state: JSON-ready values that the logger sets, saved with the run and passed again when it is resumed."""
         self.info, self.state = info, state
 
     @classmethod
     def missing(cls) -> list[str]:
-        """The modules it needs that can't be imported."""
+        """The needed modules that can't be imported."""
         return missing_modules(*cls.modules)
 
     @abstractmethod
     def open(self) -> None:
-        """Start, or go on with, the run's entry in the tracker."""
+        """Create the run's entry in the tracker, or resume it."""
 
     @abstractmethod
     def write(self, rows: Sequence[Row]) -> None: ...
 
     @abstractmethod
     def close(self, status: str) -> None:
-        """status: done, diverged (a result, too), failed or interrupted. All files of the run but status.json are
-        written by now."""
+        """status: done, diverged, failed or interrupted. All files of the run except status.json are complete."""
 
 
 def missing_modules(*modules: str) -> list[str]:
-    """Those that can't be imported. A mere folder of that name, such as the one wandb makes, is none."""
+    """Those that can't be imported. A folder of that name without __init__.py, such as wandb's, does not count."""
     return [module for module in modules if getattr(find_spec(module), "origin", None) is None]

@@ -1,4 +1,4 @@
-"""A row as numbers with names, the same in every tracker: train/loss, val/acc, best/acc, test/acc, train_step/loss."""
+"""A row as named scalars, equal in every tracker: train/loss, val/acc, best/acc, test/acc, train_step/loss."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from results.metrics import value_keys
 
 
 class RowScalars:
-    """Rows in their order -> names and numbers at the row's step.
+    """Call it with each row in turn for the scalars at the row's step.
 
-    best/ is the validation of the best epoch so far; its last value is that of the weights that are tested as test/.
+    best/ is the validation of the best epoch so far; its last value belongs to the weights that test/ is of.
     """
 
     def __init__(self, metric: str, better: str) -> None:
@@ -18,18 +18,18 @@ class RowScalars:
         self.best: float | None = None
 
     def __call__(self, row: dict[str, Any]) -> dict[str, float]:
-        prefix = tag(row)
+        prefix = row_prefix(row)
         values = {key: row[key] for key in value_keys(row)}
-        points = {f"{prefix}/{key}": value for key, value in values.items()}
+        scalars = {f"{prefix}/{key}": value for key, value in values.items()}
         if prefix == "train":
-            points |= {"train/lr": row["lr"], "train/epoch": row["epoch"]}
+            scalars |= {"train/lr": row["lr"], "train/epoch": row["epoch"]}
         if prefix == "val" and (self.best is None or self.sign * row[self.metric] > self.sign * self.best):
             self.best = row[self.metric]
-            points |= {f"best/{key}": value for key, value in values.items()}
-        return points
+            scalars |= {f"best/{key}": value for key, value in values.items()}
+        return scalars
 
 
-def tag(row: dict[str, Any]) -> str:
+def row_prefix(row: dict[str, Any]) -> str:
     """train, train_step, val, test (the best weights) or test_last."""
     if row.get("per") == "step":
         return f"{row['split']}_step"

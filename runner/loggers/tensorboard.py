@@ -1,11 +1,11 @@
-"""logger=[tensorboard]: an event file in the run's folder, a picture of metrics.jsonl.
+"""logger=[tensorboard]: an event file in the run's folder.
 
-A resumed run draws it anew from the rows that count, which leaves neither duplicates nor gaps.
+A resumed run writes it again from the rows up to the checkpoint, which leaves neither duplicates nor gaps.
 
-HParams compares runs by the columns that differ. No run says which columns there are (the plugin's EXPERIMENT tag):
-TensorBoard would take those of an arbitrary run for all, and so have no column for another optimizer's settings.
-Without, it gathers them from all runs, and shows the first five that differ and the first five metrics by name:
-best/, test/. Runs that differ in the seed only are one group, for which it shows the mean.
+The HParams tab compares runs by the columns that differ. No run writes the plugin's EXPERIMENT tag, which lists the
+columns: TensorBoard would take an arbitrary run's list for all, and so lack other optimizers' settings. Without it the
+columns are collected from all runs; the tab shows the first five that differ and the first five metrics by name: best/,
+test/. Runs that differ only in the seed are one group, whose mean is shown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TensorBoard(Logger):
     name = "tensorboard"
     modules = ("tensorboard",)
     install = "tensorboard"
-    every_s = 0.0  # a local file
+    flush_every_s = 0.0  # a local file
 
     def open(self) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -31,19 +31,19 @@ class TensorBoard(Logger):
             old.unlink()
         self.scalars = RowScalars(self.info.metric, self.info.better)
         self.writer = SummaryWriter(str(self.info.folder))
-        self.hparams(
+        self.write_hparams(
             "session_start_info", group_name=self.info.group, start_time_secs=time.time(), hparams=self.columns()
         )
 
     def columns(self) -> dict[str, Any]:
         from google.protobuf.struct_pb2 import Value
 
-        found = {}
+        columns = {}
         for key, value in self.info.columns.items():
             kind = {bool: "bool_value", str: "string_value"}.get(type(value), "number_value")
             content: dict[str, Any] = {kind: value}
-            found[key] = Value(**content)
-        return found
+            columns[key] = Value(**content)
+        return columns
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -54,15 +54,15 @@ class TensorBoard(Logger):
     def close(self, status: str) -> None:
         if status != "interrupted":
             status = "STATUS_SUCCESS" if status == "done" else "STATUS_FAILURE"
-            self.hparams("session_end_info", status=status, end_time_secs=time.time())
+            self.write_hparams("session_end_info", status=status, end_time_secs=time.time())
         self.writer.close()
 
-    def hparams(self, kind: str, **content: Any) -> None:
-        """A message of the HParams plugin. The writer's add_hparams would put a run of its own beside this one."""
+    def write_hparams(self, kind: str, **content: Any) -> None:
+        """Write a message of the HParams plugin; the writer's add_hparams would create another run beside this one."""
         from tensorboard.compat.proto import summary_pb2
         from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
-        messages: Any = plugin_data_pb2  # whose classes exist at run time only
+        messages: Any = plugin_data_pb2  # its classes are created at run time
         summaries: Any = summary_pb2
         tag = getattr(metadata, f"{kind.upper()}_TAG")
         content_metadata = metadata.create_summary_metadata(messages.HParamsPluginData(**{kind: content}))

@@ -1,8 +1,8 @@
 """logger=[wandb]: a run in Weights & Biases, in the project optrun, grouped by setting.
 
-How, its own variables say: WANDB_MODE=offline, WANDB_PROJECT, WANDB_API_KEY, WANDB_BASE_URL, ...
-A resumed run goes on under the same id. The number of its rows that were given to wandb is in sinks.json, so that
-none is given twice.
+wandb's environment variables apply: WANDB_MODE=offline, WANDB_PROJECT, WANDB_API_KEY, WANDB_BASE_URL, ...
+A resumed run continues under the same id. loggers.json has the number of rows that were logged, so that none is logged
+twice.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from runner.loggers.scalars import RowScalars
 if TYPE_CHECKING:
     import wandb  # pyright: ignore[reportMissingImports]
 
-#: unless the user sets it: nothing is printed between the bars, and no question for a key waits for an answer
+#: unless the user sets it: no output between the progress bars, and no prompt for a key
 DEFAULTS = {"WANDB_SILENT": "true"}
-EXIT = {"done": 0, "diverged": 0, "failed": 1, "interrupted": 130}
-LONGEST = 128  # characters of a name
+EXIT_CODES = {"done": 0, "diverged": 0, "failed": 1, "interrupted": 130}
+MAX_NAME_LENGTH = 128
 
 
 class WandB(Logger):
@@ -39,27 +39,27 @@ class WandB(Logger):
         self.state.setdefault("id", secrets.token_hex(4))
         self.run: wandb.Run = wandb.init(
             project=os.environ.get("WANDB_PROJECT", "optrun"),
-            name=info.name[:LONGEST],
-            group=f"{info.task} {info.signature} {info.setting}"[:LONGEST],
+            name=info.name[:MAX_NAME_LENGTH],
+            group=f"{info.task} {info.signature} {info.setting}"[:MAX_NAME_LENGTH],
             config=info.config,
             dir=str(info.folder),
             id=self.state["id"],
             resume="allow",
-            reinit="create_new",  # runs of a stack are open side by side
-            settings=wandb.Settings(console="off"),  # log.txt has what is said
+            reinit="create_new",  # stacked runs are open at the same time
+            settings=wandb.Settings(console="off"),  # it is in log.txt
         )
-        self.run.define_metric("*", step_metric="step")  # test rows are of earlier steps than the last
+        self.run.define_metric("*", step_metric="step")  # the best weights' test row has an earlier step
         self.rows = 0
-        self.known = max(self.state.get("rows", 0), self.run.starting_step)
+        self.num_logged = max(self.state.get("rows", 0), self.run.starting_step)
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            points = self.scalars(row)
-            if self.rows >= self.known:
-                self.run.log({**points, "step": row["step"]}, step=self.rows)
+            scalars = self.scalars(row)
+            if self.rows >= self.num_logged:
+                self.run.log({**scalars, "step": row["step"]}, step=self.rows)
             self.rows += 1
-        self.state["rows"] = max(self.rows, self.known)
+        self.state["rows"] = max(self.rows, self.num_logged)
 
     def close(self, status: str) -> None:
-        self.run.summary["ending"] = status
-        self.run.finish(exit_code=EXIT[status])
+        self.run.summary["status"] = status
+        self.run.finish(exit_code=EXIT_CODES[status])

@@ -1,29 +1,34 @@
-"""From a configuration to a trainer: a fresh one, or one that goes on from its run's checkpoint.
-
-torch is imported inside functions, as in runner.train.run.
-"""
+"""From a configuration to a trainer: of a new run, or of one that resumes from its checkpoint."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+import optim
+from data.samples import Samples
+from optim import ComposedOptimizer
 from results.paths import CONFIG, ENVIRONMENT, LAST
 from results.run_folder import RunFolder
 from runner.config.registry import entries
 from runner.config.schema import Config
+from runner.loggers.buffered import open_loggers
 from runner.loggers.run_info import RunInfo, comparison_columns
+from runner.train import checkpoint
+from runner.train.bfloat16 import bf16_is_slow, bf16_warning
+from runner.train.console import Console
+from runner.train.data_parallel import with_sync_batch_norm
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
+from runner.train.environment import environment, now
+from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
+from runner.train.rng import seed_process
+from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from data.samples import Samples
-    from optim import ComposedOptimizer
-    from runner.train.console import Console
-    from runner.train.metrics_writer import MetricsWriter
-    from runner.train.trainer import Trainer
+from runner.train.trainer import Trainer
 
 
 def build_trainer(
@@ -34,40 +39,86 @@ def build_trainer(
     console: Console,
     stop: StopRequest,
     distributed: DistributedContext = SINGLE_PROCESS,
-    trainer_class: type[Trainer] | None = None,
+    trainer_class: type[Trainer] = Trainer,
 ) -> Trainer:
-    """Build model, optimizer and trainer; start the run's record, or resume an interrupted run from its checkpoint."""
-    from omegaconf import OmegaConf
+    """Build model, optimizer and trainer, in the state of the run's checkpoint if it has one. folder: open.
 
-    from runner.train import checkpoint
-    from runner.train.bfloat16 import bf16_is_slow, bf16_warning
-    from runner.train.trainer import Trainer
-
+    Raises ValueError if the checkpoint is damaged or not of this run.
+    """
     model, optimizer = build_model_and_optimizer(config, device, console, distributed)
-    trainer = (trainer_class or Trainer)(config, samples, model, optimizer, folder, console, stop, distributed)
+    trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
         folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
     if saved is None:
-        start(trainer, config, device)
+        start(trainer, device)
     else:
         resume(trainer, saved, device)
     if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
         console.print(warning)
-    trainer.metrics = build_metrics_writer(trainer, saved["records"] if saved else None)
+    trainer.metrics = build_metrics_writer(trainer, saved["file_lengths"] if saved else None)
     return trainer
 
 
-def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> MetricsWriter:
-    """lengths: bytes of each file that count, from the checkpoint; None for a fresh run."""
-    from runner.loggers.buffered import open_loggers
-    from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
+def build_model_and_optimizer(
+    config: Config, device: str, console: Console, distributed: DistributedContext
+) -> tuple[nn.Module, ComposedOptimizer]:
+    """Model and optimizer, with the random numbers of their streams of the seed."""
+    seed = config.settings.seed
+    torch.manual_seed(stream_seed(seed, "init"))
+    model = config.model.build(config.data.shape, config.data.classes).to(device)
+    if config.settings.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = with_sync_batch_norm(model, distributed, console.print)
+    seed_process(seed, distributed.rank)
+    optimizer = optim.build(
+        config.optim,
+        model.parameters(),
+        wrap=config.wrap,
+        backend=config.settings.backend,
+        seed=stream_seed(seed, "noise"),
+    )
+    if project := getattr(model, "project", None):  # a model whose weights must stay in a set
+        optimizer.register_step_post_hook(lambda *_: project())
+    return model, optimizer
 
+
+def start(trainer: Trainer, device: str) -> None:
+    """Record the environment of a new run and print what it trains, and where."""
+    config, size = trainer.config, trainer.distributed.size
+    trainer.folder.write_json(ENVIRONMENT, environment(device, size))
+    parameters = sum(p.numel() for p in trainer.model.parameters())
+    where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
+    trainer.console.print(
+        f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
+        f"{parameters:,} parameters; {config.optim.name}; {where}"
+    )
+
+
+def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
+    """Load a checkpoint. Raises ValueError if it is not of this run, or not the same in all processes."""
+    folder, distributed = trainer.folder, trainer.distributed
+    try:
+        trainer.state.load_state_dict(saved)
+    except (KeyError, TypeError, ValueError) as error:
+        path = folder.path / LAST
+        raise ValueError(f"{path} is not of this run ({error}); rerun=true runs from the start") from error
+    if len(set(distributed.all_gather(trainer.progress.step))) > 1:
+        raise ValueError(
+            f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
+        )
+    recorded = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
+    folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
+    trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
+
+
+def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> MetricsWriter:
+    """lengths: bytes of each file at the checkpoint; None for a new run."""
     if not trainer.distributed.is_main:
         return NullMetricsWriter()
     config, folder = trainer.config, trainer.folder
-    chosen = [entries("logger")[name] for name in config.settings.logger]
-    loggers = open_loggers(chosen, run_info(config, folder), folder, trainer.console.print)
+    classes = [entries("logger")[name] for name in config.settings.logger]
+    loggers = open_loggers(classes, run_info(config, folder), folder, trainer.console.print)
     return MetricsWriter(folder.path, lengths, loggers)
 
 
@@ -87,65 +138,3 @@ def run_info(config: Config, folder: RunFolder) -> RunInfo:
         config=config.plain,
         commit=git.get("commit"),
     )
-
-
-def build_model_and_optimizer(
-    config: Config, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, ComposedOptimizer]:
-    """Model and optimizer, from their streams of the seed."""
-    import torch
-
-    import optim
-    from runner.train.data_parallel import with_sync_batch_norm
-    from runner.train.seeding import seed_process, stream_seed
-
-    seed = config.settings.seed
-    torch.manual_seed(stream_seed(seed, "init"))
-    model = config.model.build(config.data.shape, config.data.classes).to(device)
-    if config.settings.channels_last:
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model = with_sync_batch_norm(model, distributed, console.print)
-    seed_process(seed, distributed.rank)
-    optimizer = optim.build(
-        config.optim,
-        model.parameters(),
-        wrap=config.wrap,
-        backend=config.settings.backend,
-        seed=stream_seed(seed, "noise"),
-    )
-    if project := getattr(model, "project", None):  # weights that must stay in a set
-        optimizer.register_step_post_hook(lambda *_: project())
-    return model, optimizer
-
-
-def start(trainer: Trainer, config: Config, device: str) -> None:
-    """Record the environment of a fresh run and print what is run on what."""
-    from runner.train.environment import environment
-
-    trainer.folder.write_json(ENVIRONMENT, environment(device, trainer.distributed.size))
-    parameters = sum(p.numel() for p in trainer.model.parameters())
-    size = trainer.distributed.size
-    where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
-    trainer.console.print(
-        f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
-        f"{parameters:,} parameters; {config.optim.name}; {where}"
-    )
-
-
-def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
-    """Go on from a checkpoint. Raises ValueError if it is not of this run, or not the same in all processes."""
-    from runner.train.environment import environment, now
-
-    folder, distributed = trainer.folder, trainer.distributed
-    try:
-        trainer.resume(saved)
-    except (KeyError, TypeError, ValueError) as error:
-        path = folder.path / LAST
-        raise ValueError(f"{path} is not of this run ({error}); rerun=true runs from the start") from error
-    if len(set(distributed.all_gather(trainer.progress.step))) > 1:
-        raise ValueError(
-            f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
-        )
-    known = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
-    folder.write_json(ENVIRONMENT, {**known, "resumed": [*known.get("resumed", []), now()]})
-    trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")

@@ -1,4 +1,4 @@
-"""A run's output: lines on the console and in log.txt, progress bars in a terminal."""
+"""Console output of a run: lines, which are also in log.txt, and progress bars in a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-MAX_LINES = 10  # without bars, so many epochs of a fast run are printed; of a slow one, all that are this far apart:
-SECONDS_BETWEEN_LINES = 10.0
+#: without bars, this many epochs are printed, and every epoch that ends this long after the last line
+MAX_LINES, SECONDS_BETWEEN_LINES = 10, 10.0
 
 
 class Console:
@@ -18,7 +19,7 @@ class Console:
 
     def __init__(self, log: Path, progress: str, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.log_file = open(log, "a", encoding="utf-8")  # noqa: SIM115 - open for the run's life
+        self.log_file = open(log, "a", encoding="utf-8")  # noqa: SIM115 - open until close()
         if progress == "auto":
             progress = "bar" if sys.stderr is not None and sys.stderr.isatty() else "plain"
         self.progress = "none" if quiet else progress
@@ -60,19 +61,19 @@ class Console:
             self.steps_bar.set_postfix_str(f"loss {loss:.4g}", refresh=False)
             self.steps_bar.update(done)
 
-    def end_epoch(self, epoch: int, epochs: int, summary: str, brief: str) -> None:
-        """Show a finished epoch: `summary` in a line, or `brief` beside the bar."""
+    def end_epoch(self, epoch: int, epochs: int, train: dict[str, Any], val: dict[str, Any], metric: str) -> None:
+        """Show the rows of a finished epoch: in a line, or beside the bar."""
+        means = (f"{row['split']} loss {row['loss']:.4f} {metric} {row[metric]:.4f}" for row in (train, val))
+        line = f"epoch {epoch}/{epochs}  {'  '.join(means)}"
         if self.epochs_bar is not None:
-            self.epochs_bar.set_postfix_str(brief, refresh=False)
+            self.epochs_bar.set_postfix_str(f"val {metric} {val[metric]:.4f}", refresh=False)
             self.epochs_bar.update()
-            self.log(f"epoch {epoch}/{epochs}  {summary}")
-            return
         is_due = epoch in (1, epochs) or epoch % max(1, epochs // MAX_LINES) == 0
         if self.progress == "plain" and (is_due or time.monotonic() - self.last_line_time > SECONDS_BETWEEN_LINES):
             self.last_line_time = time.monotonic()
-            self.print(f"epoch {epoch}/{epochs}  {summary}")
+            self.print(line)
         else:
-            self.log(f"epoch {epoch}/{epochs}  {summary}")
+            self.log(line)
 
     def end(self) -> None:
         """Remove the bars; lines may follow."""

@@ -1,4 +1,4 @@
-"""The network as several processes train it: gradients averaged, batch norm over the whole batch."""
+"""The network as several processes train it: gradients averaged, batch norm over the whole batch where possible."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from runner.train.distributed import DistributedContext
 
 
 def data_parallel(network: nn.Module, distributed: DistributedContext) -> nn.Module:
-    """The same network, whose gradients become the processes' average in a backward pass.
+    """The same network, whose backward pass averages the gradients over the processes.
 
-    Buffers are not sent before every pass, as torch would: a backward pass does not read them, and evaluation takes
-    the first process's (DistributedContext.same_buffers).
+    Unlike torch's default, buffers are not broadcast before every pass: the backward pass does not use them, and
+    evaluation broadcasts the main process's (DistributedContext.broadcast_buffers).
     """
     if distributed.size == 1:
         return network
@@ -25,7 +25,7 @@ def data_parallel(network: nn.Module, distributed: DistributedContext) -> nn.Mod
 def with_sync_batch_norm(
     network: nn.Module, distributed: DistributedContext, print_line: Callable[[str], None]
 ) -> nn.Module:
-    """The network with batch norm over all processes' samples, where torch has that: on CUDA.
+    """The network with batch norm over all processes' samples, which torch has on CUDA only; elsewhere a notice.
 
     Weights and buffers stay the same objects under the same names.
     """
@@ -34,7 +34,7 @@ def with_sync_batch_norm(
     if next(network.parameters()).device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     print_line(
-        "Batch norm: each process normalises its own share of a batch, and the first one's statistics are evaluated "
-        "with; torch shares them on CUDA only."
+        "Batch norm: each process normalises its shard of a batch, and evaluation uses the main process's statistics; "
+        "torch synchronises batch norm on CUDA only."
     )
     return network

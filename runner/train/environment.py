@@ -1,4 +1,4 @@
-"""What a run ran on, for environment.json: code, packages, machine, command line."""
+"""The environment of a run, for environment.json: code, packages, machine, command line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
-LONGEST_DIFF = 200_000  # characters of uncommitted changes kept
+MAX_DIFF_LENGTH = 200_000  # characters
 PROJECT = Path(__file__).resolve().parents[2]
 
 
 def environment(device: str, processes: int = 1) -> dict[str, Any]:
-    """Facts as JSON-ready values; what can't be found out is null."""
-    import torch
-
+    """JSON-ready values; what is unknown is null. device: torch's name. processes: of the run."""
     return {
         "time": now(),
         "command": shlex.join([sys.executable, *sys.orig_argv[1:]]),
@@ -31,7 +31,7 @@ def environment(device: str, processes: int = 1) -> dict[str, Any]:
         "device": device,
         "processes": processes,
         "device_name": device_name(device),
-        "driver": driver() if device.startswith("cuda") else None,
+        "driver": nvidia_driver() if device.startswith("cuda") else None,
         "cuda": torch.version.cuda if device.startswith("cuda") else None,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
@@ -54,26 +54,27 @@ def version(package: str) -> str | None:
 
 @functools.cache
 def git_state() -> dict[str, Any] | None:
-    """Commit and uncommitted changes of this project as this process first saw them, which is the code that it runs;
-    null where it is no git checkout."""
-    commit = output("git", "-C", str(PROJECT), "rev-parse", "HEAD")
+    """Commit and uncommitted changes of this project, or None outside of a git checkout.
+
+    Cached: later changes are not part of the code that this process has loaded.
+    """
+    commit = command_output("git", "-C", str(PROJECT), "rev-parse", "HEAD")
     if commit is None:
         return None
-    diff = output("git", "-C", str(PROJECT), "diff", "HEAD") or ""
-    untracked = output("git", "-C", str(PROJECT), "ls-files", "--others", "--exclude-standard") or ""
+    diff = command_output("git", "-C", str(PROJECT), "diff", "HEAD") or ""
+    untracked = command_output("git", "-C", str(PROJECT), "ls-files", "--others", "--exclude-standard") or ""
     return {
         "commit": commit.strip(),
         "dirty": bool(diff or untracked),
-        "diff": diff[:LONGEST_DIFF],
-        "diff_cut": len(diff) > LONGEST_DIFF,
+        "diff": diff[:MAX_DIFF_LENGTH],
+        "diff_cut": len(diff) > MAX_DIFF_LENGTH,
         "untracked": untracked.split("\n")[:-1],
     }
 
 
 @functools.cache
 def device_name(device: str) -> str | None:
-    import torch
-
+    """The GPU's name, or the CPU's: from /proc/cpuinfo on Linux, elsewhere what `platform` knows."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     try:
@@ -84,12 +85,13 @@ def device_name(device: str) -> str | None:
 
 
 @functools.cache
-def driver() -> str | None:
-    found = output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
+def nvidia_driver() -> str | None:
+    found = command_output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
     return found.splitlines()[0] if found else None
 
 
-def output(*command: str) -> str | None:
+def command_output(*command: str) -> str | None:
+    """Standard output of a command; None if it is missing, fails or takes more than 10 s."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):

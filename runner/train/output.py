@@ -1,4 +1,4 @@
-"""Printing outside of a run's own console."""
+"""Printing where there is no run's Console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO
 
 
 def print_line(text: str, stream: TextIO | None = None) -> None:
-    """Print at once; a reader that has gone away (`| head`) is no error."""
+    """Print and flush; a closed pipe (`| head`) is no error."""
     with contextlib.suppress(BrokenPipeError):
         print(text, file=stream or sys.stdout, flush=True)
 

@@ -1,27 +1,36 @@
-"""Where a run stands: everything that a checkpoint must hold besides weights and optimizer state."""
+"""Counters, running means and times of a run: what a checkpoint holds besides weights and optimizer state."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Diverged(Exception):
-    """The loss is no longer a number, or has exploded."""
+    """The loss is not finite or exceeds the divergence threshold."""
 
     def __init__(self, epoch: int, step: int, what: str) -> None:
         super().__init__(f"epoch {epoch}, step {step}: {what}")
         self.where = {"epoch": epoch, "step": step, "what": what}
 
 
+class StepResult(NamedTuple):
+    """loss: mean over the batch; metric_sum: sum over the batch; samples: in the batch, over all processes."""
+
+    loss: float
+    metric_sum: float
+    samples: int
+    lr: float
+
+
 @dataclass
 class Means:
-    """Sums over samples in double precision, so that a smaller last batch weighs what it holds."""
+    """Sums over samples in double precision, so that a smaller last batch has the weight of its samples."""
 
     loss: float = 0.0
     metric: float = 0.0
@@ -33,42 +42,79 @@ class Means:
         self.samples += samples
 
     def means(self, metric: str) -> dict[str, float]:
+        """{"loss": mean loss, metric: mean metric}."""
         return {"loss": self.loss / self.samples, metric: self.metric / self.samples}
 
 
 @dataclass
 class Progress:
-    """Counters of a run; `epoch` counts finished ones, `step` all steps, `step_in_epoch` those of the open epoch."""
+    """State of a run's loop. epoch: finished epochs; step: all steps; step_in_epoch: steps of the current epoch."""
 
     epoch: int = 0
     step: int = 0
     step_in_epoch: int = 0
     first_loss: float | None = None
     this_epoch: Means = field(default_factory=Means)
-    this_interval: Means = field(default_factory=Means)
+    this_interval: Means = field(default_factory=Means)  # of the steps since the last row of a step
     best: dict[str, Any] | None = None  # {"epoch": n, "step": n, "loss": x, <metric>: x} on validation
-    last: dict[str, Any] | None = None  # the same of the newest epoch
+    last: dict[str, Any] | None = None  # the same of the last finished epoch
     epochs_since_best: int = 0
     stopped_early: bool = False
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "eval": 0.0, "total": 0.0})
-    timed_s: float = 0.0  # seconds of the optimizer's own steps, as far as they were timed,
-    timed_steps: int = 0  # and how many these are
+    timed_s: float = 0.0  # seconds of the timed optimizer steps,
+    timed_steps: int = 0  # and their number
 
     def __post_init__(self) -> None:
-        self.since = time.perf_counter()  # when seconds["total"] was last brought up to date
+        self.last_update = time.perf_counter()  # when seconds["total"] was updated
 
-    def watch(self, loss: float, divergence_threshold: float) -> None:
-        """Raise Diverged if a step's loss says so. Call once `step` counts that step."""
+    def add_step(self, result: StepResult, threshold: float) -> None:
+        """Count a training step. Raises Diverged if its loss is not finite or exceeds the threshold."""
+        self.step += 1
+        self.step_in_epoch += 1
+        self.check_divergence(result.loss, threshold)
+        for means in (self.this_epoch, self.this_interval):
+            means.add(result.loss, result.metric_sum, result.samples)
+
+    def end_interval(self) -> Means:
+        """The means of the steps since the last call."""
+        means, self.this_interval = self.this_interval, Means()
+        return means
+
+    def check_divergence(self, loss: float, threshold: float) -> None:
+        """Raise Diverged for the loss of the training step that `step` has counted."""
+        self._check(self.epoch + 1, "loss", loss, threshold)
+
+    def check_validation(self, loss: float, metric: float, threshold: float) -> None:
+        """Raise Diverged for the validation of the epoch that `epoch` has counted."""
+        self._check(self.epoch, "validation loss", loss, threshold)
+        if not isfinite(metric):
+            raise Diverged(self.epoch, self.step, f"validation metric is {metric}")
+
+    def _check(self, epoch: int, what: str, loss: float, threshold: float) -> None:
+        """threshold: as a multiple of the first training step's loss."""
         if not isfinite(loss):
-            raise Diverged(self.epoch + 1, self.step, f"loss is {loss}")
+            raise Diverged(epoch, self.step, f"{what} is {loss}")
         if self.first_loss is None:
             self.first_loss = loss
-        if loss > divergence_threshold * max(abs(self.first_loss), 1e-12):
-            what = f"loss {loss:.4g} is more than {divergence_threshold:g} times the first step's {self.first_loss:.4g}"
-            raise Diverged(self.epoch + 1, self.step, what)
+        if loss > threshold * max(abs(self.first_loss), 1e-12):
+            reason = f"{what} {loss:.4g} is more than {threshold:g} times the first step's {self.first_loss:.4g}"
+            raise Diverged(epoch, self.step, reason)
+
+    def end_epoch(self) -> None:
+        """Count the current epoch as finished."""
+        self.epoch, self.step_in_epoch, self.this_epoch = self.epoch + 1, 0, Means()
+
+    def update_best(self, means: dict[str, float], metric: str, is_better: Callable[[float, float], bool]) -> bool:
+        """Record the validation of the last finished epoch; return whether it is the best so far."""
+        self.last = {"epoch": self.epoch, "step": self.step, **means}
+        is_best = self.best is None or is_better(means[metric], self.best[metric])
+        if is_best:
+            self.best = dict(self.last)
+        self.epochs_since_best = 0 if is_best else self.epochs_since_best + 1
+        return is_best
 
     @contextmanager
-    def clock(self, kind: str) -> Iterator[None]:
+    def timer(self, kind: str) -> Iterator[None]:
         """Add the block's wall-clock time to seconds[kind]."""
         start = time.perf_counter()
         try:
@@ -76,38 +122,27 @@ class Progress:
         finally:
             self.seconds[kind] += time.perf_counter() - start
 
-    def watch_validation(self, loss: float, metric: float, divergence_threshold: float) -> None:
-        """Raise Diverged if the validation of the epoch just closed says so."""
-        if not (isfinite(loss) and isfinite(metric)):
-            raise Diverged(self.epoch, self.step, f"validation loss is {loss}")
-        if self.first_loss is not None and loss > divergence_threshold * max(abs(self.first_loss), 1e-12):
-            what = (
-                f"validation loss {loss:.4g} is more than {divergence_threshold:g} times the first step's "
-                f"{self.first_loss:.4g}"
-            )
-            raise Diverged(self.epoch, self.step, what)
+    def update_total(self) -> None:
+        """Add the time since the last update to seconds["total"]."""
+        now = time.perf_counter()
+        self.seconds["total"] += now - self.last_update
+        self.last_update = now
 
-    def add_timed(self, seconds: float, steps: int) -> None:
+    def add_optimizer_time(self, seconds: float, steps: int) -> None:
         self.timed_s += seconds
         self.timed_steps += steps
 
     def optimizer_s(self) -> float | None:
-        """Seconds that all steps of the optimizer took, estimated; None if most of them were not timed."""
+        """Seconds of all steps of the optimizer, estimated from the timed ones; None if most were not timed."""
         if not self.timed_steps or 2 * self.timed_steps < self.step:
-            return None  # as in a stack, where one program does everything
+            return None  # as for stacked runs, where one program does everything
         return self.timed_s / self.timed_steps * self.step
 
-    def tick(self) -> None:
-        """Bring seconds["total"] up to now."""
-        now = time.perf_counter()
-        self.seconds["total"] += now - self.since
-        self.since = now
-
     def state_dict(self) -> dict[str, Any]:
-        self.tick()
+        self.update_total()
         return dataclasses.asdict(self)
 
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> Progress:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         means = {key: Means(**state[key]) for key in ("this_epoch", "this_interval")}
-        return cls(**{**state, **means})
+        for key, value in {**state, **means}.items():
+            setattr(self, key, value)

@@ -1,6 +1,6 @@
-"""One run from its configuration to its result: data, folder, model, optimizer, training, test, pictures.
+"""One run from its configuration to its result: samples, folder, training, test, status.
 
-torch is imported inside functions: a finished run is shown, and a mistake refused, without waiting for it.
+torch is imported late: a finished run is shown without it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -23,18 +24,18 @@ from results.trajectory import save_trajectory
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
+from runner.train.console import Console
 from runner.train.distributed import FAILED, SINGLE_PROCESS, DistributedContext
 from runner.train.output import first_line, print_line
-from runner.train.prepare import load_in_turn, prepare_torch
+from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
 from runner.train.status import result_lines, write_status
 
 if TYPE_CHECKING:
     from data.samples import Samples
-    from runner.train.console import Console
     from runner.train.trainer import Trainer
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)  # not the run's own failure
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)  # not a failure of the run itself
 
 
 def run(
@@ -52,25 +53,22 @@ def run(
     if earlier and is_finished(earlier, config.task.metric) and not config.settings.rerun:
         print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
         return 0
-    with StopRequest(distributed.launched) as stop:  # a signal while torch is imported would break the import
+    with StopRequest(distributed.launched) as stop:  # first: a signal while torch is imported would break the import
+        from runner.train.prepare import load_local_main_first, prepare_torch
+
         with distributed.raise_together():
             device = prepare_torch(config, distributed)
-        samples = load_in_turn(config, distributed).to(device)
+        samples = load_local_main_first(config, distributed).to(device)
         with distributed.raise_together():
             open_folder(folder)
-        try:
-            with distributed.raise_together():  # no process reads what is about to be removed
-                if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
-                    folder.clear()  # an interrupted rerun goes on instead
-            return run_in(folder, config, samples, device, stop, quiet, distributed, callbacks)
-        except OSError as error:
-            if error.errno not in DISK_ERRORS:
-                raise
-            message = f"can't write {folder.path}: {error.strerror}. Make room and repeat the command"
-            print_line(f"error: {message}: it goes on from the last checkpoint.", sys.stderr)
-            return FAILED
-        finally:
-            folder.close()
+        with contextlib.closing(folder):
+            try:
+                with distributed.raise_together():  # a barrier: no process reads what is about to be removed
+                    if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
+                        folder.clear()  # an interrupted rerun is resumed instead
+                return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
+            except OSError as error:
+                return report_disk_error(error, folder)
 
 
 def open_folder(folder: RunFolder) -> None:
@@ -84,7 +82,19 @@ def open_folder(folder: RunFolder) -> None:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
 
 
-def run_in(
+def report_disk_error(error: OSError, folder: RunFolder) -> int:
+    """Print why the folder can't be written and return the exit code; other errors are raised."""
+    if error.errno not in DISK_ERRORS:
+        raise error
+    print_line(
+        f"error: can't write {folder.path}: {error.strerror}. Make room and repeat the command: it resumes from the "
+        "last checkpoint.",
+        sys.stderr,
+    )
+    return FAILED
+
+
+def run_in_folder(
     folder: RunFolder,
     config: Config,
     samples: Samples,
@@ -94,13 +104,11 @@ def run_in(
     distributed: DistributedContext,
     callbacks: Callbacks,
 ) -> int:
-    """Train in the open folder and turn every ending into a status, a line and an exit code."""
+    """Train in the open folder; turn every outcome into a status, a line and an exit code."""
     from runner.train.build import build_trainer
-    from runner.train.console import Console
-    from runner.train.progress import Progress
 
     progress = Progress()  # replaced by the trainer's once there is one
-    trainer, ending = None, "failed"
+    trainer, status = None, "failed"
     log = folder.path / LOG if distributed.is_main else Path(os.devnull)
     with contextlib.closing(Console(log, config.settings.log.progress, quiet or not distributed.is_main)) as console:
         try:
@@ -108,33 +116,36 @@ def run_in(
             progress = trainer.progress
             train(trainer, console, callbacks)
             return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
-        except (Interrupted, KeyboardInterrupt) as stopped:
-            ending = "interrupted"
+        except (Interrupted, KeyboardInterrupt) as interruption:
+            status = "interrupted"
             console.end()
-            write_status(folder, config.task, ending, progress)
-            if isinstance(stopped, Interrupted):
-                console.print(f"Stopped by {stopped}; the same command goes on from here.")
-                return stopped.exit_code
-            console.print("Stopped at once; the same command goes on from the last checkpoint.")
-            return 130
+            write_status(folder, config.task, status, progress)
+            return exit_code_of(interruption, console)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise
             console.end()
+            write_status(folder, config.task, status, progress)
             console.log(traceback.format_exc())
             distributed.print_error(traceback.format_exc())
-            write_status(folder, config.task, "failed", progress)
             console.print(f"failed: {type(error).__name__}: {first_line(error)}; traceback in {folder.path / LOG}")
             return FAILED
         finally:
             if trainer:
-                trainer.metrics.loggers.close(ending)  # no effect where train() has closed them
+                trainer.metrics.loggers.close(status)  # no effect where train() has closed them
+
+
+def exit_code_of(interruption: BaseException, console: Console) -> int:
+    """Print how to resume the run, and return the exit code."""
+    if isinstance(interruption, Interrupted):
+        console.print(f"Stopped by {interruption}; the same command resumes from here.")
+        return interruption.exit_code
+    console.print("Stopped at once; the same command resumes from the last checkpoint.")
+    return STOPPED_BY_SIGNAL + signal.SIGINT
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
-    """Train, test and write the results, with the data of the task's pictures."""
-    from runner.train.progress import Diverged
-
+    """Train, test, save the data of the task's pictures, call the callbacks and write the results."""
     config, folder, images = trainer.config, trainer.folder, None
     write_status(folder, config.task, "running", trainer.progress)
     console.start(config.settings.epochs, trainer.progress.epoch, trainer.steps_per_epoch)
@@ -143,9 +154,9 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
         tested = trainer.test()
         if trainer.distributed.is_main:
             images = config.task.images(trainer.model, trainer.samples)
-        ending, results = "done", {"test": tested["best"], "test_last": tested["last"]}
+        status, results = "done", {"test": tested["best"], "test_last": tested["last"]}
     except Diverged as error:
-        ending, results = "diverged", {"diverged": error.where}
+        status, results = "diverged", {"diverged": error.where}
     finally:
         console.end()
         trainer.metrics.close()
@@ -156,6 +167,6 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
         if trajectory:
             save_trajectory(folder.path, trajectory)
         callbacks.on_run_end(folder.path)
-    trainer.metrics.loggers.close(ending)  # before the run counts as finished: the rows would not be sent again
-    status = write_status(folder, config.task, ending, trainer.progress, **results)
-    console.print(result_lines(config, status, folder))
+    trainer.metrics.loggers.close(status)  # before the run counts as finished: its rows would not be sent again
+    content = write_status(folder, config.task, status, trainer.progress, **results)
+    console.print(result_lines(config, content, folder))

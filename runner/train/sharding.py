@@ -1,95 +1,89 @@
-"""Which samples of a batch each process takes, so that together they do what one process does.
+"""Splits batches over processes so that together they compute what one process does.
 
-A batch goes through the network in passes (one, or `accumulate` of them), and every pass is shared by all processes.
-They average their gradients, so the mean loss of the m samples of a process weighs m * size / n in a batch of n: the
-average is then the gradient of the batch's mean, however unequal the shares are.
+A batch goes through the network in `accumulate` passes, and each pass is split over all processes, which average their
+gradients. The mean loss over the m samples of one process is weighted by m * size / n in a batch of n samples: the
+average over the processes is then the gradient of the batch's mean loss, also where shards differ in size.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Tensor
+import torch
+from torch import Tensor
 
-    from data.samples import Samples
+from data.samples import Samples
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One process's samples of one pass: places start to stop of the batch.
+    """One process's samples of one pass: positions `start` to `stop` of the batch.
 
-    counted: how many of them count, in losses, metrics and gradients; together: samples in the pass.
+    counted: how many of them count in losses, metrics and gradients: all or none. pass_size: samples in the pass over
+    all processes.
     """
 
     start: int
     stop: int
     counted: int
-    together: int
+    pass_size: int
 
     @property
-    def taken(self) -> int:
+    def size(self) -> int:
         return self.stop - self.start
 
 
 @dataclass(frozen=True)
 class BatchSharding:
-    """full: samples in a pass, all processes together; a batch's last pass may be smaller."""
+    """full_pass: samples in a pass over all processes; a batch's last pass may be smaller."""
 
-    full: int
+    full_pass: int
     rank: int = 0
     size: int = 1
 
-    def shares(self, n: int) -> list[Shard]:
-        """This process's share in each pass of a batch of n samples.
+    def shards(self, n: int) -> list[Shard]:
+        """This process's shard of each pass of a batch of n samples.
 
-        Where a pass has fewer samples than there are processes, those that are left over take its first sample and
-        count it zero times: they pass through the network like the rest, for all average their gradients together.
+        In a pass with fewer samples than processes, the processes without one take the pass's first sample and count
+        it zero times: each must run the network, because the gradients are averaged over all processes.
         """
-        return list(self._shares(n))
+        return list(self._shards(n))
 
-    def _shares(self, n: int) -> Iterator[Shard]:
-        for begin in range(0, n, self.full):
-            together = min(self.full, n - begin)
-            start, stop = bounds(together, self.rank, self.size)
+    def _shards(self, n: int) -> Iterator[Shard]:
+        for offset in range(0, n, self.full_pass):
+            pass_size = min(self.full_pass, n - offset)
+            start, stop = shard_bounds(pass_size, self.rank, self.size)
             if start == stop:
-                yield Shard(begin, begin + 1, 0, together)
+                yield Shard(offset, offset + 1, 0, pass_size)
             else:
-                yield Shard(begin + start, begin + stop, stop - start, together)
+                yield Shard(offset + start, offset + stop, stop - start, pass_size)
 
-    def taken(self, n: int) -> int:
-        """Samples of a batch of n that pass through this process."""
-        return sum(share.taken for share in self.shares(n))
+    def local_size(self, n: int) -> int:
+        """Samples of a batch of n that go through this process's network."""
+        return sum(shard.size for shard in self.shards(n))
 
-    def order(self, order: Tensor, batch_size: int) -> Tensor:
-        """The samples of an epoch that this process takes: `taken(batch_size)` of each batch in turn."""
-        import torch
-
+    def local_order(self, order: Tensor, batch_size: int) -> Tensor:
+        """This process's samples of an epoch's order (indices, 1-d): `local_size(batch_size)` of each batch."""
         whole = len(order) // batch_size * batch_size
         last = order[whole:]
         batches = order[:whole].reshape(-1, batch_size)
-        return torch.cat((batches[:, self._places(batch_size)].flatten(), last[self._places(len(last))]))
+        return torch.cat((batches[:, self._positions(batch_size)].flatten(), last[self._positions(len(last))]))
 
-    def _places(self, n: int) -> Tensor:
-        import torch
-
-        return torch.tensor([i for share in self.shares(n) for i in range(share.start, share.stop)], dtype=torch.long)
+    def _positions(self, n: int) -> Tensor:
+        return torch.tensor([i for shard in self.shards(n) for i in range(shard.start, shard.stop)], dtype=torch.long)
 
 
-def bounds(n: int, rank: int, size: int) -> tuple[int, int]:
-    """Start and stop of the share of `rank` in n things: contiguous, equal but for one, the larger ones first."""
-    each, left = divmod(n, size)
-    start = rank * each + min(rank, left)
-    return start, start + each + (rank < left)
+def shard_bounds(n: int, rank: int, size: int) -> tuple[int, int]:
+    """Start and stop of the shard of `rank` among n items; sizes differ by one at most, the larger ones come first."""
+    each, remainder = divmod(n, size)
+    start = rank * each + min(rank, remainder)
+    return start, start + each + (rank < remainder)
 
 
-def to_evaluate(samples: Samples, part: str, rank: int, size: int) -> Samples:
-    """The samples with this process's share of "val" or "test" for the whole; each sample is in one share."""
+def evaluation_shard(samples: Samples, part: str, rank: int, size: int) -> Samples:
+    """The samples with "val" or "test" reduced to this process's shard; every sample is in one shard."""
     if size == 1:
         return samples
-    import torch
-
     whole = getattr(samples, part)
-    return replace(samples, **{part: whole.take(torch.arange(*bounds(len(whole), rank, size)))})
+    return replace(samples, **{part: whole.take(torch.arange(*shard_bounds(len(whole), rank, size)))})

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM as a request: the loop finishes its step, saves, and says how to go on."""
+"""Ctrl-C and SIGTERM as a request to stop: the loop finishes its step, saves a checkpoint and exits.
+
+On Windows only Ctrl-C arrives: there, terminating a process ends it at once, and its run resumes from the last
+checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,12 @@ import signal
 import threading
 from types import FrameType
 
-STOPPED_BY_SIGNAL = 128  # exit codes above it: 130 Ctrl-C, 143 SIGTERM
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+STOPPED_BY_SIGNAL = 128  # exit codes above it: 130 after Ctrl-C, 143 after SIGTERM
+HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(Exception):
-    """The run was asked to stop and has saved where it is."""
+    """The run was asked to stop and has saved a checkpoint."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -19,27 +23,27 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """While in use, the first signal sets `number`; a second one ends the run without saving.
+    """Context manager in which the first signal sets `number`, and a second one raises KeyboardInterrupt.
 
-    passed_on: by torchrun, which sends a terminal's Ctrl-C once more to those that have got it already: nobody is
-    impatient, and what has not ended after its 30 s it kills.
+    number: the signal's number; 0: none so far. forwarded: torchrun forwards signals, so a terminal's Ctrl-C arrives
+    twice; the second one is then ignored. torchrun itself kills a process that has not ended after 30 s.
     """
 
-    def __init__(self, passed_on: bool = False) -> None:
+    def __init__(self, forwarded: bool = False) -> None:
         self.number = 0
-        self.passed_on = passed_on
-        self._before: dict[int, object] = {}
+        self.forwarded = forwarded
+        self._previous_handlers: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python takes no handlers
-            self._before = {number: signal.signal(number, self._note) for number in CAUGHT}
+        if threading.current_thread() is threading.main_thread():  # Python sets handlers in no other thread
+            self._previous_handlers = {number: signal.signal(number, self._handle) for number in HANDLED}
         return self
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number and not self.passed_on:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.number and not self.forwarded:
             raise KeyboardInterrupt
         self.number = self.number or number
 
     def __exit__(self, *exc: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Writing status.json from a run's progress, and the lines that end a run on the console."""
+"""Writes status.json from a run's progress, and the lines that the console ends with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasks.task import Task
 
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:
     """Write status.json; return its content. status: running, done, diverged, failed or interrupted."""
-    progress.tick()
-    seconds = {**progress.seconds, "optimizer": progress.optimizer_s()}  # the last is an estimate, or null
+    progress.update_total()
+    seconds = {**progress.seconds, "optimizer": progress.optimizer_s()}  # an estimate, or null
     content = {
         "status": status,
         "epochs_done": progress.epoch,
@@ -34,6 +34,6 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
 
 
 def result_lines(config: Config, status: dict[str, Any], folder: RunFolder) -> str:
-    """Two lines: a finished run's result, and its folder."""
+    """Two lines: the result of a finished run, and its folder."""
     name = f"{config.task.name} {config.optim.name} seed={config.settings.seed}"
     return f"{name}: {result_text(status, config.task.metric)}\n{folder.path}"

@@ -1,11 +1,10 @@
 """Runs of the toy problems, and the behaviour that their papers report."""
 
-import json
-import sys
 from math import atan2, hypot
 
 import pytest
 import torch
+from runs import read_rows, read_status
 
 from data.digits import Digits
 from data.synthetic import Synthetic
@@ -15,7 +14,6 @@ from models.point import Point
 from report.callbacks import draw_run
 from results.trajectory import Window, read_trajectory
 from runner.callbacks import Callbacks
-from runner.cli.main import main
 from tasks.autoencoder import Reconstruction
 from tasks.classification import Classification
 from tasks.cosine import Cosine
@@ -23,57 +21,26 @@ from tasks.quadratic import Quadratic
 from tasks.regret import Regret
 from tasks.rosenbrock import Rosenbrock
 
-CALLBACKS = Callbacks(on_run_end=draw_run)
+
+@pytest.fixture
+def draw(run):
+    """draw(*words) -> the folder of a run whose trajectory is drawn."""
+    return lambda *words: run(*words, callbacks=Callbacks(on_run_end=draw_run)).folder
+
+
+def step_rows(folder):
+    return read_rows(folder, per="step")
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """run(*overrides) -> the run's folder, each run in a folder of its own."""
-    monkeypatch.setattr(sys, "argv", ["main.py"])
-    count = 0
+def steps_of(make_trainer):
+    """steps_of(*words) -> the rows of a run's steps, without its test and its pictures."""
 
-    def go(*overrides, outputs=None, code=0):
-        nonlocal count
-        count += 1
-        outputs = outputs or tmp_path / str(count)
-        assert main([*overrides, f"outputs={outputs}", "logger=[]", "log.progress=none"], CALLBACKS) == code
-        (file,) = outputs.rglob("status.json")
-        return file.parent
-
-    return go
-
-
-def rows_of(folder):
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [row for row in rows if row.get("per") == "step"]
-
-
-@pytest.fixture
-def steps_of(tmp_path):
-    """steps_of(*overrides) -> the rows of a run's steps, without its test and its pictures."""
-    from results.run_folder import RunFolder
-    from runner.config.compose import compose
-    from runner.config.validate import validate
-    from runner.train.build import build_trainer
-    from runner.train.console import Console
-    from runner.train.prepare import load_samples
-    from runner.train.signals import StopRequest
-
-    count = 0
-
-    def go(*overrides):
-        nonlocal count
-        count += 1
-        config = validate(compose(*overrides, "++logger=[]"))
-        folder = RunFolder(tmp_path / f"run-{count}")
-        folder.open()
-        console = Console(folder.path / "log.txt", "none")
-        trainer = build_trainer(config, folder, load_samples(config), "cpu", console, StopRequest())
+    def go(*words):
+        trainer = make_trainer(*words)
         trainer.fit()
-        trainer.metrics.close()
-        console.close()
-        folder.close()
-        return rows_of(folder.path)
+        trainer.metrics.flush()
+        return step_rows(trainer.folder.path)
 
     return go
 
@@ -143,7 +110,7 @@ def test_combinations_that_make_no_sense_are_refused(task, data, model, what):
 
 def test_gradient_descent_takes_each_coordinate_at_its_own_rate(steps_of):
     """x_i after t steps is (1 - lr eigenvalue_i)^t: rows hold where a step led, and the loss of where it began."""
-    rows = steps_of("task=quadratic", "optim=sgd", "++optim.lr=0.25", "++data.num_steps=15", "++epochs=2")
+    rows = steps_of("task=quadratic", "optim=sgd", "optim.lr=0.25", "data.num_steps=15", "epochs=2")
     assert [row["step"] for row in rows] == list(range(1, 31))
     h = (1.0, 0.1, 0.01, 0.001)
     for t, row in enumerate(rows, 1):
@@ -158,17 +125,17 @@ def test_aggmo_damps_every_direction_of_a_quadratic_and_a_large_momentum_none(st
     """Lucas et al., figure 1, with lr 0.33: largest distances in the last quarter of 1,000 steps."""
 
     def last(*overrides):
-        rows = steps_of(*overrides, "++data.num_steps=1000", "++epochs=1")[750:]
+        rows = steps_of(*overrides, "data.num_steps=1000", "epochs=1")[750:]
         return [max(abs(row[f"x{i}"]) for row in rows) for i in range(4)]
 
-    assert all(x > 0.4 for x in last("task=quadratic", "optim=momentum", "++optim.momentum=0.999"))
+    assert all(x > 0.4 for x in last("task=quadratic", "optim=momentum", "optim.momentum=0.999"))
     damped = last("experiment=aggmo/quadratics")
     assert all(x < bound for x, bound in zip(damped, (1e-5, 1e-4, 1e-2, 0.2), strict=True))
 
 
 @pytest.mark.parametrize(("momentum", "published"), [(0.9, 2.93), (0.99, 27.87)])
 def test_momentum_lengthens_the_vector_of_the_2d_toy_as_published(steps_of, momentum, published):
-    setting = ("experiment=adamp/toy2d", f"++optim.momentum={momentum}", "++data.num_steps=500", "++epochs=1")
+    setting = ("experiment=adamp/toy2d", f"optim.momentum={momentum}", "data.num_steps=500", "epochs=1")
     rows = steps_of(*setting)
     assert rows[-1]["norm"] == pytest.approx(published, rel=0.01)
     assert rows[-1]["norm"] == pytest.approx(hypot(rows[-1]["x0"], rows[-1]["x1"]), rel=1e-5)
@@ -180,8 +147,8 @@ def test_the_3d_toy_has_the_published_radii_and_order(steps_of):
     end = {}
     for name, more in {
         "momentum": [],
-        "decayed": ["++optim.weight_decay=0.01"],
-        "projected": ["optim=sgdp", "++optim.momentum=0.9"],
+        "decayed": ["optim.weight_decay=0.01"],
+        "projected": ["optim=sgdp", "optim.momentum=0.9"],
     }.items():
         rows = steps_of("experiment=adamp/rosenbrock3d", *more)
         assert len(rows) == 200
@@ -196,8 +163,8 @@ def test_the_3d_toy_has_the_published_radii_and_order(steps_of):
 def test_momentum_lengthens_noisy_scale_invariant_weights_most(steps_of):
     """The order of the AdamP page's weight norms: momentum, then SGDP, then SGD."""
     ends = []
-    for more in (["optim=sgd"], ["optim=sgdp", "++optim.momentum=0.9"], []):
-        rows = steps_of("experiment=adamp/norm_growth", "++epochs=2", *more)
+    for more in (["optim=sgd"], ["optim=sgdp", "optim.momentum=0.9"], []):
+        rows = steps_of("experiment=adamp/norm_growth", "epochs=2", *more)
         assert "x0" not in rows[0]
         ends.append(rows[-1]["norm"])
     assert 1 < ends[0] < ends[1] < ends[2] / 2
@@ -205,7 +172,7 @@ def test_momentum_lengthens_noisy_scale_invariant_weights_most(steps_of):
 
 @pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.9, 1.0), ("amsgrad", -1.0, -0.6)])
 def test_adam_goes_to_the_worst_point_and_amsgrad_to_the_best(steps_of, optim, low, high):
-    rows = steps_of("experiment=amsgrad/online", f"optim={optim}", "++epochs=4", "++log.every=101")
+    rows = steps_of("experiment=amsgrad/online", f"optim={optim}", "epochs=4", "log.every=101")
     assert low < rows[-1]["x"] <= high and all(-1 <= row["x"] <= 1 for row in rows)
 
 
@@ -220,38 +187,8 @@ def test_the_commands_of_the_online_example(steps_of, optim, end):
 @pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.95, 1), ("amsgrad", -1, -0.15)])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_stochastic_example(steps_of, optim, low, high, seed):
-    rows = steps_of("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"++seed={seed}")
+    rows = steps_of("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"seed={seed}")
     assert low <= rows[-1]["x"] <= high
-
-
-@pytest.mark.parametrize(
-    "choice",
-    [
-        ["task=rosenbrock", "optim=adamp", "epochs=6"],
-        ["task=amsgrad_stochastic", "optim=adam", "data.num_periods=1", "log.every=7", "epochs=4"],
-    ],
-    ids=lambda choice: choice[0],
-)
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(run, tmp_path, monkeypatch, choice):
-    from runner.train.trainer import Trainer
-
-    undisturbed = run(*choice)
-    chunks, train_steps = [0], Trainer.train_steps
-
-    def stopping(self, *args):
-        chunks[0] += 1
-        if chunks[0] == 37:
-            raise KeyboardInterrupt
-        return train_steps(self, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "train_steps", stopping)
-        folder = run(*choice, outputs=tmp_path / "stopped", code=130)
-    assert rows_of(folder) and not (folder / "trajectory.png").exists()
-    assert run(*choice, outputs=tmp_path / "stopped") == folder
-    assert (folder / "metrics.jsonl").read_bytes() == (undisturbed / "metrics.jsonl").read_bytes()
-    for picture in ("trajectory.png", "trajectory.npz"):
-        assert (folder / picture).read_bytes() == (undisturbed / picture).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -280,20 +217,20 @@ def test_contours_are_the_loss(task, start):
         assert contour.resampled(around).values.item() == pytest.approx(loss, abs=2e-3), point
 
 
-def test_a_diverged_run_has_its_whole_path(run):
-    folder = run("task=quadratic", "task.eigenvalues=[1,0.1]", "model.start=[1,1]", "optim=sgd", "optim.lr=2.5")
-    assert json.loads((folder / "status.json").read_text())["status"] == "diverged"
+def test_a_diverged_run_has_its_whole_path(draw):
+    folder = draw("task=quadratic", "task.eigenvalues=[1,0.1]", "model.start=[1,1]", "optim=sgd", "optim.lr=2.5")
+    assert read_status(folder)["status"] == "diverged"
     assert (folder / "trajectory.png").stat().st_size > 5000
     contour = read_trajectory(folder).contour
-    path = contour.plane.path(rows_of(folder))
+    path = contour.plane.path(step_rows(folder))
     assert path[0] == (1.0, 1.0) and abs(path[-1][0]) > 50 and contour.window.x[-1] > abs(path[-1][0])
 
 
-def test_regret_has_no_contour_and_a_run_without_steps_no_trajectory(run):
+def test_regret_has_no_contour_and_a_run_without_steps_no_trajectory(draw):
     words = ["task=amsgrad_online", "optim=adam", "data.num_periods=1", "epochs=1"]
-    trajectory = read_trajectory(run(*words))
+    trajectory = read_trajectory(draw(*words))
     assert trajectory.contour is None and [each.key for each in trajectory.series] == ["x", "loss"]
-    without = run(*words, "log.every=0")
+    without = draw(*words, "log.every=0")
     assert not (without / "trajectory.npz").exists() and not (without / "trajectory.png").exists()
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.build import build_model_and_optimizer
-from runner.train.step import Steps
+from runner.train.step import TrainingStep
 
 NUM_STEPS, ENOUGH_S = 5, 0.3  # steps that are timed, fewer if they take so long
 MIN_TO_COMPILE_S = 20.0  # of training in the fastest form that is not compiled
@@ -83,14 +83,14 @@ def snapshot(trainer: StackedTrainer) -> list[tuple[Tensor, Tensor]]:
 def single_step_s(run: MemberTrainer, trainer: StackedTrainer) -> float:
     """Median seconds of a step of one run by itself, on one CPU thread."""
     model, optimizer = build_model_and_optimizer(run.config, trainer.device, run.console, run.distributed)
-    steps = Steps(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
+    training_step = TrainingStep(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
     x, y = next(trainer.batches(1, 0))
     if not trainer.same_batches:
         x, y = x[0], y[0]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return median_s(lambda: steps.train(x, y), x.device)
+        return median_s(lambda: training_step(x, y), x.device)
     finally:
         torch.set_num_threads(threads)
 

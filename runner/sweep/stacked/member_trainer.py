@@ -30,11 +30,11 @@ class MemberTrainer(Trainer):
         if self.divergence:
             raise self.divergence
 
-    def evaluate(self, part: str, own_weights: bool = False) -> Means:
+    def evaluate(self, part: str, evaluation_weights: bool = True) -> Means:
         if part == "val" and self.validation is not None:
             means, self.validation = self.validation, None
             return means
-        return super().evaluate(part, own_weights)
+        return super().evaluate(part, evaluation_weights)
 
     def save_best(self) -> None:
         """Copy the weights; they are saved with the next checkpoint."""
@@ -65,7 +65,7 @@ class MemberTrainer(Trainer):
         for tensor in (*self.model.parameters(), *self.model.buffers()):
             tensor.data = tensor.data.clone()
 
-    def tell(self) -> None:
+    def write_status(self) -> None:
         if time.monotonic() - self.status_written_s > STATUS_EVERY_S:
             self.status_written_s = time.monotonic()
-            super().tell()
+            super().write_status()

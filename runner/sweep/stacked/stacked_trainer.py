@@ -17,14 +17,13 @@ from data.samples import Part, Samples
 from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_steps import StackedSteps
-from runner.train.progress import Diverged, Means
-from runner.train.seeding import epoch_order, stream_seed
+from runner.train.progress import Diverged, Means, StepResult
+from runner.train.rng import epoch_order
+from runner.train.seeding import stream_seed
 from runner.train.signals import Interrupted, StopRequest
 
 MIN_TRAIN_TO_SAVE = 20  # times as long as saving took, the stack trains before it saves again
 SAVE_EVERY_S = 5.0
-
-Outcome = tuple[float, float, int, float]  # of a run's step: mean loss, sum of the metric, samples, learning rate
 
 
 class StackedTrainer:
@@ -64,7 +63,7 @@ class StackedTrainer:
             self.train_epoch()
             if self.active:
                 self.end_epoch()
-            self.stop_if_asked()
+            self.raise_if_stopped()
 
     def train_epoch(self) -> None:
         progress = self.active[0].progress
@@ -72,22 +71,24 @@ class StackedTrainer:
         self.first.model.train()
         while self.active and self.active[0].progress.step_in_epoch < self.first.steps_per_epoch:
             leader = self.active[0]
-            steps = min(leader.chunk(), leader.steps_per_epoch - leader.progress.step_in_epoch)
+            steps = leader.chunk_size()
             with self.clock("train"):
                 outcomes = self.train_steps(batches, steps)
             for member, outcome in zip(self.members, outcomes, strict=True):
                 if not member.ended:
                     with self.ending_diverged(member):
-                        member.count(outcome, {})
-            self.stop_if_asked()
+                        member.record_steps(outcome, {})
+            self.raise_if_stopped()
 
-    def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[Outcome]]:
+    def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[StepResult]]:
         """Take steps; return the outcomes of each run, read from the device once at the end."""
         start = self.active[0].progress.step
         losses, sums, sizes, rates = [], [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append([each.pace.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members])
+            rates.append(
+                [each.scheduler.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members]
+            )
             loss, metric_sum = self.steps.train(x, y, self.same_batches)
             losses.append(loss)
             sums.append(metric_sum)
@@ -95,10 +96,10 @@ class StackedTrainer:
             if self.stop.number:
                 break
         rows = zip(*(torch.stack(each).tolist() for each in (losses, sums)), sizes, rates, strict=True)
-        outcomes: list[list[Outcome]] = [[] for _ in self.members]
+        outcomes: list[list[StepResult]] = [[] for _ in self.members]
         for loss, metric_sum, n, lr in rows:
             for r, outcome in enumerate(outcomes):
-                outcome.append((loss[r], metric_sum[r], n, lr[r]))
+                outcome.append(StepResult(loss[r], metric_sum[r], n, lr[r]))
         return outcomes
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -202,7 +203,7 @@ class StackedTrainer:
         self.saved_s = time.monotonic()
         self.saving_s = self.saved_s - start
 
-    def stop_if_asked(self) -> None:
+    def raise_if_stopped(self) -> None:
         if self.stop.number and self.active:
             self.save()
             raise Interrupted(self.stop.number)

@@ -2,27 +2,29 @@
 
 import pytest
 import torch
+from runs import read_rows
 from torch import nn
 
 from optim import SGD
-from runner.train.norm_tracker import Watch
+from runner.train.norm_tracker import NormTracker
 
 
-def watched(network, lr=0.5):
-    watch = Watch(network)
-    optimizer = SGD(network.parameters(), lr=lr)
+def measure_step(network):
+    """The tracked values of a step of SGD with lr 0.5, and the weights before it."""
+    tracker = NormTracker(network)
+    optimizer = SGD(network.parameters(), lr=0.5)
     before = [p.detach().clone() for p in network.parameters()]
-    watch.gradients()
-    with watch.step(optimizer):
+    tracker.measure_gradients()
+    with tracker.measure_update(optimizer):
         optimizer.step()
-    return {key: float(value) for key, value in watch.seen.items()}, before
+    return {key: float(value) for key, value in tracker.values.items()}, before
 
 
 def test_norms_are_those_of_the_definitions():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).double()
     network(torch.rand(5, 3, dtype=torch.float64)).square().sum().backward()
-    seen, old = watched(network)
+    values, old = measure_step(network)
     new = [p.detach() for p in network.parameters()]
     gradients = [p.grad for p in network.parameters()]
     flat_old, flat_new, flat_gradient = (torch.cat([x.flatten() for x in xs]) for xs in (old, new, gradients))
@@ -37,47 +39,38 @@ def test_norms_are_those_of_the_definitions():
         "update_norm/1.weight": (new[2] - old[2]).norm(),
         "effective_step/0.bias": (new[1] / new[1].norm() - old[1] / old[1].norm()).norm(),
     }.items():
-        assert seen[key] == pytest.approx(float(expected), rel=1e-12), key
-    assert len(seen) == 4 * (1 + 4)
+        assert values[key] == pytest.approx(float(expected), rel=1e-12), key
+    assert len(values) == 4 * (1 + 4)
 
 
 def test_zero_weights_and_missing_gradients_have_numbers():
     network = nn.Linear(2, 2)
     nn.init.zeros_(network.bias)
     network.weight.grad = torch.ones(2, 2)  # and none for the bias
-    seen, _ = watched(network)
-    assert seen["gradient_norm/bias"] == seen["effective_step/bias"] == seen["weight_norm/bias"] == 0
-    assert seen["gradient_norm"] == seen["gradient_norm/weight"] == pytest.approx(2)
+    values, _ = measure_step(network)
+    assert values["gradient_norm/bias"] == values["effective_step/bias"] == values["weight_norm/bias"] == 0
+    assert values["gradient_norm"] == values["gradient_norm/weight"] == pytest.approx(2)
 
 
 def test_the_effective_step_of_a_longer_vector_is_shorter():
-    """The same step turns a vector of ten times the length about a tenth as far."""
+    """The same step changes the direction of a vector of ten times the length about a tenth as much."""
 
-    def turned(length):
+    def effective_step(length):
         network = nn.Linear(2, 1, bias=False)
         network.weight.data = torch.tensor([[length, 0.0]])
         network.weight.grad = torch.tensor([[0.0, 0.1]])
-        return watched(network)[0]["effective_step"]
+        return measure_step(network)[0]["effective_step"]
 
-    assert turned(10.0) == pytest.approx(turned(1.0) / 10, rel=0.01)
+    assert effective_step(10.0) == pytest.approx(effective_step(1.0) / 10, rel=0.01)
 
 
-def test_rows_and_tensorboard_hold_what_is_tracked(tmp_path, monkeypatch):
+def test_rows_and_tensorboard_hold_what_is_tracked(run):
     """track=true: the per-step rows, and no others; training itself is the same to the last bit."""
-    import json
-    import sys
-
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from runner.cli.main import main
-
-    monkeypatch.setattr(sys, "argv", ["main.py"])
-    words = ["optim=momo", "epochs=2", "limit_train=200", "batch_size=50", "log.every=2", "threads=1"]
-    found = {}
-    for track in ("false", "true"):
-        assert main([*words, f"track={track}", f"outputs={tmp_path / track}"]) == 0
-        (file,) = (tmp_path / track).rglob("metrics.jsonl")
-        found[track] = [json.loads(line) for line in file.read_text().splitlines()]
+    words = ["optim=momo", "epochs=2", "limit_train=200", "batch_size=50", "log.every=2"]
+    folders = {track: run(*words, f"track={track}", "logger=[tensorboard]").folder for track in ("false", "true")}
+    found = {track: read_rows(folder) for track, folder in folders.items()}
     names = ["weight_norm", "gradient_norm", "update_norm", "effective_step"]
     layers = ["1.weight", "1.bias", "3.weight", "3.bias", "5.weight", "5.bias"]
     keys = {*names, *(f"{name}/{layer}" for name in names for layer in layers), "optimizer/zeta", "optimizer/cap"}
@@ -85,7 +78,7 @@ def test_rows_and_tensorboard_hold_what_is_tracked(tmp_path, monkeypatch):
         more = tracked.keys() - plain.keys()
         assert {key: tracked[key] for key in plain} == plain
         assert more == (keys if tracked.get("per") == "step" else set()), more ^ keys
-    (events,) = (tmp_path / "true").rglob("events.out.tfevents.*")
+    (events,) = folders["true"].glob("events.out.tfevents.*")
     board = EventAccumulator(str(events)).Reload()
     steps = [event.step for event in board.Scalars("train_step/optimizer/zeta")]
     assert steps == [2, 4, 6, 8]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.main import main
 from runner.train.bfloat16 import bf16_is_slow, bf16_warning, has_fast_bf16
 
 
@@ -34,6 +33,6 @@ def test_warning_names_the_key_only_where_bf16_is_slow():
 
 
 @pytest.mark.parametrize("amp", ["none", "bf16"])
-def test_run_prints_the_warning_where_it_applies(amp, tmp_path, capsys):
-    assert main(["epochs=1", f"amp={amp}", "device=cpu", "logger=[]", f"outputs={tmp_path}"]) == 0
-    assert capsys.readouterr().out.count("amp=bf16:") == (amp == "bf16" and bf16_is_slow("cpu"))
+def test_run_prints_the_warning_where_it_applies(amp, run):
+    result = run("epochs=1", "limit_train=100", f"amp={amp}", "device=cpu")
+    assert result.code == 0 and result.out.count("amp=bf16:") == (amp == "bf16" and bf16_is_slow("cpu"))

@@ -1,0 +1,150 @@
+"""An interrupted or killed run is resumed by the same command and ends as if nothing had happened: to the byte."""
+
+import random
+import signal
+import time
+
+import processes
+import pytest
+from conftest import write_mnist
+from runs import read_results, read_status, run_folder, run_interrupted
+
+from results.run_folder import RunFolder
+from runner.train.signals import StopRequest
+
+DIGITS = ["task=digits", "epochs=6", "log.every=4", "limit_train=400", "logger=[tensorboard]"]
+AUTOENCODER = ["task=autoencoder", "epochs=3", "batch_size=64", "log.every=3", "limit_train=300", "limit_val=100"]
+AUTOENCODER += ["model.encoder=[30,10]", "limit_test=50", "logger=[tensorboard]"]
+AUTOENCODER += ["optim/lr_schedule=step", "optim.lr_schedule.milestones=[2]"]
+POINT = ["optim=adam", "log.every=7", "logger=[tensorboard]"]
+KINDS = {
+    "digits": DIGITS,
+    "digits, step": [*DIGITS, "checkpoint.unit=step", "checkpoint.every=5"],
+    "digits, all on": [
+        *(*DIGITS, "optim=adam", "wrap=[gradient_noise,lookahead]", "clip_norm=1", "finetune.epochs=2"),
+        *("optim/lr_schedule=plateau", "optim.lr_schedule.patience=0", "optim.lr_schedule.warmup=1.5"),
+        *("checkpoint.unit=step", "checkpoint.every=7", "track=true"),
+    ],
+    "autoencoder": AUTOENCODER,
+    "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
+    "rosenbrock": [*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"],
+    "amsgrad": [*POINT, "task=amsgrad_stochastic", "data.num_periods=1", "epochs=4"],
+}
+
+
+@pytest.fixture(scope="module")
+def words_of(tmp_path_factory):
+    """words_of(kind) -> the command of a kind."""
+    folder = tmp_path_factory.mktemp("data")
+    write_mnist(folder, 500, 100)
+    return lambda kind: [*KINDS[kind], *([f"data.root={folder}"] if "autoencoder" in kind else [])]
+
+
+@pytest.mark.parametrize("kind", ["digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"])
+def test_interrupted_in_any_step_and_resumed(kind, run, words_of, tmp_path):
+    words = words_of(kind)
+    expected = read_results(run(*words).folder)
+    steps, outputs = expected["status"]["steps_done"], tmp_path / "interrupted"
+    for after in (0, steps // 3, steps // 2):  # each counted from where the last one stopped
+        assert run_interrupted(*words, f"outputs={outputs}", after=after) == 130
+        assert read_status(run_folder(outputs))["status"] == "interrupted"
+    resumed = run(*words, outputs=outputs)
+    assert resumed.code == 0 and "Resuming after epoch" in resumed.out
+    assert read_results(resumed.folder) == expected
+
+
+def test_signals_are_a_stop_request_and_the_second_one_an_interrupt():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with StopRequest() as stop:
+            signal.raise_signal(number)
+            assert stop.number == number
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+
+def test_signals_that_a_launcher_forwards_interrupt_nothing():
+    with StopRequest(forwarded=True) as stop:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.number == signal.SIGINT
+
+
+def test_signal_to_a_process_saves_and_exits_with_its_code(tmp_path):
+    process = processes.start(["task=digits", "epochs=100000", "logger=[]"], tmp_path)
+    processes.wait_for_checkpoint(tmp_path)
+    assert processes.send_signal(process, signal.SIGTERM) == 128 + signal.SIGTERM, processes.printed(tmp_path)
+    assert read_status(run_folder(tmp_path))["status"] == "interrupted"
+
+
+def test_files_of_a_killed_writer_are_removed(run, tmp_path):
+    words = ["epochs=1", "limit_train=100"]
+    folder = run(*words, outputs=tmp_path).folder
+    (folder / "checkpoints" / "last.pt.tmp").write_bytes(b"half a checkpoint")
+    (folder / "status.json.tmp").write_bytes(b"{")
+    (folder / "status.json").unlink()
+    assert run(*words, outputs=tmp_path).code == 0
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_second_process_in_one_folder_is_refused(run, tmp_path):
+    words = ["epochs=1", "limit_train=100"]
+    folder = RunFolder(run(*words, outputs=tmp_path).folder)
+    folder.open()  # as another process has it
+    result = run(*words, "rerun=true", outputs=tmp_path)
+    folder.close()
+    assert result.code == 2 and "another process" in result.err and str(folder.path) in result.err
+    assert read_status(folder.path)["status"] == "done"
+
+
+# --- killed -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def undisturbed(words_of, tmp_path_factory):
+    """undisturbed(kind) -> results and seconds of an undisturbed run, once for each kind."""
+    known = {}
+
+    def get(kind):
+        if kind not in known:
+            place = tmp_path_factory.mktemp("undisturbed")
+            processes.run(["--help"], place)  # the first start also loads torch, which is not part of a run
+            start = time.perf_counter()
+            assert processes.run(words_of(kind), place) == 0, processes.printed(place)
+            known[kind] = read_results(run_folder(place)), time.perf_counter() - start
+        return known[kind]
+
+    return get
+
+
+def kill_until_done(words, place, duration, randomness, kills):
+    """Kill a run so many times, each at a random moment, then let it end.
+
+    A run that ends before its moment comes is started again in the next folder, so that no timing decides. Returns
+    the results of the run that was killed.
+    """
+    for attempt in range(12):
+        here = place / str(attempt)
+        here.mkdir(parents=True)
+        moments = (randomness.uniform(0.05, 0.95) * duration / kills for _ in range(kills))
+        if all(processes.kill_after(moment, words, here) == -signal.SIGKILL for moment in moments):
+            assert processes.run(words, here) == 0, processes.printed(here)
+            return read_results(run_folder(here))
+        duration /= 2
+    raise AssertionError("no run lived long enough to be killed")
+
+
+def test_killed_twice_and_resumed(words_of, undisturbed, tmp_path):
+    kind = "digits, all on"
+    expected, duration = undisturbed(kind)
+    assert kill_until_done(words_of(kind), tmp_path, duration, random.Random(1), kills=2) == expected
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_moments(words_of, undisturbed, tmp_path):
+    """20 runs, each killed (-9) once at a random moment and resumed: 20 of 20 equal the undisturbed run."""
+    randomness = random.Random(20)
+    for i in range(20):
+        kind = list(KINDS)[i % len(KINDS)]
+        expected, duration = undisturbed(kind)
+        found = kill_until_done(words_of(kind), tmp_path / str(i), duration, randomness, kills=1)
+        assert found == expected, kind
