@@ -13,6 +13,7 @@ has another shape, dtype, device or memory format, as where `p.data` was replace
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -94,17 +95,14 @@ class _Step:
         programs = self.chain.programs
         if key not in programs:
             programs[key] = self.compiler(_program(self.chain.plan, self.keys, sizes, zeros, part))
-        # no autograd graph, and whatever is no matrix of the parameter's size stays as it is
-        stride = (shape[-1], 1)[-len(shape) :]
-        as_matrix = lambda x: x.as_strided(shape, stride) if x.shape == p.shape else x  # noqa: E731
-        drawn = ctx.drawn and {name: as_matrix(x) for name, x in ctx.drawn.items()}
-        tensors = {name: as_matrix(x) for name, x in tensors.items()}
-        weights = as_matrix(p.detach())
-        update = as_matrix(u)
-        gradient = update if ctx.g is u else as_matrix(ctx.g)
-        target = None if home is None else as_matrix(home.detach())
+        matrix = partial(_as_matrix, shape=shape, of=p.shape)
+        update = matrix(u)
+        gradient = update if ctx.g is u else matrix(ctx.g)
+        tensors = {name: matrix(x) for name, x in tensors.items()}
+        target = None if home is None else matrix(home)
+        drawn = ctx.drawn and {name: matrix(x) for name, x in ctx.drawn.items()}
         numbers = self._numbers(group, ctx.t, p.device)
-        return programs[key](weights, update, gradient, tensors, target, drawn, ctx.value, self.loss, numbers)
+        return programs[key](matrix(p), update, gradient, tensors, target, drawn, ctx.value, self.loss, numbers)
 
     def _structure(self, group: dict[str, Any]) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """How many numbers each hyper-parameter has (0: it is one number), and which are 0."""
@@ -139,6 +137,14 @@ def _is_dense(p: Tensor) -> bool:
     """Whether p's elements lie side by side, row after row."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     return p.is_contiguous() or (p.ndim in formats and p.is_contiguous(memory_format=formats[p.ndim]))
+
+
+def _as_matrix(x: Tensor, shape: tuple[int, ...], of: torch.Size) -> Tensor:
+    """x in another shape, in the same memory; x itself where it has not the shape `of` its parameter."""
+    if x.shape != of:
+        return x
+    # detached: torch.compile would make the shape of what a view is a view of part of the program
+    return x.as_strided(shape, (shape[-1], 1)[-len(shape) :]).detach()
 
 
 def _program(

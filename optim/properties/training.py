@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..conformance import Subject, copies, parameters, set_gradients, tensors_of
+from ..compile_backend import MIN_NUMEL
+from ..conformance import SHAPES, Subject, copies, parameters, set_gradients, tensors_of
 from .property import COMPILED, HALF, LIFTS, differ, equal, evaluated, says
 
 
@@ -116,7 +117,8 @@ def lifts(subject: Subject) -> None:
 
 @says("compile is within 1e-6 of the loop", COMPILED)
 def compile_lift(subject: Subject) -> None:
-    ours, theirs = parameters(torch.float32), parameters(torch.float32)
+    shapes = ((MIN_NUMEL,), (MIN_NUMEL // 64, 64), *SHAPES)  # smaller parameters take the loop's step
+    ours, theirs = parameters(torch.float32, shapes), parameters(torch.float32, shapes)
     a = subject.train(subject.build(ours, lift="compile"), ours, 25)
     b = subject.train(subject.build(theirs, lift="loop"), theirs, 25)
     scale = max(x.abs().max().item() for x in b)

@@ -17,7 +17,6 @@ import pytest
 import torch
 
 import optim
-
 from optim.rule import overrides
 from optim.rules.adam import Adam
 from optim.rules.aggmo import AggMo, AggMoExp
@@ -29,7 +28,6 @@ with warnings.catch_warnings():
     # its modules use typing and torch names that have gone out of fashion; ours do not
     warnings.simplefilter("ignore")
     import torch_optimizer
-
 
 needs_cpp = pytest.mark.skipif(
     not shutil.which(os.environ.get("CXX", "g++")), reason="torch.compile needs a C++ compiler ($CXX or g++)"
@@ -151,16 +149,6 @@ def assert_same(ours: Any, theirs: Any) -> None:
     """Equal to the last bit."""
     for x, y in zip(ours, theirs, strict=True):
         torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
-
-
-def assert_compiled_is_close(name: str) -> None:
-    """25 compiled steps of a case agree with the loop's to 1e-6."""
-    ours, theirs = parameters(torch.float32), parameters(torch.float32)
-    train(CASES[name].build(ours, lift="compile"), ours, 25)
-    train(CASES[name].build(theirs, lift="loop"), theirs, 25)
-    scale = max(p.abs().max().item() for p in theirs)
-    for x, y in zip(weights(ours), weights(theirs), strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6 * scale)
 
 
 def state_of(optimizer: Any) -> list[torch.Tensor]:

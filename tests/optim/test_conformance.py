@@ -11,7 +11,7 @@ import pytest
 import torch
 from cases_wrapped import ALL
 from conftest import ROOT
-from optimizer_cases import needs_compiler
+from optimizer_cases import needs_cpp
 
 from optim.conformance import Subject, card, cost, resnet20, text
 from optim.properties import COMPILED, PROPERTIES
@@ -115,7 +115,7 @@ def test_a_rule_that_raises_fails_with_its_error():
     assert f"{len([r for r in rows if r.result == 'FAIL'])} FAIL" in text(rows).splitlines()[-1]
 
 
-@needs_compiler
+@needs_cpp
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_compiled_property():

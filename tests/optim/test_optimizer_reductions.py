@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from optimizer_cases import assert_same, needs_compiler, parameters, set_gradients, train, weights
+from optimizer_cases import assert_same, parameters, set_gradients, train, weights
 
 import optim
 from optim.ranges import ranged
@@ -63,7 +63,7 @@ class Toy(Spec):
         return HeavyBall(0.5), LossScaled()
 
 
-LIFTS = ["loop", "foreach", pytest.param("compile", marks=needs_compiler)]
+LIFTS = ["loop", "foreach"]
 
 
 def _close(xs, ys, lift):
