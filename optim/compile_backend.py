@@ -14,6 +14,7 @@ error.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -102,19 +103,14 @@ class _Step:
         key = (reduction and reduction[2], *kind, *tensors, *structure)
         if key not in self.programs:
             self.programs[key] = self.compiler(_program(self.pipeline, self.keys, structure, reduction))
-        # no autograd graph, and whatever is no matrix of the parameter's size stays as it is
-        stride = (shape[-1], 1)[-len(shape) :]
-
-        def as_matrix(x: Tensor) -> Tensor:
-            return x.as_strided(shape, stride) if x.shape == p.shape else x
-
+        as_matrix = partial(_as_matrix, shape=shape, of=p.shape)
         u = as_matrix(update.u)
         return self.programs[key](
-            as_matrix(p.detach()),
+            as_matrix(p),
             u,
             u if ctx.g is update.u else as_matrix(ctx.g),
             {name: as_matrix(x) for name, x in tensors.items()},
-            None if narrow is None else as_matrix(narrow.detach()),
+            None if narrow is None else as_matrix(narrow),
             ctx.noises and {name: as_matrix(x) for name, x in ctx.noises.items()},
             ctx.reduced,
             self.loss,
@@ -161,6 +157,14 @@ def _is_dense(p: Tensor) -> bool:
     """Whether p's elements lie side by side, row after row."""
     formats = {4: torch.channels_last, 5: torch.channels_last_3d}
     return p.is_contiguous() or (p.ndim in formats and p.is_contiguous(memory_format=formats[p.ndim]))
+
+
+def _as_matrix(x: Tensor, shape: tuple[int, ...], of: torch.Size) -> Tensor:
+    """x in another shape, in the same memory; x itself where it has not the shape `of` its parameter."""
+    if x.shape != of:
+        return x
+    # detached: torch.compile would make the shape of what a view is a view of part of the program
+    return x.as_strided(shape, (shape[-1], 1)[-len(shape) :]).detach()
 
 
 def _program(pipeline: Pipeline, keys: list[str], structure: Structure, reduction: tuple | None) -> Callable[..., Any]:

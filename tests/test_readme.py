@@ -46,7 +46,7 @@ def test_added_choices_are_listed_and_checked(project):
 
 def test_added_optimizer_is_there_from_python(project):
     code = "import torch, optim; p = torch.ones(2, requires_grad=True); p.sum().backward();"
-    code += "optim.SignSGD([p], lr=0.5).step(); assert p.tolist() == [0.5, 0.5]"
+    code += "optim.build(optim.configs()['signsgd'](lr=0.5), [p]).step(); assert p.tolist() == [0.5, 0.5]"
     subprocess.run([sys.executable, "-c", code], cwd=project, check=True)
 
 

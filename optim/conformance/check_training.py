@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .candidate import Candidate, copies, parameters, set_gradients, tensors_of
+from ..compile_backend import MIN_NUMEL
+from .candidate import SHAPES, Candidate, copies, parameters, set_gradients, tensors_of
 from .checks import BACKENDS, COMPILE_CHECKS, HALF, check, differ, equal, evaluated
 
 
@@ -116,7 +117,8 @@ def backends(candidate: Candidate) -> None:
 
 @check("compile is within 1e-6 of the loop", COMPILE_CHECKS)
 def compile_backend(candidate: Candidate) -> None:
-    ours, theirs = parameters(torch.float32), parameters(torch.float32)
+    shapes = ((MIN_NUMEL,), (MIN_NUMEL // 64, 64), *SHAPES)  # smaller parameters take the loop's step
+    ours, theirs = parameters(torch.float32, shapes), parameters(torch.float32, shapes)
     a = candidate.train(candidate.build(ours, backend="compile"), ours, 25)
     b = candidate.train(candidate.build(theirs, backend="loop"), theirs, 25)
     scale = max(x.abs().max().item() for x in b)

@@ -14,7 +14,7 @@ class SGD(ComposedOptimizer):
     in [0, inf), L2; nesterov: look ahead, which needs a momentum and dampening 0.
     Source: Robbins and Monro, Annals of Mathematical Statistics, 1951; momentum: see `Momentum` and `Nesterov`.
     Arguments in the order of torch.optim.SGD.
-    Deviations: none. dampening without momentum, which torch ignores, is refused.
+    Deviations: dampening without momentum, which torch ignores, is refused.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch

@@ -1,1 +1,1 @@
-"""Base rules and the optimizers made of them: one idea a file, found by `optim.specs()`."""
+"""Transforms and configurations of the methods: one idea a file, found by `optim.configs()`."""

@@ -60,7 +60,7 @@ class BoundedMoments(Transform):
 
 @dataclass(frozen=True)
 class _BoundedConfig(OptimizerConfig):
-    """The arguments of AdaBound and AMSBound. base_lr is the lr that a group was given when it was made."""
+    """Configuration of AdaBound and AMSBound. base_lr is the lr that a group was given when it was made."""
 
     momentum_key: ClassVar[str] = "betas"
     lr: float = ranged(1e-3, "[0, inf)")
@@ -81,7 +81,7 @@ class _BoundedConfig(OptimizerConfig):
 
 @dataclass(frozen=True)
 class AdaBoundConfig(_BoundedConfig):
-    """The arguments of optim.AdaBound, which describes them."""
+    """Configuration of optim.AdaBound, where the arguments are documented."""
 
     name: ClassVar[str] = "adabound"
     amsbound: bool = False
@@ -92,7 +92,7 @@ class AdaBoundConfig(_BoundedConfig):
 
 @dataclass(frozen=True)
 class AMSBoundConfig(_BoundedConfig):
-    """The arguments of optim.AMSBound, which describes them."""
+    """Configuration of optim.AMSBound, where the arguments are documented."""
 
     name: ClassVar[str] = "amsbound"
 

@@ -40,7 +40,7 @@ class DeltaScaling(Transform):
 
 @dataclass(frozen=True)
 class AdadeltaConfig(OptimizerConfig):
-    """The arguments of optim.Adadelta, which describes them."""
+    """Configuration of optim.Adadelta, where the arguments are documented."""
 
     name: ClassVar[str] = "adadelta"
     lr: float = ranged(1.0, "[0, inf)")

@@ -47,7 +47,7 @@ class AdamMoments(Transform):
 
 @dataclass(frozen=True)
 class AdamConfig(OptimizerConfig):
-    """The arguments of optim.Adam, which describes them."""
+    """Configuration of optim.Adam, where the arguments are documented."""
 
     name: ClassVar[str] = "adam"
     momentum_key: ClassVar[str] = "betas"

@@ -35,7 +35,7 @@ class LookaheadMoments(AdamMoments):
 
 @dataclass(frozen=True)
 class AdamPConfig(OptimizerConfig):
-    """The arguments of optim.AdamP, which describes them."""
+    """Configuration of optim.AdamP, where the arguments are documented."""
 
     name: ClassVar[str] = "adamp"
     momentum_key: ClassVar[str] = "betas"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdamWConfig(OptimizerConfig):
-    """The arguments of optim.AdamW, which describes them."""
+    """Configuration of optim.AdamW, where the arguments are documented."""
 
     name: ClassVar[str] = "adamw"
     momentum_key: ClassVar[str] = "betas"

@@ -58,7 +58,7 @@ class AggregatedMomentum(Transform):
 
 @dataclass(frozen=True)
 class AggMoConfig(OptimizerConfig):
-    """The arguments of optim.AggMo, which describes them."""
+    """Configuration of optim.AggMo, where the arguments are documented."""
 
     name: ClassVar[str] = "aggmo"
     lr: float = ranged(0.1, "[0, inf)")
@@ -75,7 +75,7 @@ class AggMoConfig(OptimizerConfig):
 
 @dataclass(frozen=True)
 class AggMoExpConfig(OptimizerConfig):
-    """The arguments of optim.AggMoExp, which describes them."""
+    """Configuration of optim.AggMoExp, where the arguments are documented."""
 
     name: ClassVar[str] = "aggmo_exp"
     lr: float = ranged(0.1, "[0, inf)")

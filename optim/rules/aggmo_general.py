@@ -51,7 +51,7 @@ def number_mismatch(betas: Any, rates: Any) -> str:
 
 @dataclass(frozen=True)
 class AggMoGeneralConfig(OptimizerConfig):
-    """The arguments of optim.AggMoGeneral, which describes them."""
+    """Configuration of optim.AggMoGeneral, where the arguments are documented."""
 
     name: ClassVar[str] = "aggmo_general"
     lr: float = ranged(0.05, "[0, inf)")

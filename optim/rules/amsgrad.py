@@ -56,7 +56,7 @@ class MaxMoments(Transform):
 
 @dataclass(frozen=True)
 class AMSGradConfig(OptimizerConfig):
-    """The arguments of optim.AMSGrad, which describes them."""
+    """Configuration of optim.AMSGrad, where the arguments are documented."""
 
     name: ClassVar[str] = "amsgrad"
     momentum_key: ClassVar[str] = "betas"

@@ -59,7 +59,7 @@ class LayerwiseMomentum(Transform):
 
 @dataclass(frozen=True)
 class LARSConfig(OptimizerConfig):
-    """The arguments of optim.LARS, which describes them."""
+    """Configuration of optim.LARS, where the arguments are documented."""
 
     name: ClassVar[str] = "lars"
     momentum_key: ClassVar[str] = "momentum"

@@ -49,7 +49,7 @@ class MomoStep(ModelStep):
 
 @dataclass(frozen=True)
 class MomoConfig(OptimizerConfig):
-    """The arguments of optim.Momo, which describes them."""
+    """Configuration of optim.Momo, where the arguments are documented."""
 
     name: ClassVar[str] = "momo"
     momentum_key: ClassVar[str] = "beta"

@@ -59,7 +59,7 @@ class MomoAdamStep(ModelStep):
 
 @dataclass(frozen=True)
 class MomoAdamConfig(OptimizerConfig):
-    """The arguments of optim.MomoAdam, which describes them."""
+    """Configuration of optim.MomoAdam, where the arguments are documented."""
 
     name: ClassVar[str] = "momo_adam"
     momentum_key: ClassVar[str] = "betas"

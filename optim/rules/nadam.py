@@ -59,7 +59,7 @@ class NesterovMoments(Transform):
 
 @dataclass(frozen=True)
 class NAdamConfig(OptimizerConfig):
-    """The arguments of optim.NAdam, which describes them."""
+    """Configuration of optim.NAdam, where the arguments are documented."""
 
     name: ClassVar[str] = "nadam"
     momentum_key: ClassVar[str] = "betas"

@@ -61,7 +61,7 @@ class RectifiedMoments(Transform):
 
 @dataclass(frozen=True)
 class RAdamConfig(OptimizerConfig):
-    """The arguments of optim.RAdam, which describes them."""
+    """Configuration of optim.RAdam, where the arguments are documented."""
 
     name: ClassVar[str] = "radam"
     momentum_key: ClassVar[str] = "betas"
@@ -82,7 +82,7 @@ class RAdamConfig(OptimizerConfig):
 
 @dataclass(frozen=True)
 class RAdamWConfig(OptimizerConfig):
-    """The arguments of optim.RAdamW, which describes them."""
+    """Configuration of optim.RAdamW, where the arguments are documented."""
 
     name: ClassVar[str] = "radamw"
     momentum_key: ClassVar[str] = "betas"

@@ -49,7 +49,7 @@ class RootMeanSquare(Transform):
 
 @dataclass(frozen=True)
 class RMSpropConfig(OptimizerConfig):
-    """The arguments of optim.RMSprop, which describes them."""
+    """Configuration of optim.RMSprop, where the arguments are documented."""
 
     name: ClassVar[str] = "rmsprop"
     momentum_key: ClassVar[str] = "momentum"

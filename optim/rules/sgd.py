@@ -60,7 +60,7 @@ class NesterovMomentum(Transform):
 
 @dataclass(frozen=True)
 class SGDConfig(OptimizerConfig):
-    """The arguments of optim.SGD, which describes them."""
+    """Configuration of optim.SGD, where the arguments are documented."""
 
     name: ClassVar[str] = "sgd"
     momentum_key: ClassVar[str] = "momentum"
@@ -93,7 +93,7 @@ class SGDConfig(OptimizerConfig):
 
 @dataclass(frozen=True)
 class MomentumConfig(OptimizerConfig):
-    """The arguments of optim.Momentum, which describes them."""
+    """Configuration of optim.Momentum, where the arguments are documented."""
 
     name: ClassVar[str] = "momentum"
     momentum_key: ClassVar[str] = "momentum"
@@ -108,7 +108,7 @@ class MomentumConfig(OptimizerConfig):
 
 @dataclass(frozen=True)
 class NesterovConfig(OptimizerConfig):
-    """The arguments of optim.Nesterov, which describes them."""
+    """Configuration of optim.Nesterov, where the arguments are documented."""
 
     name: ClassVar[str] = "nesterov"
     momentum_key: ClassVar[str] = "momentum"

@@ -51,7 +51,7 @@ class VelocityProjection(Projection):
 
 @dataclass(frozen=True)
 class SGDPConfig(OptimizerConfig):
-    """The arguments of optim.SGDP, which describes them."""
+    """Configuration of optim.SGDP, where the arguments are documented."""
 
     name: ClassVar[str] = "sgdp"
     momentum_key: ClassVar[str] = "momentum"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SGDWConfig(OptimizerConfig):
-    """The arguments of optim.SGDW, which describes them."""
+    """Configuration of optim.SGDW, where the arguments are documented."""
 
     name: ClassVar[str] = "sgdw"
     momentum_key: ClassVar[str] = "momentum"

@@ -1,1 +1,1 @@
-"""Stages around any optimizer: one idea a file, found by `optim.wrappers()`."""
+"""Transforms around any optimizer: one idea a file, found by `optim.wrappers()`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EMAWrapper(Wrapper):
-    """The arguments of optim.EMA, which describes them."""
+    """Transform of optim.EMA, where the arguments are documented."""
 
     name: ClassVar = "ema"
     place: ClassVar = "average"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientDropoutWrapper(Wrapper):
-    """The arguments of optim.GradientDropout, which describes them."""
+    """Transform of optim.GradientDropout, where the arguments are documented."""
 
     name: ClassVar = "gradient_dropout"
     place: ClassVar = "gradient"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GradientNoiseWrapper(Wrapper):
-    """The arguments of optim.GradientNoise, which describes them."""
+    """Transform of optim.GradientNoise, where the arguments are documented."""
 
     name: ClassVar = "gradient_noise"
     place: ClassVar = "gradient"

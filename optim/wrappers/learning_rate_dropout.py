@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LearningRateDropoutWrapper(Wrapper):
-    """The arguments of optim.LearningRateDropout, which describes them."""
+    """Transform of optim.LearningRateDropout, where the arguments are documented."""
 
     name: ClassVar = "learning_rate_dropout"
     place: ClassVar = "step"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LookaheadWrapper(MomentumWrapper):
-    """The arguments of optim.Lookahead, which describes them."""
+    """Transform of optim.Lookahead, where the arguments are documented."""
 
     name: ClassVar = "lookahead"
     place: ClassVar = "weights"

@@ -153,15 +153,5 @@ def assert_same(ours: Any, theirs: Any) -> None:
         torch.testing.assert_close(x, y, rtol=0, atol=0, equal_nan=True)
 
 
-def assert_compiled_is_close(name: str) -> None:
-    """25 compiled steps of a case agree with the loop's to 1e-6."""
-    ours, theirs = parameters(torch.float32), parameters(torch.float32)
-    train(CASES[name].build(ours, backend="compile"), ours, 25)
-    train(CASES[name].build(theirs, backend="loop"), theirs, 25)
-    scale = max(p.abs().max().item() for p in theirs)
-    for x, y in zip(weights(ours), weights(theirs), strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6 * scale)
-
-
 def state_of(optimizer: Any) -> list[torch.Tensor]:
     return [x for s in optimizer.state.values() for x in s.values() if isinstance(x, torch.Tensor)]

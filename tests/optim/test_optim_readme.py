@@ -1,4 +1,4 @@
-"""What optim/README.md says is so: its tables agree with the classes, its examples run, its rule passes the card."""
+"""What optim/README.md says is so: its tables agree with the classes, its examples run, its rule passes the checks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import ROOT, copy_project
 
+import optim
 from optim import build, configs, wrappers
 
 README = (ROOT / "optim" / "README.md").read_text()
@@ -36,6 +37,11 @@ DESCRIBED = [pytest.param(configs()[n], row, id=n) for n, row in METHODS.items()
 DESCRIBED += [pytest.param(wrappers()[n], row, id=n) for n, row in WRAPPERS.items() if n in wrappers()]
 
 
+def docstring(kind) -> str:
+    """Of the public class or function of a configuration or wrapper."""
+    return getattr(optim, kind.label()).__doc__
+
+
 def state(kind, **arguments) -> tuple[list[str], list[str], list[str]]:
     """Names of the tensors after two steps: of the parameter's size, numbers beside it, numbers of the optimizer."""
     base = configs()["adam"]() if kind.name in wrappers() else kind(**arguments)
@@ -56,7 +62,7 @@ def state(kind, **arguments) -> tuple[list[str], list[str], list[str]]:
 def test_tables_name_what_there_is():
     for named, found, first in ((METHODS, configs(), "method"), (WRAPPERS, wrappers(), "wrapper")):
         shown = {name: re.findall(r"`(\w+)`", row[first])[1:] for name, row in named.items()}
-        assert shown == {name: [kind.__name__] for name, kind in found.items()}
+        assert shown == {name: [kind.label()] for name, kind in found.items()}
 
 
 @pytest.mark.parametrize("kind, row", DESCRIBED)
@@ -90,7 +96,7 @@ def test_lookahead_pulls_back_one_tensor_for_each_momentum_buffer():
 @pytest.mark.parametrize("kind, row", DESCRIBED)
 def test_sources_are_those_of_the_docstring(kind, row):
     """The first author, every year and every arXiv number."""
-    source = kind.__doc__.split("Source:")[1]
+    source = docstring(kind).split("Source:")[1]
     for said in (re.findall(r"\w+", row["source"])[0], *re.findall(r"\d{4}\.?\d*", row["source"])):
         assert said in source
 
@@ -103,7 +109,7 @@ def test_every_deviation_is_of_something():
     (text,) = re.findall(r"^\| where \| what \|\n.*?\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
     named = {name for line in text.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
     assert named <= {*configs(), *wrappers()}
-    silent = {n for n, kind in {**configs(), **wrappers()}.items() if "Deviations: none.\n" in kind.__doc__}
+    silent = {n for n, kind in {**configs(), **wrappers()}.items() if "Deviations: none.\n" in docstring(kind)}
     assert not named & silent
     assert {*configs(), *wrappers()} - named <= silent | {
         "adam",
@@ -137,13 +143,13 @@ def project(tmp_path_factory):
     return copy_project(place, PACKAGES, FILES)
 
 
-CARDS = re.findall(r"^python (scripts/check_optimizer.py .*)", README, re.MULTILINE)
+CHECKS = re.findall(r"^python (scripts/check_optimizer.py .*)", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "words", [pytest.param(words, marks=[pytest.mark.slow] if "--compile" in words else []) for words in CARDS]
+    "words", [pytest.param(words, marks=[pytest.mark.slow] if "--compile" in words else []) for words in CHECKS]
 )
-def test_new_rule_passes_the_card(project, words):
+def test_new_method_passes_the_checks(project, words):
     done = subprocess.run([sys.executable, *shlex.split(words)], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "signum" in done.stdout and " 0 FAIL" in done.stdout
@@ -153,9 +159,9 @@ def test_new_rule_passes_the_card(project, words):
 def test_new_rule_is_the_sign_of_momentum(project):
     code = """
 import torch
-from optim import Signum
+from optim import build, configs
 p = torch.tensor([1.0, 1.0], requires_grad=True)
-optimizer = Signum([p], lr=0.25, momentum=0.5)
+optimizer = build(configs()["signum"](lr=0.25, momentum=0.5), [p])
 for g in ([4.0, -1.0], [-1.0, -1.0]):
     p.grad = torch.tensor(g)
     optimizer.step()     # m = (2, -0.5), then (0.5, -0.75)

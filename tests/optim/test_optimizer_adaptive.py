@@ -10,9 +10,7 @@ import torch
 from optimizer_cases import (
     CASES,
     Case,
-    assert_compiled_is_close,
     assert_same,
-    needs_cpp,
     parameters,
     set_gradients,
     torch_optimizer,
@@ -422,11 +420,3 @@ def test_steps_run_stacked(name):
         alone = step(ps, gs, factors[i])
         of_run = torch.utils._pytree.tree_map(lambda x: x[i], stacked)  # noqa: B023
         torch.testing.assert_close(of_run, alone, rtol=1e-12, atol=1e-12)
-
-
-@needs_cpp
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ROWS)
-@pytest.mark.filterwarnings("ignore")
-def test_compiled_is_close_to_the_loop(name):
-    assert_compiled_is_close(name)

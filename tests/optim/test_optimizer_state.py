@@ -126,7 +126,7 @@ def momentum_state(params):
 
 
 def test_loaded_state_has_its_own_memory():
-    """The compiled lift overwrites its state in place; a dict kept for later must not change with it."""
+    """State is updated in place; a dict kept for later must not change with it."""
     params = parameters()
     optimizer = optim.AggMo(params)
     train(optimizer, params, 2)
