@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal
 
-import yaml
+from results.typed import as_mapping, load_yaml, read_dataclass
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "published"
 
@@ -24,8 +24,12 @@ UNITS: dict[str, Callable[[float], float]] = {
 }
 #: places of a run's value: validation at the best or final epoch; the test set with the weights of those; rows of
 #: epochs of training (of steps, where recorded) or validation; the last or the largest of all training steps
-PLACES = ("best", "final", "test", "test_last", "train", "val", "last_step", "largest_step")
-T = TypeVar("T")
+Place = Literal["best", "final", "test", "test_last", "train", "val", "last_step", "largest_step"]
+
+
+def size(default: Any) -> Any:
+    """A field whose number is not negative."""
+    return field(default=default, metadata={"range": "[0, inf)"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Point:
 
     x: float | None
     value: float
-    std: float | None = None
+    std: float | None = size(None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,16 +75,16 @@ class Block:
     what: str
     source: str
     metric: str
-    where: str
+    where: Place
     rows: Sequence[Row]
-    unit: str = ""
-    better: str = ""  # max, min, or neither
-    chosen_by: str = "best"
-    close: float | None = None
-    close_relative: float | None = None
-    tolerance: float = 0.0
+    unit: Literal["", "per cent", "per cent error"] = ""
+    better: Literal["", "max", "min"] = ""
+    chosen_by: Literal["best", "final", "train"] = "best"
+    close: float | None = size(None)
+    close_relative: float | None = size(None)
+    tolerance: float = size(0.0)
     failed: float | None = None
-    by: str = ""
+    by: Literal["", "lr", "epoch"] = ""
     compare_at: Sequence[float] = ()
 
     def threshold(self, value: float) -> float:
@@ -99,8 +103,8 @@ class Published:
     task: str
     protocol: Mapping[str, Any]
     numbers: Sequence[Block]
-    notes: Sequence[str] = field(default=())
-    seeds: int | None = None
+    notes: Sequence[str] = ()
+    seeds: int | None = field(default=None, metadata={"range": "[1, inf)"})
     exact: bool = False
 
 
@@ -115,137 +119,56 @@ def read_published(name: str, folder: Path = FOLDER) -> Published:
         near = difflib.get_close_matches(name, known, 2) or [other for other in known if name in other.split("/")]
         guess = f"; did you mean {' or '.join(near)}?" if near else "."
         raise ValueError(f"no published numbers are named {name}{guess} There are {', '.join(known)}")
-    file = folder / f"{name}.yaml"
-    try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{file.name} is no YAML: {' '.join(str(error).split())}") from None
-    return build(Published, {"name": name, **as_mapping(raw, name)}, name)
+    raw = dict(as_mapping(load_yaml(folder / f"{name}.yaml", f"{name}.yaml"), name))
+    if isinstance(raw.get("numbers"), list):
+        raw["numbers"] = [expand_block(block) for block in raw["numbers"]]
+    published = read_dataclass(Published, {"name": name, **raw}, name)
+    for i, block in enumerate(published.numbers):
+        check_block(block, f"{name}.numbers[{i}]")
+    return published
 
 
-def build(kind: type[T], raw: Any, where: str) -> T:
-    """A dataclass of a mapping. Raises ValueError for unknown, missing and ill-typed keys."""
-    given = as_mapping(raw, where)
-    known = {entry.name: entry for entry in fields(kind)}  # pyright: ignore[reportArgumentType]
-    for key in given:
-        if key not in known:
-            raise ValueError(f"{where}: {key} is no key here; there are {', '.join(known)}")
-    for key, entry in known.items():
-        if key not in given and entry.default is MISSING:
-            raise ValueError(f"{where}: {key} is missing")
-    made = kind(**{key: READERS[str(known[key].type)](given[key], f"{where}: {key}") for key in given})
-    if isinstance(made, Block):
-        check(made, where)
-    return made
+def expand_block(block: Any) -> Any:
+    """A block with its rows in full, for read_dataclass, which names what is wrong with the rest."""
+    if not isinstance(block, dict) or not isinstance(block.get("rows"), list):
+        return block
+    return {**block, "rows": [expand_row(row) for row in block["rows"]]}
 
 
-def check(block: Block, where: str) -> None:
+def expand_row(row: Any) -> Any:
+    """value and std as a point without x; points and methods with the names of their parts."""
+    if not isinstance(row, dict):
+        return row
+    row = dict(row)
+    if "value" in row and "points" not in row:
+        row["points"] = [[None, row.pop("value"), *([row.pop("std")] if "std" in row else [])]]
+    if isinstance(points := row.get("points"), list):
+        row["points"] = [
+            dict(zip(("x", "value", "std"), each, strict=False)) if isinstance(each, list) and len(each) < 4 else each
+            for each in points
+        ]
+    if (ours := row.get("ours")) is not None:
+        row["ours"] = [expand_method(each) for each in (ours if isinstance(ours, list) else [ours])]
+    return row
+
+
+def expand_method(method: Any) -> Any:
+    if not isinstance(method, dict):
+        return method
+    settings = {key: value for key, value in method.items() if key != "optim"}
+    return {**({"optim": method["optim"]} if "optim" in method else {}), "settings": settings}
+
+
+def check_block(block: Block, path: str) -> None:
     """Raise ValueError where a block's parts do not go together."""
-    for key, valid in (
-        ("where", PLACES),
-        ("unit", UNITS),
-        ("better", ("", "max", "min")),
-        ("chosen_by", ("best", "final", "train")),
-        ("by", ("", "lr", "epoch")),
-    ):
-        if getattr(block, key) not in valid:
-            raise ValueError(f"{where}: {key}={getattr(block, key)} is none of {', '.join(filter(None, valid))}")
+    if not block.source.strip():
+        raise ValueError(f"{path}.source is empty; name where the numbers are published")
     if (block.close is None) == (block.close_relative is None):
-        raise ValueError(f"{where}: give either close or close_relative")
+        raise ValueError(f"{path}: give either close or close_relative")
     if block.by == "epoch" and block.where not in ("train", "val"):
-        raise ValueError(f"{where}: by=epoch goes with where=train or val, not {block.where}")
+        raise ValueError(f"{path}: by=epoch goes with where=train or val, not {block.where}")
+    if not block.rows:
+        raise ValueError(f"{path}.rows is empty")
     for row in block.rows:
-        if any((point.x is None) == bool(block.by) for point in row.points):
-            raise ValueError(f"{where}: {row.method} needs {'points' if block.by else 'one value'}")
-
-
-def as_mapping(raw: Any, where: str) -> dict[str, Any]:
-    if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
-        raise ValueError(f"{where} is no mapping of keys")
-    return raw
-
-
-def as_list(raw: Any, where: str) -> list[Any]:
-    if not isinstance(raw, list) or not raw:
-        raise ValueError(f"{where} is no list, or an empty one")
-    return raw
-
-
-def as_text(raw: Any, where: str) -> str:
-    if not isinstance(raw, str) or not raw.strip():
-        raise ValueError(f"{where}={raw} is no text")
-    return raw.strip()
-
-
-def as_number(raw: Any, where: str) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw != raw:
-        raise ValueError(f"{where}={raw} is no number")
-    return raw
-
-
-def as_size(raw: Any, where: str) -> float:
-    if as_number(raw, where) < 0:
-        raise ValueError(f"{where}={raw} is not in [0, inf)")
-    return raw
-
-
-def as_flag(raw: Any, where: str) -> bool:
-    if not isinstance(raw, bool):
-        raise ValueError(f"{where}={raw} is neither true nor false")
-    return raw
-
-
-def as_count(raw: Any, where: str) -> int:
-    if isinstance(raw, bool) or not isinstance(raw, int) or raw < 1:
-        raise ValueError(f"{where}={raw} is no whole number from 1 on")
-    return raw
-
-
-def as_ours(raw: Any, where: str) -> list[OurMethod]:
-    found = []
-    for each in raw if isinstance(raw, list) else [raw]:
-        settings = dict(as_mapping(each, where))
-        optim = as_text(settings.pop("optim", None), f"{where}.optim")
-        found.append(OurMethod(optim=optim, settings=settings))
-    return found
-
-
-def as_rows(raw: Any, where: str) -> list[Row]:
-    return [as_row(each, f"{where}[{i}]") for i, each in enumerate(as_list(raw, where))]
-
-
-def as_row(raw: Any, where: str) -> Row:
-    given = dict(as_mapping(raw, where))
-    if ("value" in given) == ("points" in given) or ("std" in given and "value" not in given):
-        raise ValueError(f"{where}: give either value, and perhaps std, or points")
-    if "value" in given:
-        given["points"] = [[None, given.pop("value"), *([given.pop("std")] if "std" in given else [])]]
-    return build(Row, given, where)
-
-
-def as_points(raw: Any, where: str) -> list[Point]:
-    found = []
-    for i, each in enumerate(as_list(raw, where)):
-        place = f"{where}[{i}]"
-        x, value, *std = each if isinstance(each, list) and len(each) in (2, 3) else [None, None]
-        x = x if x is None else as_size(x, place)
-        found.append(Point(x, as_number(value, place), *(as_size(each, f"{place}: std") for each in std)))
-    return found
-
-
-READERS: dict[str, Callable[[Any, str], Any]] = {
-    "str": as_text,
-    "float": as_size,
-    "float | None": as_size,
-    "int | None": as_count,
-    "bool": as_flag,
-    "Mapping[str, Any]": as_mapping,
-    "Sequence[str]": lambda raw, where: [as_text(each, where) for each in as_list(raw, where)],
-    "Sequence[float]": lambda raw, where: [as_number(each, where) for each in as_list(raw, where)],
-    "Sequence[OurMethod]": as_ours,
-    "Sequence[Point]": as_points,
-    "Sequence[Row]": as_rows,
-    "Sequence[Block]": lambda raw, where: [
-        build(Block, each, f"{where}[{i}]") for i, each in enumerate(as_list(raw, where))
-    ],
-}
+        if not row.points or any((point.x is None) == bool(block.by) for point in row.points):
+            raise ValueError(f"{path}: {row.method} needs {'points' if block.by else 'one value'}")

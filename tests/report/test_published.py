@@ -1,12 +1,10 @@
 """Published numbers: every file is of its form, says where its numbers come from, and names what this project has."""
 
-import copy
-
 import pytest
 import yaml
 
 from report.published.matching import method_differences, protocol_differences
-from report.published.numbers import FOLDER, Block, build, published_names, read_published
+from report.published.numbers import FOLDER, published_names, read_published
 from results.run import Run
 from runner.config.compose import CONFIGS, compose
 from runner.config.validate import validate
@@ -81,40 +79,48 @@ def test_an_unknown_name_is_answered_with_near_ones():
         read_published("zzz")
 
 
-def test_a_file_that_is_no_yaml_is_named(tmp_path):
-    (tmp_path / "broken.yaml").write_text("a: [")
-    with pytest.raises(ValueError, match=r"broken\.yaml is no YAML"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a: [", "broken.yaml is no YAML"), ("- 1", "broken=.* is one value"), ("title: x", "broken.paper is missing")],
+)
+def test_a_file_of_another_form_is_named(tmp_path, content, message):
+    (tmp_path / "broken.yaml").write_text(content)
+    with pytest.raises(ValueError, match=message):
         read_published("broken", tmp_path)
-    (tmp_path / "broken.yaml").write_text("- 1")
-    with pytest.raises(ValueError, match="broken is no mapping"):
-        read_published("broken", tmp_path)
-    (tmp_path / "broken.yaml").write_text(yaml.safe_dump({"title": "x"}))
-    with pytest.raises(ValueError, match="broken: paper is missing"):
-        read_published("broken", tmp_path)
+
+
+ROW = {"method": "CM", "ours": {"optim": "sgd"}}
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "facts"),
     [
-        ({"sourc": "x"}, "sourc is no key here"),
-        ({"source": ""}, "source= is no text"),
-        ({"source": None}, "source=None is no text"),
-        ({"close": -1}, r"close=-1 is not in \[0, inf\)"),
-        ({"close": True}, "close=True is no number"),
-        ({"close_relative": 0.1}, "give either close or close_relative"),
-        ({"where": "tets"}, "where=tets is none of best, final"),
-        ({"unit": "percent"}, "unit=percent is none of per cent, per cent error"),
-        ({"by": "epoch"}, "by=epoch goes with where=train or val, not test"),
-        ({"by": "lr"}, "CM needs points"),
-        ({"rows": []}, "rows is no list, or an empty one"),
-        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}}]}, "give either value, and perhaps std, or points"),
-        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}, "value": "a"}]}, "=a is no number"),
-        ({"rows": [{"method": "CM", "ours": {"optim": "sgd"}, "value": 1, "std": -1}]}, r"std=-1 is not in \[0, inf\)"),
-        ({"rows": [{"method": "CM", "ours": {"lr": 1}, "value": 1}]}, "ours.optim=None is no text"),
-        ({"rows": [{"ours": {"optim": "sgd"}, "value": 1}]}, "method is missing"),
+        ({"sourc": "x"}, ["numbers[0].sourc", "source"]),
+        ({"source": ""}, ["numbers[0].source"]),
+        ({"source": None}, ["numbers[0].source=null"]),
+        ({"close": -1}, ["close=-1", "[0, inf)"]),
+        ({"close": True}, ["close=true", "number"]),
+        ({"close_relative": 0.1}, ["close or close_relative"]),
+        ({"where": "tets"}, ["where=tets", "best, final"]),
+        ({"unit": "percent"}, ["unit=percent", "per cent, per cent error"]),
+        ({"by": "epoch"}, ["by=epoch", "where=train or val"]),
+        ({"by": "lr"}, ["CM needs points"]),
+        ({"rows": []}, ["numbers[0].rows is empty"]),
+        ({"rows": [ROW]}, ["rows[0].points is missing"]),
+        ({"rows": [{**ROW, "value": "a"}]}, ["rows[0].points[0].value=a", "number"]),
+        ({"rows": [{**ROW, "value": 1, "std": -1}]}, ["std=-1", "[0, inf)"]),
+        ({"rows": [{**ROW, "value": 1, "points": [[1, 1]]}]}, ["rows[0].value"]),
+        ({"rows": [{**ROW, "points": [[1, 2, 3, 4]]}]}, ["rows[0].points[0]"]),
+        ({"rows": [{"method": "CM", "ours": {"lr": 1}, "value": 1}]}, ["rows[0].ours[0].optim is missing"]),
+        ({"rows": [{"ours": {"optim": "sgd"}, "value": 1}]}, ["rows[0].method is missing"]),
     ],
 )
-def test_what_is_not_of_the_form_is_refused_with_its_place(change, message):
-    build(Block, copy.deepcopy(BLOCK), "x")
-    with pytest.raises(ValueError, match=message):
-        build(Block, {**copy.deepcopy(BLOCK), **change}, "x: numbers[0]")
+def test_what_is_not_of_the_form_is_refused_with_its_place(tmp_path, change, facts):
+    content = {"title": "t", "paper": "p", "experiment": "e", "task": "t", "protocol": {}, "numbers": [BLOCK]}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(content))
+    assert read_published("x", tmp_path).numbers[0].rows[0].points[0].std == 0.15
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**content, "numbers": [{**BLOCK, **change}]}))
+    with pytest.raises(ValueError) as error:
+        read_published("x", tmp_path)
+    for fact in facts:
+        assert fact in str(error.value)
