@@ -1,13 +1,13 @@
-"""Optimizers for PyTorch, written as pure rules on one driver.
+"""Optimizers for PyTorch: transforms written once, composed, and run by one torch.optim.Optimizer.
 
     from optim import AggMo
     AggMo(model.parameters(), lr=0.1, betas=(0, 0.9, 0.99))         a torch.optim.Optimizer
     AggMo.from_exp_form(model.parameters(), lr=0.1, a=0.1, k=4)
     EMA(Lookahead(AggMo(model.parameters()), k=6), momentum=0.99)   the same optimizer with wrappers around it
-    build(specs()["adam"](lr=1e-3), params, [wrappers()["lookahead"](k=6)])    from names, as a config does
+    build(configs()["adam"](lr=1e-3), params, [wrappers()["lookahead"](k=6)])    from names, as the command line does
 
-Every file in optim/rules and optim/wrappers is found by itself. Importing this package does not import torch:
-the classes are made when they are first asked for.
+Every file in optim/rules and optim/wrappers is found by itself: configs() and wrappers() list what can be chosen by
+name. Importing this package does not import torch, which only the optimizers themselves need.
 """
 
 from __future__ import annotations
@@ -20,43 +20,61 @@ from typing import TYPE_CHECKING, Any
 
 from . import rules as _rules
 from . import wrappers as _wrappers
-from .rule import Spec, Wrapper
+from .config import OptimizerConfig, check_wrappers
+from .ranges import SettingError
+from .transform import Transform, Wrapper
 
 if TYPE_CHECKING:
-    from .driver import Chain
+    from .optimizer import Backend, ComposedOptimizer, Params
+    from .optimizers.adabound import AdaBound, AMSBound
+    from .optimizers.adam import Adam, AdamW, AMSGrad, NAdam
+    from .optimizers.adamp import SGDP, AdamP
+    from .optimizers.aggmo import AggMo, AggMoExp, AggMoGeneral
+    from .optimizers.lars import LARS
+    from .optimizers.momo import Momo, MomoAdam
+    from .optimizers.radam import RAdam, RAdamW
+    from .optimizers.rmsprop import Adadelta, RMSprop
+    from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
+    from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
+
+_LAZY = {  # what is imported, and torch with it, when it is first asked for
+    "optimizer": ("ComposedOptimizer",),
+    "optimizers.adabound": ("AdaBound", "AMSBound"),
+    "optimizers.adam": ("Adam", "AdamW", "AMSGrad", "NAdam"),
+    "optimizers.adamp": ("AdamP", "SGDP"),
+    "optimizers.aggmo": ("AggMo", "AggMoExp", "AggMoGeneral"),
+    "optimizers.lars": ("LARS",),
+    "optimizers.momo": ("Momo", "MomoAdam"),
+    "optimizers.radam": ("RAdam", "RAdamW"),
+    "optimizers.rmsprop": ("Adadelta", "RMSprop"),
+    "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
+    "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
+}
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 
-def specs() -> dict[str, type[Spec]]:
-    """Every optimizer by its config name: {"aggmo": AggMo, ...}; the values are Specs, not optimizers."""
-    return dict(_found(_rules.__name__, Spec))
+def configs() -> dict[str, type[OptimizerConfig]]:
+    """Every optimizer's configuration by its name: {"aggmo": AggMoConfig, ...}."""
+    return dict(_found(_rules.__name__, OptimizerConfig))
 
 
 def wrappers() -> dict[str, type[Wrapper]]:
-    """Every wrapper by its config name: {"lookahead": Lookahead, ...}."""
+    """Every wrapper by its name: {"lookahead": LookaheadWrapper, ...}."""
     return dict(_found(_wrappers.__name__, Wrapper))
 
 
 def build(
-    spec: Spec,
-    params: Iterable[Any],
+    config: OptimizerConfig,
+    params: Params,
     wrap: Iterable[Wrapper] = (),
-    lift: str = "auto",
+    backend: Backend = "auto",
     seed: int = 0,
     maximize: bool = False,
-) -> Chain:
-    """Make the optimizer that `spec` describes, with wrappers around it.
+) -> ComposedOptimizer:
+    """Make the optimizer that `config` describes, with wrappers around it: ComposedOptimizer's arguments."""
+    from .optimizer import ComposedOptimizer
 
-    wrap: wrappers of one place (gradient, step, weights, average) act in the order given; each at most once.
-    Raises ValueError for values out of range.
-    """
-    from .driver import Chain
-    from .public import optimizer_class
-
-    registered = specs().get(getattr(spec, "name", "")) is type(spec)
-    kind = optimizer_class(type(spec)) if registered else Chain
-    optimizer = kind.__new__(kind)
-    Chain.__init__(optimizer, params, spec, wrap, lift=lift, seed=seed, maximize=maximize)
-    return optimizer
+    return ComposedOptimizer(params, config, wrap, backend=backend, seed=seed, maximize=maximize)
 
 
 @cache
@@ -75,26 +93,20 @@ def _found(package: str, base: type) -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Chain":
-        from .driver import Chain
-
-        return Chain
-    for spec_class in specs().values():
-        if spec_class.__name__ == name:
-            from .public import optimizer_class
-
-            return globals().setdefault(name, optimizer_class(spec_class))
-    for wrapper_class in wrappers().values():
-        if wrapper_class.__name__ == name:
-            from .nesting import nesting_function
-
-            return globals().setdefault(name, nesting_function(wrapper_class))
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name))
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-_named = [*specs().values(), *wrappers().values()]
-__all__ = ["Chain", "build", "specs", "wrappers", *(described.__name__ for described in _named)]
+# fmt: off
+__all__ = [
+    "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
+    "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout", "Lookahead",
+    "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
+    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs", "wrappers",
+]
+# fmt: on

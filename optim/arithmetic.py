@@ -1,10 +1,8 @@
-"""The few operations that let one spelling of a rule run on numbers and tensors, single or in lists.
+"""The few operations that let one spelling of a transform run on numbers and tensors, single or in lists.
 
-A hyper-parameter is a Python number in the loop and foreach lifts and a 0-dim tensor in the compiled one; an
-operand is a Tensor or, in the foreach lift, a list of them. Nothing here branches on a tensor's value.
-
-Some take `own`, in a rule ctx.own: whether the result may take the place of an operand, said with each. Then they
-make no new tensor; the numbers are the same to the last bit.
+A hyper-parameter is a Python number by the loop and foreach backends and a 0-dim tensor when compiled or stacked; an
+operand is a Tensor or, by foreach, a list of them. Nothing here branches on a tensor's value. A trailing underscore
+says that the operand named in the docstring is updated in place; the result is the same to the last bit.
 """
 
 from __future__ import annotations
@@ -16,58 +14,81 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def axpy(a: Any, x: Tensor, y: Tensor, own: bool = False) -> Tensor:
-    """y + a x, in one pass where `a` is a number; own: in y's place."""
-    if not isinstance(a, float | int):
-        return y.add_(x * a) if own else y + x * a
-    return y.add_(x, alpha=a) if own else y.add(x, alpha=a)
+def axpy(a: Any, x: Tensor, y: Tensor) -> Tensor:
+    """y + a x, in one pass where `a` is a number."""
+    return y.add(x, alpha=a) if isinstance(a, float | int) else y + x * a
 
 
-def accumulated(v: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
-    """beta v + u; own: in v's place."""
-    if not own or not isinstance(beta, float | int):
-        return axpy(beta, v, u)
+def axpy_(a: Any, x: Tensor, y: Tensor) -> Tensor:
+    """y <- y + a x."""
+    return y.add_(x, alpha=a) if isinstance(a, float | int) else y.add_(x * a)
+
+
+def accumulate_(v: Tensor, u: Tensor, beta: Any) -> Tensor:
+    """v <- beta v + u."""
+    if not isinstance(beta, float | int):
+        return v.copy_(axpy(beta, v, u))  # under vmap, v.mul_(beta) would round differently
+    if hasattr(v, "tensors"):  # torch._foreach has no such operation in place: the list takes the new tensors
+        v.tensors = axpy(beta, v, u).tensors  # type: ignore
+        return v
     from torch import add
 
     return add(u, v, alpha=beta, out=v)
 
 
-def lerp(x: Tensor, y: Tensor, weight: Any, own: bool = False) -> Tensor:
-    """x + weight (y - x); own: in x's place."""
-    if not isinstance(weight, float | int):
-        # torch.lerp wants a weight of exactly the operands' dtype, which a hyper-parameter tensor need not have
-        return x + (y - x) * weight
-    return x.lerp_(y, weight) if own else x.lerp(y, weight)
+def scale_(v: Tensor, a: Any) -> Tensor:
+    """v <- a v."""
+    return v.mul_(a) if isinstance(a, float | int) else v.copy_(v * a)
 
 
-def mean(m: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
-    """The running mean beta m + (1 - beta) u; own: in m's place."""
-    return lerp(m, u, 1 - beta, own)
+def lerp(x: Tensor, y: Tensor, weight: Any) -> Tensor:
+    """x + weight (y - x)."""
+    # torch.lerp wants a weight of exactly the operands' dtype, which a hyper-parameter tensor need not have
+    return x.lerp(y, weight) if isinstance(weight, float | int) else x + (y - x) * weight
 
 
-def mean_square(v: Tensor, u: Tensor, beta: Any, own: bool = False) -> Tensor:
-    """The running mean beta v + (1 - beta) u^2; own: in v's place."""
+def lerp_(x: Tensor, y: Tensor, weight: Any) -> Tensor:
+    """x <- x + weight (y - x)."""
+    return x.lerp_(y, weight) if isinstance(weight, float | int) else x.add_((y - x) * weight)
+
+
+def ema_(m: Tensor, u: Tensor, beta: Any) -> Tensor:
+    """m <- beta m + (1 - beta) u, an exponential moving average."""
+    return lerp_(m, u, 1 - beta)
+
+
+def ema_square_(v: Tensor, u: Tensor, beta: Any) -> Tensor:
+    """v <- beta v + (1 - beta) u^2."""
     if not isinstance(beta, float | int):
-        return lerp(v, u * u, 1 - beta)
-    return (v.mul_(beta) if own else v.mul(beta)).addcmul_(u, u, value=1 - beta)
+        return lerp_(v, u * u, 1 - beta)
+    return v.mul_(beta).addcmul_(u, u, value=1 - beta)
 
 
-def maximum(x: Tensor, y: Tensor, own: bool = False) -> Tensor:
-    """The larger of both; own: in x's place."""
-    if not own:
-        return x.maximum(y)
-    from torch import maximum
-
-    return maximum(x, y, out=x)
+def maximum_(x: Tensor, y: Tensor) -> Tensor:
+    """x <- max(x, y); a nan in either stays one."""
+    return x.clamp_min_(y)
 
 
-def ratio(x: Tensor, y: Tensor, own: bool = False) -> Tensor:
-    """x / y; own: in y's place, which the rule has just made."""
-    if not own:
+def ratio_(x: Tensor, y: Tensor) -> Tensor:
+    """x / y, in the memory of y, a temporary of the transform, where torch can do that."""
+    import torch
+
+    # of lists, inside torch.vmap and torch.compile there is no division into the denominator
+    if hasattr(y, "tensors") or torch.compiler.is_compiling():
         return x / y
-    from torch import div
+    if torch._C._functorch.is_batchedtensor(y):  # type: ignore[attr-defined]
+        return x / y
+    return torch.div(x, y, out=y)
 
-    return div(x, y, out=y)
+
+def copy_(x: Tensor, value: Tensor) -> Tensor:
+    """x <- value."""
+    return x if value is x else x.copy_(value)
+
+
+def copy_where_(condition: Any, x: Tensor, value: Callable[[], Tensor]) -> Tensor:
+    """x <- value() where the condition holds; where that is a tensor, an elementwise choice."""
+    return copy_(x, choose(condition, value, lambda: x))
 
 
 def is_zero(a: Any) -> bool:

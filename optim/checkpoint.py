@@ -14,45 +14,49 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .lifts import working
+from .backends import working
 
 if TYPE_CHECKING:
-    from .driver import Chain
+    from .optimizer import ComposedOptimizer
 
 
-def matched(chain: Chain, saved: Mapping[str, Any]) -> tuple[dict[Tensor, Any], list[dict[str, Any]]]:
-    """The state and the groups that `saved` stands for, on this chain's parameters; changes nothing."""
-    groups = [_group(chain, n, *pair) for n, pair in enumerate(_pairs(chain, saved))]
+def matched(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> tuple[dict[Tensor, Any], list[dict[str, Any]]]:
+    """The state and the groups that `saved` stands for, on this optimizer's parameters; changes nothing."""
+    groups = [_group(optimizer, n, *pair) for n, pair in enumerate(_pairs(optimizer, saved))]
     state: dict[Tensor, Any] = {}
     for group, old in zip(groups, saved["param_groups"], strict=True):
         for key, p in zip(old["params"], group["params"], strict=True):
             if key in saved["state"]:
-                state[p] = _state(chain, key, p, group, saved["state"][key])
+                state[p] = _state(optimizer, key, p, group, saved["state"][key])
     return state, groups
 
 
-def _pairs(chain: Chain, saved: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    ours = [len(group["params"]) for group in chain.param_groups]
+def _pairs(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    ours = [len(group["params"]) for group in optimizer.param_groups]
     theirs = [len(group["params"]) for group in saved["param_groups"]]
     if ours != theirs:
         raise ValueError(f"state_dict has groups of {theirs} parameters, the optimizer of {ours}")
-    return list(zip(chain.param_groups, saved["param_groups"], strict=True))
+    return list(zip(optimizer.param_groups, saved["param_groups"], strict=True))
 
 
-def _group(chain: Chain, number: int, ours: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
-    wanted = {*chain.plan.defaults, "maximize", "seed"} | (set(chain.plan.totals) if number == 0 else set())
+def _group(optimizer: ComposedOptimizer, number: int, ours: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    wanted = {*optimizer.pipeline.defaults, "maximize", "seed"} | (
+        set(optimizer.pipeline.global_state) if number == 0 else set()
+    )
     if missing := sorted(wanted - saved.keys()):
         raise ValueError(f"state_dict is of another optimizer: group {number} lacks {', '.join(missing)}")
     group = deepcopy({k: v for k, v in saved.items() if k != "params"})
     if "param_names" in ours:
         group.setdefault("param_names", ours["param_names"])
-    for key in chain.plan.totals if number == 0 else ():
-        group[key] = group[key].to(chain.param_groups[0][key].device)
+    for key in optimizer.pipeline.global_state if number == 0 else ():
+        group[key] = group[key].to(optimizer.param_groups[0][key].device)
     return {"params": ours["params"], **group}
 
 
-def _state(chain: Chain, key: Any, p: Tensor, group: dict[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
-    expected = chain.plan.start(working(p.detach()), group)
+def _state(
+    optimizer: ComposedOptimizer, key: Any, p: Tensor, group: dict[str, Any], saved: Mapping[str, Any]
+) -> dict[str, Any]:
+    expected = optimizer.pipeline.init(working(p.detach()), group)
     if odd := sorted(expected.keys() ^ saved.keys()):
         raise ValueError(f"state_dict is of another optimizer: parameter {key} differs in {', '.join(odd)}")
     state = {}

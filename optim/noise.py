@@ -1,4 +1,4 @@
-"""Noise that depends on what it is for and on nothing else: not on the lift, nor on what was drawn before."""
+"""Noise that depends on what it is for and on nothing else: not on the backend, nor on what was drawn before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _own = local()  # a generator for each thread and device: making one takes as lo
 def draw(kind: str, like: Tensor, *key: object) -> Tensor:
     """A tensor like `like` of N(0, 1) ("normal") or U[0, 1) ("uniform"), determined by `key`.
 
-    The key is (seed, stage, parameter index, step): a resumed run, another lift or another stage in the chain
+    The key is (seed, transform, parameter index, step): a resumed run, another backend or another transform
     leaves every other draw as it was.
     """
     digest = blake2b(repr(key).encode(), digest_size=8).digest()

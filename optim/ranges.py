@@ -2,7 +2,7 @@
 
     lr: float = ranged(0.1, "[0, inf)")                    one number
     betas: tuple[float, ...] = ranged((0.0, 0.9), "[0, 1)")  each element
-    check(AggMo(betas=(0.0, 1.2)), "AggMo: ")              ValueError: AggMo: betas[1]=1.2 is not in [0, 1)
+    AggMoConfig(betas=(0.0, 1.2))                          SettingError: AggMo: betas[1]=1.2 is not in [0, 1)
 
 A range is an interval, or a set of words such as "{none, reset}". This file knows nothing of optimizers and
 imports no torch, so the whole configuration can be checked with it.
@@ -19,6 +19,41 @@ from typing import Any
 
 _INTERVAL = re.compile(r"([\[(])\s*([^\s,]+)\s*,\s*([^\s,]+)\s*([\])])")
 _SET = re.compile(r"\{([^{}]*)\}")
+
+
+class SettingError(ValueError):
+    """A setting that is out of its range or does not go with the others.
+
+    owner: whose setting it is ("AggMo"); problem: the message without it ("betas[1]=1.2 is not in [0, 1)"), before
+    which a caller may put its own name of the place ("optim.").
+    """
+
+    def __init__(self, owner: str, problem: str) -> None:
+        super().__init__(owner, problem)
+        self.owner, self.problem = owner, problem
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.problem}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """A dataclass that checks its fields' ranges when it is made; raises SettingError."""
+
+    def __post_init__(self) -> None:
+        try:
+            check(self)
+        except ValueError as error:
+            raise self.error(str(error)) from None
+
+    @classmethod
+    def label(cls) -> str:
+        """The name in messages: AggMo for AggMoConfig."""
+        return cls.__name__.removesuffix("Config").removesuffix("Wrapper")
+
+    @classmethod
+    def error(cls, problem: str) -> SettingError:
+        return SettingError(cls.label(), problem)
 
 
 def ranged(default: Any, range: str, **field_kwargs: Any) -> Any:

@@ -3,8 +3,8 @@
     cosine(t) = final + (1 - final) (1 + cos(pi t/T)) / 2        per step
     step(e)   = lr_decay ^ #{milestones <= e}                    per epoch
 
-Each is a small frozen dataclass; `Pace` turns it into the learning rate of every step of a run and owns the one
-schedule that looks at results (plateau). Pure factors need no state in a checkpoint and can be drawn, stacked and
+Each is a small frozen dataclass; `LRScheduler` turns it into the learning rate of every step of a run and owns the one
+schedule that depends on results (plateau). Pure factors need no state in a checkpoint and can be drawn, stacked and
 tested without training. torch's own schedulers work on every optimizer of this package as well.
 
 Warmup: for its first `warmup` epochs any schedule is multiplied by (s + 1) / W, with s the 0-based step and W the
@@ -15,23 +15,22 @@ linear, poly) start to fall after the warmup; milestones count epochs from the s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import cos, inf, isfinite, pi
 from typing import ClassVar, Literal
 
+from .ranges import Checked, ranged
+
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Schedule(Checked):
     """Base: `factor(t, T)` for t in [0, T); t counts epochs or steps as `per` says."""
 
     name: ClassVar[str]
     per: ClassVar[Literal["epoch", "step"]] = "epoch"
     after_warmup: ClassVar[bool] = False  # True: t and T count from the end of the warmup
 
-    warmup: float = field(default=0.0, metadata={"range": "[0, inf)"})  # epochs
-
-    def validate(self) -> None:
-        """Raise ValueError for a combination of fields that can't be."""
+    warmup: float = ranged(0.0, "[0, inf)")  # epochs
 
     def factor(self, t: int, total: int) -> float:
         raise NotImplementedError
@@ -53,12 +52,13 @@ class Step(Schedule):
 
     name: ClassVar[str] = "step"
 
-    milestones: tuple[int, ...] = field(default=(200, 400, 800), metadata={"range": "[1, inf)"})
-    lr_decay: float = field(default=0.1, metadata={"range": "(0, 1]"})
+    milestones: tuple[int, ...] = ranged((200, 400, 800), "[1, inf)")
+    lr_decay: float = ranged(0.1, "(0, 1]")
 
-    def validate(self) -> None:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise ValueError(f"optim.lr_schedule.milestones={list(self.milestones)} do not rise")
+            raise self.error(f"milestones={list(self.milestones)} do not rise")
 
     def factor(self, t: int, total: int) -> float:
         return self.lr_decay ** sum(milestone <= t for milestone in self.milestones)
@@ -70,7 +70,7 @@ class Exp(Schedule):
 
     name: ClassVar[str] = "exp"
 
-    lr_decay: float = field(default=0.95, metadata={"range": "(0, 1]"})
+    lr_decay: float = ranged(0.95, "(0, 1]")
 
     def factor(self, t: int, total: int) -> float:
         return self.lr_decay**t
@@ -84,7 +84,7 @@ class Cosine(Schedule):
     per: ClassVar[Literal["epoch", "step"]] = "step"
     after_warmup: ClassVar[bool] = True
 
-    final: float = field(default=0.0, metadata={"range": "[0, 1]"})
+    final: float = ranged(0.0, "[0, 1]")
 
     def factor(self, t: int, total: int) -> float:
         return self.final + (1 - self.final) * (1 + cos(pi * t / total)) / 2
@@ -98,7 +98,7 @@ class Linear(Schedule):
     per: ClassVar[Literal["epoch", "step"]] = "step"
     after_warmup: ClassVar[bool] = True
 
-    final: float = field(default=0.0, metadata={"range": "[0, 1]"})
+    final: float = ranged(0.0, "[0, 1]")
 
     def factor(self, t: int, total: int) -> float:
         return 1 - (1 - self.final) * t / total
@@ -112,7 +112,7 @@ class Poly(Schedule):
     per: ClassVar[Literal["epoch", "step"]] = "step"
     after_warmup: ClassVar[bool] = True
 
-    power: float = field(default=2.0, metadata={"range": "(0, inf)"})
+    power: float = ranged(2.0, "(0, inf)")
 
     def factor(self, t: int, total: int) -> float:
         return (1 - t / total) ** self.power
@@ -122,15 +122,15 @@ class Poly(Schedule):
 class Plateau(Schedule):
     """lr_decay once the watched loss has gone more than `patience` epochs without improving by `threshold`.
 
-    torch's ReduceLROnPlateau with mode "min", threshold_mode "rel" and no cooldown. `Pace` keeps its state.
+    torch's ReduceLROnPlateau with mode "min", threshold_mode "rel" and no cooldown. `LRScheduler` keeps its state.
     """
 
     name: ClassVar[str] = "plateau"
 
-    lr_decay: float = field(default=0.1, metadata={"range": "(0, 1)"})
-    patience: int = field(default=10, metadata={"range": "[0, inf)"})
-    threshold: float = field(default=1e-4, metadata={"range": "[0, 1)"})
-    min_factor: float = field(default=0.0, metadata={"range": "[0, 1]"})
+    lr_decay: float = ranged(0.1, "(0, 1)")
+    patience: int = ranged(10, "[0, inf)")
+    threshold: float = ranged(1e-4, "[0, 1)")
+    min_factor: float = ranged(0.0, "[0, 1]")
     watch: Literal["val", "train"] = "val"  # neural-net-optimization watches the training loss
 
     def factor(self, t: int, total: int) -> float:
@@ -140,7 +140,7 @@ class Plateau(Schedule):
 SCHEDULES = {schedule.name: schedule for schedule in (Constant, Step, Exp, Cosine, Linear, Poly, Plateau)}
 
 
-class Pace:
+class LRScheduler:
     """The learning rate of each step of one run.
 
     Args:
@@ -167,15 +167,15 @@ class Pace:
             factor *= (step + 1) / warm
         return factor * self.scale
 
-    def set(self, optimizer, base_lrs: Sequence[float], step: int) -> float:
+    def set_lr(self, optimizer, base_lrs: Sequence[float], step: int) -> float:
         """Give every param group its learning rate for `step`; return that of the first."""
         factor = self.factor(step)
         for group, lr in zip(optimizer.param_groups, base_lrs, strict=True):
             group["lr"] = lr * factor
         return optimizer.param_groups[0]["lr"]
 
-    def epoch_done(self, train_loss: float, val_loss: float) -> None:
-        """Tell plateau how the epoch ended; the other schedules look at nothing."""
+    def end_epoch(self, train_loss: float, val_loss: float) -> None:
+        """Update plateau by the epoch's losses; the other schedules do not depend on them."""
         if not isinstance(self.schedule, Plateau):
             return
         loss = val_loss if self.schedule.watch == "val" else train_loss

@@ -1,7 +1,7 @@
 """A list of tensors that does arithmetic like one tensor, each operation a single `torch._foreach` call.
 
 It *holds* a list instead of being one: a subclass of list cannot be passed on to `_foreach` by torch.compile.
-Methods without a `_foreach` twin are applied tensor by tensor, so a rule may use any tensor method;
+Methods without a `_foreach` twin are applied tensor by tensor, so a transform may use any tensor method;
 reductions (`sum`, `norm`) are per tensor, as they are in the plain loop.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class TensorList:
-    """The tensors of several parameters, one operand of a rule."""
+    """The tensors of several parameters, one operand of a transform."""
 
     __slots__ = ("tensors",)
 
@@ -71,7 +71,7 @@ def _each_reflected(name: str) -> Callable[..., TensorList]:
 
 # Only operations whose _foreach form computes what the tensor method does, with the same arguments
 _TWINS = (
-    "abs add add_ addcdiv addcdiv_ addcmul addcmul_ clamp_max clamp_max_ clamp_min clamp_min_ div div_ exp "
+    "abs add add_ addcdiv addcdiv_ addcmul addcmul_ clamp_max clamp_max_ clamp_min clamp_min_ copy_ div div_ exp "
     "lerp lerp_ log maximum minimum mul mul_ neg neg_ pow reciprocal rsqrt sign sqrt sqrt_ sub sub_"
 )
 for _name in _TWINS.split():

@@ -38,27 +38,37 @@ def main(argv: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    arguments = argparse.ArgumentParser(
         prog="report.py", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("words", nargs="+", metavar="FOLDER | key=value[,value...]", help="folders above runs; filters")
-    made.add_argument("--out", type=Path, help="where the report goes (FOLDER/report, of the first one)")
-    made.add_argument("--by", choices=("epoch", "step", "seconds"), default="epoch", help="of the curves")
-    made.add_argument("--count", type=int, default=1, help="settings drawn of each optimizer, best first (1)")
-    made.add_argument("--smooth", type=int, default=0, metavar="N", help="smooth curves over N points (no)")
-    made.add_argument("--band", choices=("range", "std"), default="range", help="of the seeds, around their mean")
-    made.add_argument("--diverged", action="store_true", help="draw settings of which runs diverged, too")
-    made.add_argument("--percent", action="store_true", help="accuracies and errors in percent")
-    made.add_argument("--target", type=float, help="validation metric to be reached (what every optimizer reached)")
-    made.add_argument("--baseline", metavar="OPTIMIZER", help="what the others are compared with (the best)")
-    made.add_argument(
+    arguments.add_argument(
+        "words", nargs="+", metavar="FOLDER | key=value[,value...]", help="folders above runs; filters"
+    )
+    arguments.add_argument("--out", type=Path, help="where the report goes (FOLDER/report, of the first one)")
+    arguments.add_argument(
+        "--by", choices=("epoch", "step", "seconds"), default="epoch", help="horizontal axis of the curves"
+    )
+    arguments.add_argument("--count", type=int, default=1, help="settings drawn of each optimizer, best first (1)")
+    arguments.add_argument("--smooth", type=int, default=0, metavar="N", help="smooth curves over N points (no)")
+    arguments.add_argument("--band", choices=("range", "std"), default="range", help="around the mean of the seeds")
+    arguments.add_argument("--diverged", action="store_true", help="draw settings with diverged runs, too")
+    arguments.add_argument("--percent", action="store_true", help="accuracies and errors in percent")
+    arguments.add_argument(
+        "--target", type=float, help="validation metric to be reached (what every optimizer reached)"
+    )
+    arguments.add_argument("--baseline", metavar="OPTIMIZER", help="reference of the comparisons (the best)")
+    arguments.add_argument(
         "--against", action="append", default=[], metavar="NAME", help="published numbers: aggmo/autoencoder, ..."
     )
-    made.add_argument("--heatmap", type=pair, default=(), metavar="KEY,KEY", help="two swept keys")
-    made.add_argument("--layer", default="", help="parameter whose norms are drawn, such as 1.weight (all together)")
-    made.add_argument("--formats", type=formats, default=["png", "pdf"], help="of figures, of png, pdf, svg (png,pdf)")
-    made.add_argument("--no-html", dest="html", action="store_false", help="no report.html")
-    return made
+    arguments.add_argument("--heatmap", type=pair, default=(), metavar="KEY,KEY", help="two swept keys")
+    arguments.add_argument(
+        "--layer", default="", help="parameter whose norms are drawn, such as 1.weight (all together)"
+    )
+    arguments.add_argument(
+        "--formats", type=formats, default=["png", "pdf"], help="of figures, of png, pdf, svg (png,pdf)"
+    )
+    arguments.add_argument("--no-html", dest="html", action="store_false", help="no report.html")
+    return arguments
 
 
 def pair(text: str) -> Sequence[str]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import yaml
 
-from optim.ranges import check
+from optim.ranges import Checked, SettingError, check
 from results.values import is_number, quote
 
 T = TypeVar("T")
@@ -57,8 +57,12 @@ def read_dataclass(kind: type[T], node: Any, path: str, on_unknown: UnknownKey =
     for field in fields:
         if field.name not in values and field.default is field.default_factory is dataclasses.MISSING:
             raise ValueError(f"{prefix}{field.name} is missing")
-    entry = kind(**values)
-    check(entry, prefix)
+    try:
+        entry = kind(**values)
+    except SettingError as error:  # of a dataclass that checks itself
+        raise ValueError(f"{prefix}{error.problem}") from None
+    if not isinstance(entry, Checked):
+        check(entry, prefix)
     return entry
 
 

@@ -1,6 +1,6 @@
 """The optimizers' speed on ResNet-34's 110 tensors: milliseconds of a step, and the goals that they have to meet.
 
-    python scripts/bench_optim.py [--rounds 15] [--only momentum,adamw] [--lifts loop,compile] [--threads N] [--quick]
+    python scripts/bench_optim.py [--rounds 15] [--only momentum,adamw] [--backends loop] [--threads N] [--quick]
 
 All contenders of one method step in turn within each round, in this process; figures are medians with [least, most].
 A ratio is the median over rounds of the ratios within a round; the ratio of the least times stands beside it, for
@@ -131,9 +131,12 @@ def package_rivals(name: str) -> dict[str, Callable[[Any], Any]]:
     return rivals
 
 
-def compare(name: str, lifts: list[str], rounds: int) -> list[Goal]:
+def compare(name: str, backends: list[Any], rounds: int) -> list[Goal]:
     """Time all contenders of one method in turns; what came of its goals."""
-    rivals = {f"ours {lift}": lambda p, lift=lift: optim.build(spec(name), p, lift=lift) for lift in lifts}
+    rivals = {
+        f"ours {backend}": lambda p, backend=backend: optim.build(config(name), p, backend=backend)
+        for backend in backends
+    }
     rivals |= torch_rivals(name) | package_rivals(name)
     steps = {kind: stepper(build) for kind, build in rivals.items()}
     for step in [*steps.values(), *steps.values()]:
@@ -180,7 +183,7 @@ def print_first_step(name: str) -> None:
     made: list[Any] = []
 
     def build(params: Any) -> Any:
-        made.append(optim.build(spec(name), params, lift="compile"))
+        made.append(optim.build(config(name), params, backend="compile"))
         return made[0]
 
     step = stepper(build)
@@ -203,8 +206,8 @@ def stepper(build: Callable[[Any], Any]) -> Callable[[], Any]:
     return optimizer.step
 
 
-def spec(name: str) -> Any:
-    made: Any = optim.specs()[name]
+def config(name: str) -> Any:
+    made: Any = optim.configs()[name]
     return made()
 
 
@@ -212,7 +215,7 @@ def buffers(name: str) -> int:
     """State tensors of the parameter's size."""
     p = torch.nn.Parameter(torch.ones(8))
     p.grad = torch.ones(8)
-    optimizer = optim.build(spec(name), [p])
+    optimizer = optim.build(config(name), [p])
     optimizer.step(loss=torch.tensor(1.0))
     return sum(isinstance(x, torch.Tensor) and x.numel() == 8 for x in optimizer.state[p].values())
 
@@ -227,7 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", default=",".join(dict.fromkeys([*COMPILED, *EAGER])))
-    parser.add_argument("--lifts", default="loop,compile")
+    parser.add_argument("--backends", default="loop,compile")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--first", help=argparse.SUPPRESS)
@@ -239,8 +242,8 @@ def main() -> None:
     print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads, fp32")
     names, goals = options.only.split(","), []
     for name in names:
-        goals += compare(name, options.lifts.split(","), options.rounds)
-    if "compile" in options.lifts and not options.quick:
+        goals += compare(name, options.backends.split(","), options.rounds)
+    if "compile" in options.backends and not options.quick:
         for name in filter(names.__contains__, FIRST):
             seconds, programs = first_step(name)
             goals.append(Goal(f"{name}: seconds of the first compiled step", seconds, FIRST_S))

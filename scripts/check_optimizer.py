@@ -1,8 +1,9 @@
-"""The conformance card of an optimizer, also of your own: `python scripts/check_optimizer.py optim=aggmo`.
+"""The conformance report of an optimizer, also of your own: `python scripts/check_optimizer.py optim=aggmo`.
 
-Takes the words that main.py takes: optim=NAME optim.lr=0.05 'wrap=[lookahead,ema]' wrap.lookahead.k=6 lift=foreach
-seed=1. Prints every property with pass, FAIL or n/a, the time of a step and the size of the state; the exit code is
-1 if a property fails and 2 if the words can't be understood. --compile also tries the compiled lift (seconds).
+Takes the words that main.py takes: optim=NAME optim.lr=0.05 'wrap=[lookahead,ema]' wrap.lookahead.k=6
+backend=foreach seed=1. Prints every check with pass, FAIL or n/a, the time of a step and the size of the state; the
+exit code is 1 if a check fails and 2 if the words can't be understood. --compile also tries the compile backend
+(seconds to minutes).
 """
 
 import argparse
@@ -23,7 +24,7 @@ from runner.config.validate import validate  # noqa: E402
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--compile", action="store_true", help="also try the compiled lift")
+    parser.add_argument("--compile", action="store_true", help="also try the compile backend")
     parser.add_argument("overrides", nargs="*", help="optim=NAME and any key=value of main.py")
     options = parser.parse_args()
     try:
@@ -35,19 +36,19 @@ def main() -> int:
 
     import torch
 
-    from optim.conformance import Subject, card, cost, text
+    from optim.conformance import Candidate, conformance_report, formatted, step_cost
 
     torch.set_num_threads(1)  # on tensors this small, more threads mostly wait for each other
     settings = config.settings
-    subject = Subject(config.optim, config.wrap, {"lift": settings.lift, "seed": settings.seed})
+    candidate = Candidate(config.optim, config.wrap, {"backend": settings.backend, "seed": settings.seed})
     names = [config.optim.name, *(wrapper.name for wrapper in config.wrap)]
     print(f"{', '.join(names)}: {config.optim}")
-    rows = card(subject, compiled=options.compile)
-    print(text(rows))
-    found = cost(subject)
-    print(f"{found['ms']:.2f} ms per step, torch.optim.Adam {found['adam_ms']:.2f}: medians, one thread, the 59")
-    print(f"tensors of ResNet-20 in float32; {found['state_bytes']:.0f} bytes of state per parameter, beside its own 4")
-    return 1 if any(row.result == "FAIL" for row in rows) else 0
+    results = conformance_report(candidate, compiled=options.compile)
+    print(formatted(results))
+    cost = step_cost(candidate)
+    print(f"{cost['ms']:.2f} ms per step, torch.optim.Adam {cost['adam_ms']:.2f}: medians, one thread, the 59")
+    print(f"tensors of ResNet-20 in float32; {cost['state_bytes']:.0f} bytes of state per parameter, beside its own 4")
+    return 1 if any(result.outcome == "FAIL" for result in results) else 0
 
 
 if __name__ == "__main__":

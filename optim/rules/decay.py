@@ -10,28 +10,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..arithmetic import axpy, is_zero
-from ..ranges import ranged
-from ..rule import Context, Rule
+from ..arithmetic import axpy, axpy_, is_zero
+from ..transform import Context, Transform
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..rule import Hyper, State
+    from ..transform import Hyper, State
 
 
 @dataclass(frozen=True)
-class L2(Rule):
+class L2(Transform):
     """u <- u + weight_decay p."""
 
-    weight_decay: float = ranged(0.0, "[0, inf)")
+    weight_decay: float
 
-    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = h["weight_decay"]
         # 0 must be the same as no decay to the last bit, and cost nothing: 0 * inf is nan, -0. + 0. is 0.
-        return (u, s) if is_zero(decay) else (axpy(decay, p, u, ctx.owns(u, s)), s)
+        return u if is_zero(decay) else axpy(decay, p, u)
 
 
 @dataclass(frozen=True)
-class DecoupledDecay(L2):
-    """u <- u + weight_decay p, at the end of the chain: the step takes lr weight_decay p off each weight."""
+class DecoupledDecay(Transform):
+    """u <- u + weight_decay p, after a method's other transforms: the step takes lr weight_decay p off each weight."""
+
+    weight_decay: float
+
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
+        decay = h["weight_decay"]
+        if is_zero(decay):
+            return u
+        # what Adam has made for this step only may be overwritten, which saves a pass; a velocity may not
+        temporary = u is not ctx.g and all(u is not x for x in s.values())
+        return axpy_(decay, p, u) if temporary else axpy(decay, p, u)

@@ -1,4 +1,4 @@
-"""What Adam's kin divide m by."""
+"""Denominator of Adam-type updates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..rule import Context, Hyper
+    from ..transform import Context, Hyper
 
 
 def denominator(v: Tensor, h: Hyper, ctx: Context) -> Tensor:

@@ -3,7 +3,7 @@
 AdamP    AdamMoments, Projection
 SGDP     DampedMomentum, Projection
 
-One stage owns projection and decay: both add a multiple of the weights to the step, and whether a tensor is
+One transform does projection and decay: both add a multiple of the weights to the step, and whether a tensor is
 projected also decides how much of the decay it gets.
 """
 
@@ -13,42 +13,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..arithmetic import axpy, choose, each, is_zero
-from ..ranges import ranged
-from ..rule import Context, Rule
+from ..transform import Context, Transform
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..rule import Hyper, State
+    from ..transform import Hyper, State
 
 
 @dataclass(frozen=True)
-class Projection(Rule):
+class Projection(Transform):
     """u <- u - (w.u) w + r weight_decay p,  w = p / (||p|| + eps) and r = wd_ratio, if p looks scale-invariant:
     |cos(g, p)| < delta / sqrt(elements), in every row (first index), else over the whole tensor.
     If neither holds, or p has fewer than two dimensions, u <- u + weight_decay p.
 
-    eps is that of the group, declared by the stage before.
+    eps is that of the group, declared by the transform before.
     """
 
-    weight_decay: float = ranged(0.0, "[0, inf)")
-    delta: float = ranged(0.1, "[0, inf)")
-    wd_ratio: float = ranged(0.1, "[0, 1]")
+    weight_decay: float
+    delta: float
+    wd_ratio: float
 
     def decay(self, h: Hyper) -> Any:
         """What a step of lr takes off each weight, over lr."""
         return h["weight_decay"]
 
-    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = self.decay(h)
-        return each(lambda u, g, p: _projected(u, g, p, decay, h), u, ctx.g, p), s
+        return each(lambda u, g, p: _projected(u, g, p, decay, h), u, ctx.g, p)
 
-    def observe(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
+    def metric_terms(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
         return {"projected": _is_projected(ctx.g, p, h) * p.numel(), "numel": p.new_tensor(p.numel())}
 
-    def observed(self, terms: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
+    def metrics(self, sums: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
         """The fraction of all weights that belong to projected tensors."""
-        return {"projected": terms["projected"] / terms["numel"].clamp_min(1)}
+        return {"projected": sums["projected"] / sums["numel"].clamp_min(1)}
 
 
 def _projected(u: Tensor, g: Tensor, p: Tensor, decay: Any, h: Hyper) -> Tensor:

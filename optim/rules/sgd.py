@@ -1,8 +1,8 @@
 """Gradient descent, plain, with a heavy ball, and with Nesterov's look-ahead.
 
-SGD          L2
-Momentum     L2, HeavyBall
-Nesterov     L2, NesterovMomentum
+SGD                                   L2
+SGD(momentum=0.9), Momentum           L2, HeavyBall
+SGD(momentum=0.9, nesterov), Nesterov L2, NesterovMomentum
 """
 
 from __future__ import annotations
@@ -10,139 +10,111 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import accumulated, axpy, choose, is_zero, zeros
+from ..arithmetic import accumulate_, axpy, choose, is_zero, zeros
+from ..config import OptimizerConfig
 from ..ranges import ranged
-from ..rule import Context, Rule, Spec
+from ..transform import Context, Transform
 from .decay import L2
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..rule import Hyper, State
+    from ..transform import Hyper, State
 
 
 @dataclass(frozen=True)
-class HeavyBall(Rule):
+class HeavyBall(Transform):
     """v <- momentum v + (1 - dampening) u;  u <- v, and v = u at the first step."""
 
-    momentum: float = ranged(0.9, "[0, 1)")
-    dampening: float = ranged(0.0, "[0, 1)")
+    momentum: float
+    dampening: float = 0.0
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"v": zeros(p)}
 
-    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        dampening = h["dampening"]
-        if not is_zero(dampening):
-            gain = choose(ctx.t == 1, lambda: 1.0, lambda: 1 - dampening)
-            u = u * gain
-        v = accumulated(s["v"], u, h["momentum"], ctx.own)
-        return v, {"v": v}
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
+        if not is_zero(dampening := h["dampening"]):
+            u = u * choose(ctx.t == 1, lambda: 1.0, lambda: 1 - dampening)
+        return accumulate_(s["v"], u, h["momentum"])
 
-    def momenta(self, h: Hyper) -> tuple[str, ...]:
+    def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("v",)
 
 
 @dataclass(frozen=True)
-class NesterovMomentum(Rule):
+class NesterovMomentum(Transform):
     """v <- momentum v + u;  u <- u + momentum v."""
 
-    momentum: float = ranged(0.9, "[0, 1)")
+    momentum: float
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"v": zeros(p)}
 
-    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> tuple[Tensor, State]:
-        v = accumulated(s["v"], u, h["momentum"], ctx.own)
-        return axpy(h["momentum"], v, u), {"v": v}
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
+        v = accumulate_(s["v"], u, h["momentum"])
+        return axpy(h["momentum"], v, u)
 
-    def momenta(self, h: Hyper) -> tuple[str, ...]:
+    def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("v",)
 
 
 @dataclass(frozen=True)
-class SGD(Spec):
-    """p <- p - lr (g + weight_decay p).
-
-    lr in [0, inf); weight_decay in [0, inf), L2.
-    Source: Robbins and Monro, Annals of Mathematical Statistics, 1951. No momentum: that is `Momentum`.
-    Deviations: none.
-
-    >>> import torch
-    >>> from optim import SGD
-    >>> p = torch.tensor([1.0], requires_grad=True)
-    >>> p.grad = torch.tensor([2.0])
-    >>> SGD([p], lr=0.25).step()
-    >>> p.item()
-    0.5
-    """
+class SGDConfig(OptimizerConfig):
+    """The arguments of optim.SGD, which describes them."""
 
     name: ClassVar[str] = "sgd"
+    momentum_key: ClassVar[str] = "momentum"
     lr: float = ranged(0.01, "[0, inf)")
+    momentum: float = ranged(0.0, "[0, 1)")
+    dampening: float = ranged(0.0, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
+    nesterov: bool = False
 
-    def stages(self) -> tuple[Rule, ...]:
-        return (L2(self.weight_decay),)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.momentum and (self.nesterov or self.dampening):
+            raise self.error("nesterov and dampening need momentum, which is 0")
+        if self.nesterov and self.dampening:
+            raise self.error(f"nesterov needs dampening=0, not {self.dampening}")
+
+    def transforms(self) -> tuple[Transform, ...]:
+        return (L2(self.weight_decay), *self._velocity())
+
+    def _velocity(self) -> tuple[Transform, ...]:
+        if self.nesterov:
+            return (NesterovMomentum(self.momentum),)
+        return (HeavyBall(self.momentum, self.dampening),) if self.momentum else ()
+
+    def with_momentum(self, m: float, h: Hyper) -> dict[str, Any]:
+        if not self.momentum:
+            raise self.error("has no momentum to set where it was made with momentum=0")
+        return super().with_momentum(m, h)
 
 
 @dataclass(frozen=True)
-class Momentum(Spec):
-    """v <- momentum v + (1 - dampening) g;  p <- p - lr v, and v = g at the first step.
-
-    lr in [0, inf); momentum, dampening in [0, 1); weight_decay in [0, inf), L2.
-    Source: Polyak, USSR Computational Mathematics, 1964; unnormalised and with lr outside v, as Lucas et al.
-    (ICLR 2019, eq. 1) and torch.optim.SGD write it.
-    Deviations: dampening acts at momentum 0 too (torch ignores it there).
-
-    >>> import torch
-    >>> from optim import Momentum
-    >>> p = torch.tensor([1.0], requires_grad=True)
-    >>> optimizer = Momentum([p], lr=0.25, momentum=0.5)
-    >>> for _ in range(2):
-    ...     p.grad = torch.tensor([1.0])
-    ...     optimizer.step()
-    >>> p.item()
-    0.375
-    """
+class MomentumConfig(OptimizerConfig):
+    """The arguments of optim.Momentum, which describes them."""
 
     name: ClassVar[str] = "momentum"
+    momentum_key: ClassVar[str] = "momentum"
     lr: float = ranged(0.01, "[0, inf)")
     momentum: float = ranged(0.9, "[0, 1)")
     dampening: float = ranged(0.0, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
 
-    def stages(self) -> tuple[Rule, ...]:
+    def transforms(self) -> tuple[Transform, ...]:
         return L2(self.weight_decay), HeavyBall(self.momentum, self.dampening)
-
-    def with_momentum(self, m: float, h: Hyper) -> dict[str, Any]:
-        return {"momentum": m}
 
 
 @dataclass(frozen=True)
-class Nesterov(Spec):
-    """v <- momentum v + g;  p <- p - lr (g + momentum v).
-
-    lr in [0, inf); momentum in [0, 1); weight_decay in [0, inf), L2.
-    Source: Nesterov, 1983, in the form of Sutskever et al. (ICML 2013) shifted to the point where the
-    gradient is taken, as in torch.optim.SGD(nesterov=True).
-    Deviations: momentum 0 is allowed, and is plain gradient descent.
-
-    >>> import torch
-    >>> from optim import Nesterov
-    >>> p = torch.tensor([1.0], requires_grad=True)
-    >>> p.grad = torch.tensor([1.0])
-    >>> Nesterov([p], lr=0.25, momentum=0.5).step()
-    >>> p.item()
-    0.625
-    """
+class NesterovConfig(OptimizerConfig):
+    """The arguments of optim.Nesterov, which describes them."""
 
     name: ClassVar[str] = "nesterov"
+    momentum_key: ClassVar[str] = "momentum"
     lr: float = ranged(0.01, "[0, inf)")
     momentum: float = ranged(0.9, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
 
-    def stages(self) -> tuple[Rule, ...]:
+    def transforms(self) -> tuple[Transform, ...]:
         return L2(self.weight_decay), NesterovMomentum(self.momentum)
-
-    def with_momentum(self, m: float, h: Hyper) -> dict[str, Any]:
-        return {"momentum": m}

@@ -24,7 +24,7 @@ CHOICE_KEYS = {"task": "objective"}  # the class attribute, and key, that names 
 def entries(group: str) -> dict[str, type]:
     """Map each name of a group to the dataclass that describes it."""
     if group == "optim":
-        return dict(optim.specs())
+        return dict(optim.configs())
     if group == "wrap":
         return dict(optim.wrappers())
     if group == "lr_schedule":

@@ -12,7 +12,7 @@ from results.signature import signature
 if TYPE_CHECKING:
     from data.dataset import DataSet
     from models.model import Model
-    from optim.rule import Spec, Wrapper
+    from optim import OptimizerConfig, Wrapper
     from optim.schedules import Schedule
     from tasks.task import Task
 
@@ -61,7 +61,7 @@ class Settings:
     rerun: bool = False
     deterministic: bool = False
     threads: int | None = field(default=None, metadata={"range": "[1, 1024]"})
-    lift: Literal["auto", "loop", "foreach", "compile"] = "auto"
+    backend: Literal["auto", "loop", "foreach", "compile"] = "auto"
     amp: Literal["none", "bf16"] = "none"
     channels_last: bool = False
     compile: bool = False
@@ -84,7 +84,7 @@ class Config:
     task: Task
     data: DataSet
     model: Model
-    optim: Spec
+    optim: OptimizerConfig
     lr_schedule: Schedule
     wrap: tuple[Wrapper, ...]
     settings: Settings

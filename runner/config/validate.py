@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optim.plan import Plan
-from optim.ranges import check
+from optim.config import check_wrappers
 from results.typed import as_mapping, read_dataclass
 from results.values import quote
 from runner.config.errors import ConfigError
@@ -95,10 +94,7 @@ def check_combinations(config: Config) -> None:
     """Raise ValueError for combinations of valid values that can't work together."""
     config.data.validate()
     config.model.validate()
-    config.lr_schedule.validate()
-    for stage in config.optim.stages():  # what the settings come to, such as betas from a and k
-        check(stage, f"{config.optim.name}'s settings come to ")
-    Plan(config.optim, config.wrap)  # wrappers that can't be around this optimizer
+    check_wrappers(config.optim, config.wrap)
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)

@@ -26,7 +26,7 @@ from runner.sweep.slots import Slot
 #: torch itself, which takes a second or two.
 START_METHOD = "spawn" if sys.platform in ("win32", "darwin") else "forkserver"
 #: modules that a run imports, loaded once by the fork server
-PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.driver", "runner.train.build", "runner.train.trainer")
+PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.optimizer", "runner.train.build", "runner.train.trainer")
 POLL_S = 0.2  # seconds between two checks for a request to stop
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import optim
 from data.samples import Samples
-from optim.driver import Chain
+from optim import ComposedOptimizer
 from results.paths import CONFIG, ENVIRONMENT, LAST
 from results.run_folder import RunFolder
 from runner.config.registry import entries
@@ -62,7 +62,7 @@ def build_trainer(
 
 def build_model_and_optimizer(
     config: Config, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, Chain]:
+) -> tuple[nn.Module, ComposedOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
     torch.manual_seed(stream_seed(seed, "init"))
@@ -75,7 +75,7 @@ def build_model_and_optimizer(
         config.optim,
         model.parameters(),
         wrap=config.wrap,
-        lift=config.settings.lift,
+        backend=config.settings.backend,
         seed=stream_seed(seed, "noise"),
     )
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set

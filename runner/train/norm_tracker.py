@@ -7,7 +7,7 @@
 
 All are 2-norms. For weights that a normalisation follows only the direction counts: the effective step is what Heo et
 al. ("AdamP", ICLR 2021, section 2) compare, and growing norms make it shrink. The optimizer's own values come from its
-`observe` under optimizer/: Momo's zeta and cap, the norm of each momentum buffer (AggMo's are v0, v1, ...), the
+`step_metrics` under optimizer/: Momo's zeta and cap, the norm of each momentum buffer (AggMo's are v0, v1, ...), the
 fraction of weights that AdamP and SGDP project.
 
 Values stay on the device until `to_floats`.
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from optim.driver import Chain
+from optim import ComposedOptimizer
 
 
 class NormTracker:
@@ -42,13 +42,13 @@ class NormTracker:
         self.set("gradient_norm", norms, total_norm(norms))
 
     @contextmanager
-    def measure_update(self, optimizer: Chain) -> Iterator[None]:
+    def measure_update(self, optimizer: ComposedOptimizer) -> Iterator[None]:
         """Measure what the optimizer's step inside this context changes."""
         old = [p.detach().clone() for p in self.parameters]
         yield
         with torch.no_grad():
             self.compare(old)
-        self.values |= {f"optimizer/{name}": value for name, value in optimizer.observe(old).items()}
+        self.values |= {f"optimizer/{name}": value for name, value in optimizer.step_metrics(old).items()}
 
     def compare(self, old: list[Tensor]) -> None:
         """Set the values that depend on the weights before and after the step."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from optim.driver import Chain
-from optim.schedules import Pace
+from optim import ComposedOptimizer
+from optim.schedules import LRScheduler
 from runner.train.distributed import DistributedContext
 from runner.train.progress import Progress
 from runner.train.rng import restore_rng_state, rng_state, seed_process
@@ -19,8 +19,8 @@ class TrainState:
     """All that decides the rest of a run. seed: of the run, for processes that it had not before."""
 
     model: nn.Module
-    optimizer: Chain
-    pace: Pace
+    optimizer: ComposedOptimizer
+    scheduler: LRScheduler
     progress: Progress
     seed: int
     distributed: DistributedContext
@@ -31,7 +31,7 @@ class TrainState:
             "progress": self.progress.state_dict(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "pace": self.pace.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
             "rng": self.distributed.all_gather(rng_state()),
         }
 
@@ -40,7 +40,7 @@ class TrainState:
         self.progress.load_state_dict(state["progress"])
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.pace.load_state_dict(state["pace"])
+        self.scheduler.load_state_dict(state["scheduler"])
         rank, rng_states = self.distributed.rank, state["rng"]
         if rank < len(rng_states):
             restore_rng_state(rng_states[rank])

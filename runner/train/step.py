@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from optim.driver import Chain
+from optim import ComposedOptimizer
 from runner.config.schema import Settings
 from runner.train.acceleration import Compiler, accelerated, compile_network, state_restored
 from runner.train.data_parallel import data_parallel
@@ -42,7 +42,7 @@ class TrainingStep:
     def __init__(
         self,
         network: nn.Module,
-        optimizer: Chain,
+        optimizer: ComposedOptimizer,
         task: Task,
         settings: Settings,
         print_line: Callable[[str], object],
@@ -83,7 +83,7 @@ class TrainingStep:
 
     def loss_for_optimizer(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that uses it; for others there is no need to communicate."""
-        if self.distributed.size == 1 or self.optimizer.plan.uses_loss:
+        if self.distributed.size == 1 or self.optimizer.pipeline.uses_loss:
             return self.distributed.all_reduce(loss)
         return None
 

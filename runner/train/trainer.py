@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim.driver import Chain
-from optim.schedules import Pace
+from optim import ComposedOptimizer
+from optim.schedules import LRScheduler
 from results.paths import BEST, LAST
 from results.run_folder import RunFolder
 from runner.config.schema import Config
@@ -45,7 +45,7 @@ class Trainer:
         config: Config,
         samples: Samples,
         model: nn.Module,
-        optimizer: Chain,
+        optimizer: ComposedOptimizer,
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
@@ -58,9 +58,9 @@ class Trainer:
         self.tracker = NormTracker(model) if self.settings.track else None
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
-        self.pace = Pace(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
+        self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
         self.progress = Progress()
-        self.state = TrainState(model, optimizer, self.pace, self.progress, self.settings.seed, distributed)
+        self.state = TrainState(model, optimizer, self.scheduler, self.progress, self.settings.seed, distributed)
         self.step_s = MAX_CHUNK_S  # seconds of a step in the slowest process, once measured
         self.metrics: MetricsWriter
 
@@ -128,7 +128,7 @@ class Trainer:
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metric_sums, batch_infos = [], [], []
         for x, y in islice(batches, steps):
-            lr = self.pace.set(self.optimizer, self.base_lrs, first + len(losses))
+            lr = self.scheduler.set_lr(self.optimizer, self.base_lrs, first + len(losses))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
             loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
@@ -165,7 +165,7 @@ class Trainer:
         """Validate, write the epoch's rows, select the best weights, and save a checkpoint if it is due."""
         progress, settings, metric = self.progress, self.settings, self.task.metric
         epoch = progress.epoch + 1
-        lr = self.base_lrs[0] * self.pace.factor(progress.step - 1)
+        lr = self.base_lrs[0] * self.scheduler.factor(progress.step - 1)
         train = self.add_row("train", epoch, progress.this_epoch, lr=lr, per="epoch")
         val = self.add_row("val", epoch, self.evaluate("val"), lr=lr, per="epoch")
         progress.end_epoch()
@@ -173,7 +173,7 @@ class Trainer:
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
             self.save_best()
         progress.stopped_early = settings.patience is not None and progress.epochs_since_best > settings.patience
-        self.pace.epoch_done(train["loss"], val["loss"])
+        self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)
         is_over = epoch == settings.epochs or progress.stopped_early

@@ -9,13 +9,13 @@ import adamp
 import momo
 import torch
 
-from optim.rules.adamp import AdamP
-from optim.rules.aggmo_general import AggMoGeneral
-from optim.rules.lars import LARS
-from optim.rules.momo import Momo
-from optim.rules.momo_adam import MomoAdam
-from optim.rules.sgdp import SGDP
-from optim.wrappers.lookahead import Lookahead
+from optim.rules.adamp import AdamPConfig
+from optim.rules.aggmo_general import AggMoGeneralConfig
+from optim.rules.lars import LARSConfig
+from optim.rules.momo import MomoConfig
+from optim.rules.momo_adam import MomoAdamConfig
+from optim.rules.sgdp import SGDPConfig
+from optim.wrappers.lookahead import LookaheadWrapper
 
 LR, DECAY = 0.05, 0.1
 
@@ -65,28 +65,34 @@ def rows(case: Callable[..., Any]) -> dict[str, Any]:
     lars = {"momentum": 0.9, "trust_coefficient": 0.3, **both}
     nesterov = {"lr": LR, "momentum": 0.8, "weight_decay": DECAY}
     return {
-        "momo": case(Momo(**model), 1, lambda ps: in_double(momo.Momo)(ps, **model), scalars=1),
+        "momo": case(MomoConfig(**model), 1, lambda ps: in_double(momo.Momo)(ps, **model), scalars=1),
         "momo_corrected": case(
-            Momo(bias_correction=True, use_fstar=True, **model),
+            MomoConfig(bias_correction=True, use_fstar=True, **model),
             1,
             lambda ps: in_double(momo.Momo)(ps, bias_correction=True, use_fstar=True, **model),
             scalars=1,
         ),
-        "momo_adam": case(MomoAdam(**adam_model), 2, lambda ps: in_double(momo.MomoAdam)(ps, **adam_model), scalars=1),
+        "momo_adam": case(
+            MomoAdamConfig(**adam_model), 2, lambda ps: in_double(momo.MomoAdam)(ps, **adam_model), scalars=1
+        ),
         "momo_adam_fstar": case(
-            MomoAdam(divide=False, use_fstar=True, **adam_model),
+            MomoAdamConfig(divide=False, use_fstar=True, **adam_model),
             2,
             lambda ps: in_double(momo.MomoAdam)(ps, divide=False, use_fstar=True, **adam_model),
             scalars=1,
         ),
-        "momo_pullback": case(Momo(**model), 3, None, (Lookahead(3, 0.6, "pullback"),), scalars=2),
-        "adamp": case(AdamP(**adam_p), 2, lambda ps: adamp.AdamP(ps, **adam_p)),
-        "adamp_nesterov": case(AdamP(nesterov=True, **adam_p), 2, lambda ps: adamp.AdamP(ps, nesterov=True, **adam_p)),
-        "sgdp": case(SGDP(**sgd_p), 1),  # the package is wrong: see test_optimizer_adaptive
-        "sgdp_nesterov": case(SGDP(nesterov=True, **sgd_p), 1, lambda ps: adamp.SGDP(ps, nesterov=True, **sgd_p)),
-        "lars": case(LARS(**lars), 1, PaperLARS),
-        "lars_exclude_1d": case(LARS(exclude_1d=True, **lars), 1, lambda ps: PaperLARS(ps, exclude_1d=True)),
+        "momo_pullback": case(MomoConfig(**model), 3, None, (LookaheadWrapper(3, 0.6, "pullback"),), scalars=2),
+        "adamp": case(AdamPConfig(**adam_p), 2, lambda ps: adamp.AdamP(ps, **adam_p)),
+        "adamp_nesterov": case(
+            AdamPConfig(nesterov=True, **adam_p), 2, lambda ps: adamp.AdamP(ps, nesterov=True, **adam_p)
+        ),
+        "sgdp": case(SGDPConfig(**sgd_p), 1),  # the package is wrong: see test_optimizer_adaptive
+        "sgdp_nesterov": case(SGDPConfig(nesterov=True, **sgd_p), 1, lambda ps: adamp.SGDP(ps, nesterov=True, **sgd_p)),
+        "lars": case(LARSConfig(**lars), 1, PaperLARS),
+        "lars_exclude_1d": case(LARSConfig(exclude_1d=True, **lars), 1, lambda ps: PaperLARS(ps, exclude_1d=True)),
         "aggmo_general": case(
-            AggMoGeneral.nesterov(**nesterov), 2, lambda ps: torch.optim.SGD(ps, nesterov=True, **nesterov)
+            AggMoGeneralConfig(LR, (0.0, 0.8), (2.0, 1.6), DECAY),
+            2,
+            lambda ps: torch.optim.SGD(ps, nesterov=True, **nesterov),
         ),
     }

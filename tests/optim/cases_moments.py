@@ -11,14 +11,14 @@ from typing import Any
 import adabound
 import torch
 
-from optim.rules.adabound import AdaBound, AMSBound
-from optim.rules.adadelta import Adadelta
-from optim.rules.adamw import AdamW
-from optim.rules.amsgrad import AMSGrad
-from optim.rules.nadam import NAdam
-from optim.rules.radam import RAdam, RAdamW
-from optim.rules.rmsprop import RMSprop
-from optim.rules.sgdw import SGDW
+from optim.rules.adabound import AdaBoundConfig, AMSBoundConfig
+from optim.rules.adadelta import AdadeltaConfig
+from optim.rules.adamw import AdamWConfig
+from optim.rules.amsgrad import AMSGradConfig
+from optim.rules.nadam import NAdamConfig
+from optim.rules.radam import RAdamConfig, RAdamWConfig
+from optim.rules.rmsprop import RMSpropConfig
+from optim.rules.sgdw import SGDWConfig
 
 LR, BETAS, EPS, DECAY = 0.05, (0.8, 0.95), 1e-6, 0.1
 B1, B2 = BETAS
@@ -124,47 +124,53 @@ def rows(case: Any) -> dict[str, Any]:
     """name: Case(spec, number of buffers, reference)."""
     torch_adam = {"betas": BETAS, "eps": EPS, "weight_decay": DECAY}
     return {
-        "sgdw": case(SGDW(LR, 0.9, 0.4, DECAY), 1, decoupled(by_torch(torch.optim.SGD, momentum=0.9, dampening=0.4))),
+        "sgdw": case(
+            SGDWConfig(LR, 0.9, 0.4, DECAY), 1, decoupled(by_torch(torch.optim.SGD, momentum=0.9, dampening=0.4))
+        ),
         "sgdw_nesterov": case(
-            SGDW(LR, 0.8, 0.0, DECAY, nesterov=True),
+            SGDWConfig(LR, 0.8, 0.0, DECAY, nesterov=True),
             1,
             decoupled(by_torch(torch.optim.SGD, momentum=0.8, nesterov=True)),
         ),
         "rmsprop": case(
-            RMSprop(LR, 0.9, EPS, DECAY), 1, by_torch(torch.optim.RMSprop, alpha=0.9, eps=EPS, weight_decay=DECAY)
+            RMSpropConfig(LR, 0.9, EPS, DECAY), 1, by_torch(torch.optim.RMSprop, alpha=0.9, eps=EPS, weight_decay=DECAY)
         ),
         "rmsprop_centered": case(
-            RMSprop(LR, 0.9, EPS, 0.0, 0.8, centered=True),
+            RMSpropConfig(LR, 0.9, EPS, 0.0, 0.8, centered=True),
             3,
             by_torch(torch.optim.RMSprop, alpha=0.9, eps=EPS, momentum=0.8, centered=True),
         ),
-        "adamw": case(AdamW(LR, BETAS, EPS, DECAY), 2, by_torch(torch.optim.AdamW, **torch_adam)),
+        "adamw": case(AdamWConfig(LR, BETAS, EPS, DECAY), 2, by_torch(torch.optim.AdamW, **torch_adam)),
         "adamw_amsgrad": case(
-            AdamW(LR, BETAS, EPS, DECAY, amsgrad=True), 3, by_torch(torch.optim.AdamW, amsgrad=True, **torch_adam)
+            AdamWConfig(LR, BETAS, EPS, DECAY, amsgrad=True), 3, by_torch(torch.optim.AdamW, amsgrad=True, **torch_adam)
         ),
-        "amsgrad": case(AMSGrad(LR, BETAS, EPS, DECAY), 3, by_torch(torch.optim.Adam, amsgrad=True, **torch_adam)),
-        "amsgrad_before": case(AMSGrad(LR, BETAS, EPS, DECAY, "before"), 3, formula(amsgrad_before)),
-        "amsgrad_never": case(AMSGrad(LR, BETAS, EPS, 0.0, "never"), 3, formula(amsgrad_never)),
-        "nadam": case(NAdam(LR, BETAS, EPS, DECAY), 2, nadam(), scalars=1),
+        "amsgrad": case(
+            AMSGradConfig(LR, BETAS, EPS, DECAY), 3, by_torch(torch.optim.Adam, amsgrad=True, **torch_adam)
+        ),
+        "amsgrad_before": case(AMSGradConfig(LR, BETAS, EPS, DECAY, "before"), 3, formula(amsgrad_before)),
+        "amsgrad_never": case(AMSGradConfig(LR, BETAS, EPS, 0.0, "never"), 3, formula(amsgrad_never)),
+        "nadam": case(NAdamConfig(LR, BETAS, EPS, DECAY), 2, nadam(), scalars=1),
         "nadam_constant": case(
-            NAdam(LR, BETAS, EPS, DECAY, 1e9, decoupled_weight_decay=True),
+            NAdamConfig(LR, BETAS, EPS, DECAY, 1e9, decoupled_weight_decay=True),
             2,
             nadam(momentum_decay=1e9, decoupled_weight_decay=True),
             scalars=1,
         ),
-        "radam": case(RAdam(LR, BETAS, EPS, DECAY), 2, formula(radam)),
+        "radam": case(RAdamConfig(LR, BETAS, EPS, DECAY), 2, formula(radam)),
         "radam_torch": case(
-            RAdam(LR, BETAS, EPS, DECAY, rho_threshold=5), 2, by_torch(torch.optim.RAdam, **torch_adam)
+            RAdamConfig(LR, BETAS, EPS, DECAY, rho_threshold=5), 2, by_torch(torch.optim.RAdam, **torch_adam)
         ),
         "radamw": case(
-            RAdamW(LR, BETAS, EPS, DECAY, rho_threshold=5),
+            RAdamWConfig(LR, BETAS, EPS, DECAY, rho_threshold=5),
             2,
             by_torch(torch.optim.RAdam, decoupled_weight_decay=True, **torch_adam),
         ),
-        "radamw_nesterov": case(RAdamW(LR, BETAS, EPS, DECAY, nesterov=True), 2, formula(radamw_nesterov)),
-        "adabound": case(AdaBound(LR, BETAS, 0.04, 0.2, EPS, DECAY), 2, bounded()),
-        "amsbound": case(AMSBound(LR, BETAS, 0.04, 0.2, EPS, DECAY), 3, bounded(amsbound=True)),
+        "radamw_nesterov": case(RAdamWConfig(LR, BETAS, EPS, DECAY, nesterov=True), 2, formula(radamw_nesterov)),
+        "adabound": case(AdaBoundConfig(LR, BETAS, 0.04, 0.2, EPS, DECAY), 2, bounded()),
+        "amsbound": case(AMSBoundConfig(LR, BETAS, 0.04, 0.2, EPS, DECAY), 3, bounded(amsbound=True)),
         "adadelta": case(
-            Adadelta(LR, 0.9, 1e-3, DECAY), 2, by_torch(torch.optim.Adadelta, rho=0.9, eps=1e-3, weight_decay=DECAY)
+            AdadeltaConfig(LR, 0.9, 1e-3, DECAY),
+            2,
+            by_torch(torch.optim.Adadelta, rho=0.9, eps=1e-3, weight_decay=DECAY),
         ),
     }

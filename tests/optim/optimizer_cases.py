@@ -17,20 +17,18 @@ import pytest
 import torch
 
 import optim
-from optim.compiled.building import compiler
-from optim.rule import overrides
-from optim.rules.adam import Adam
-from optim.rules.aggmo import AggMo, AggMoExp
-from optim.rules.sgd import SGD, Momentum, Nesterov
-from optim.wrappers.gradient_noise import GradientNoise
-from optim.wrappers.lookahead import Lookahead
+from optim.rules.adam import AdamConfig
+from optim.rules.aggmo import AggMoConfig, AggMoExpConfig
+from optim.rules.sgd import MomentumConfig, NesterovConfig, SGDConfig
+from optim.transform import GlobalTransform
+from optim.wrappers.gradient_noise import GradientNoiseWrapper
+from optim.wrappers.lookahead import LookaheadWrapper
 
 with warnings.catch_warnings():
     # its modules use typing and torch names that have gone out of fashion; ours do not
     warnings.simplefilter("ignore")
     import torch_optimizer
 
-needs_compiler = pytest.mark.skipif(compiler() is None, reason="there is no C compiler ($CC, cc, gcc or clang)")
 needs_cpp = pytest.mark.skipif(
     not shutil.which(os.environ.get("CXX", "g++")), reason="torch.compile needs a C++ compiler ($CXX or g++)"
 )
@@ -42,7 +40,7 @@ SHAPES = ((), (5,), (4, 3), (2, 3, 2, 2))
 class Case:
     """An optimizer of ours, its number of state buffers, what it must agree with to 1e-12, and its 0-dim state."""
 
-    spec: optim.Spec
+    config: optim.OptimizerConfig
     buffers: int
     reference: Callable[[Any], torch.optim.Optimizer] | None = None
     wrap: tuple[optim.Wrapper, ...] = field(default=())
@@ -51,11 +49,11 @@ class Case:
     @property
     def joint(self) -> bool:
         """Whether a parameter's step depends on the others."""
-        return any(overrides(stage, "sums") for stage in (*self.spec.stages(), *self.wrap))
+        return any(isinstance(transform, GlobalTransform) for transform in (*self.config.transforms(), *self.wrap))
 
     def build(self, params: Any, **options: Any) -> Any:
-        optimizer = optim.build(self.spec, params, self.wrap, **options)
-        if optimizer.plan.uses_loss:
+        optimizer = optim.build(self.config, params, self.wrap, **options)
+        if optimizer.pipeline.uses_loss:
             optimizer.register_step_pre_hook(_supply_loss)
         return optimizer
 
@@ -66,35 +64,37 @@ def _torch_sgd(**settings: Any) -> Any:
 
 _betas = (0.0, 0.8, 0.97)
 CASES = {
-    "sgd": Case(SGD(0.05), 0, _torch_sgd()),
-    "sgd_l2": Case(SGD(0.05, weight_decay=0.1), 0, _torch_sgd(weight_decay=0.1)),
-    "momentum": Case(Momentum(0.05, 0.9), 1, _torch_sgd(momentum=0.9)),
+    "sgd": Case(SGDConfig(0.05), 0, _torch_sgd()),
+    "sgd_l2": Case(SGDConfig(0.05, weight_decay=0.1), 0, _torch_sgd(weight_decay=0.1)),
+    "momentum": Case(MomentumConfig(0.05, 0.9), 1, _torch_sgd(momentum=0.9)),
     "momentum_damped": Case(
-        Momentum(0.05, 0.9, dampening=0.4, weight_decay=0.1),
+        MomentumConfig(0.05, 0.9, dampening=0.4, weight_decay=0.1),
         1,
         _torch_sgd(momentum=0.9, dampening=0.4, weight_decay=0.1),
     ),
     "nesterov": Case(
-        Nesterov(0.05, 0.8, weight_decay=0.1), 1, _torch_sgd(momentum=0.8, weight_decay=0.1, nesterov=True)
+        NesterovConfig(0.05, 0.8, weight_decay=0.1), 1, _torch_sgd(momentum=0.8, weight_decay=0.1, nesterov=True)
     ),
-    "adam": Case(Adam(0.05), 2, lambda ps: torch.optim.Adam(ps, lr=0.05)),
+    "adam": Case(AdamConfig(0.05), 2, lambda ps: torch.optim.Adam(ps, lr=0.05)),
     "adam_l2": Case(
-        Adam(0.05, (0.8, 0.95), 1e-6, 0.1),
+        AdamConfig(0.05, (0.8, 0.95), 1e-6, 0.1),
         2,
         lambda ps: torch.optim.Adam(ps, lr=0.05, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
     ),
-    "aggmo": Case(AggMo(0.05, _betas), 3, lambda ps: torch_optimizer.AggMo(ps, lr=0.05, betas=_betas)),
+    "aggmo": Case(AggMoConfig(0.05, _betas), 3, lambda ps: torch_optimizer.AggMo(ps, lr=0.05, betas=_betas)),
     "aggmo_l2": Case(
-        AggMo(0.05, _betas, 0.1),
+        AggMoConfig(0.05, _betas, 0.1),
         3,
         lambda ps: torch_optimizer.AggMo(ps, lr=0.05, betas=_betas, weight_decay=0.1),
     ),
     "aggmo_exp": Case(
-        AggMoExp(0.05, 0.2, 4), 4, lambda ps: torch_optimizer.AggMo.from_exp_form(ps, lr=0.05, a=0.2, k=4)
+        AggMoExpConfig(0.05, 0.2, 4), 4, lambda ps: torch_optimizer.AggMo.from_exp_form(ps, lr=0.05, a=0.2, k=4)
     ),
-    "noisy": Case(Momentum(0.05), 1, None, (GradientNoise(0.1),)),
-    "lookahead": Case(Adam(0.05), 3, None, (Lookahead(3, 0.6),)),
-    "noisy_lookahead": Case(AggMo(0.05, weight_decay=0.1), 4, None, (Lookahead(4), GradientNoise())),
+    "noisy": Case(MomentumConfig(0.05), 1, None, (GradientNoiseWrapper(0.1),)),
+    "lookahead": Case(AdamConfig(0.05), 3, None, (LookaheadWrapper(3, 0.6),)),
+    "noisy_lookahead": Case(
+        AggMoConfig(0.05, weight_decay=0.1), 4, None, (LookaheadWrapper(4), GradientNoiseWrapper())
+    ),
     **cases_moments.rows(Case),
     **cases_wrapped.rows(Case),
     **cases_adaptive.rows(Case),
@@ -123,7 +123,7 @@ def loss_of(params: Any) -> torch.Tensor:
 
 def _takes_loss(optimizer: Any) -> bool:
     ours = hasattr(optimizer, "plan")
-    return optimizer.plan.uses_loss if ours else "loss" in inspect.signature(optimizer.step).parameters
+    return optimizer.pipeline.uses_loss if ours else "loss" in inspect.signature(optimizer.step).parameters
 
 
 def _supply_loss(optimizer: Any, args: Any, kwargs: Any) -> Any:
@@ -156,8 +156,8 @@ def assert_same(ours: Any, theirs: Any) -> None:
 def assert_compiled_is_close(name: str) -> None:
     """25 compiled steps of a case agree with the loop's to 1e-6."""
     ours, theirs = parameters(torch.float32), parameters(torch.float32)
-    train(CASES[name].build(ours, lift="compile"), ours, 25)
-    train(CASES[name].build(theirs, lift="loop"), theirs, 25)
+    train(CASES[name].build(ours, backend="compile"), ours, 25)
+    train(CASES[name].build(theirs, backend="loop"), theirs, 25)
     scale = max(p.abs().max().item() for p in theirs)
     for x, y in zip(weights(ours), weights(theirs), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-6, atol=1e-6 * scale)

@@ -1,4 +1,4 @@
-"""The conformance card passes what is right and names what is not."""
+"""The conformance report passes what is right and names what is not."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import pytest
 import torch
 from cases_wrapped import ALL
 from conftest import ROOT
-from optimizer_cases import needs_compiler
+from optimizer_cases import needs_cpp
 
-from optim.conformance import Subject, card, cost, resnet20, text
-from optim.properties import COMPILED, PROPERTIES
+from optim import OptimizerConfig, Transform
+from optim.conformance import CHECKS, COMPILE_CHECKS, Candidate, conformance_report, formatted, step_cost
+from optim.conformance.report import resnet20
 from optim.ranges import ranged
-from optim.rule import Rule, Spec
-from optim.rules.aggmo import AggMo
-from optim.rules.sgd import HeavyBall, Momentum
-from optim.wrappers.lookahead import Lookahead
+from optim.rules.aggmo import AggMoConfig
+from optim.rules.sgd import HeavyBall, MomentumConfig
+from optim.wrappers.lookahead import LookaheadWrapper
 
 
-def _failures(spec, wrap=(), compiled=False, **options):
-    rows = card(Subject(spec, wrap, options), compiled)
-    return {row.property: row.why for row in rows if row.result == "FAIL"}
+def _failures(config, wrap=(), compiled=False, **options):
+    results = conformance_report(Candidate(config, wrap, options), compiled)
+    return {result.name: result.reason for result in results if result.outcome == "FAIL"}
 
 
-@pytest.mark.parametrize(("spec", "wrap"), [(AggMo(0.05, weight_decay=0.1), ()), (Momentum(0.05), ALL)])
-def test_ours_pass(spec, wrap):
-    assert _failures(spec, wrap) == {}
+@pytest.mark.parametrize(("config", "wrap"), [(AggMoConfig(0.05, weight_decay=0.1), ()), (MomentumConfig(0.05), ALL)])
+def test_ours_pass(config, wrap):
+    assert _failures(config, wrap) == {}
 
 
 @dataclass(frozen=True)
-class Broken(Rule):
+class Broken(Transform):
     """Every usual mistake: decay into p.grad, a count outside the state, a buffer that is the gradient itself,
     a number that nothing reads, weights written to, one scalar of noise from the global generator, lr=0 that moves.
     """
@@ -50,40 +50,43 @@ class Broken(Rule):
         if self.mistake == "in_place":
             u.add_(p, alpha=h["decay"])
         elif self.mistake == "alias":
-            return u + (h["decay"] + h["unread"]) * p, {"w": u}
+            s["w"] = u
+            return u + (h["decay"] + h["unread"]) * p
         elif self.mistake == "count":
             self.counted[0] += 1
             u = u / self.counted[0]
         elif self.mistake == "noise":
             u = u + torch.randn(()) * h["decay"]
         elif self.mistake == "cast":
-            return u + s["w"], {"w": (h["decay"] * u + h["unread"] * s["w"]).bfloat16()}
+            previous = s["w"].clone()
+            s["w"].copy_(h["decay"] * u + h["unread"] * s["w"])
+            return u + previous
         elif self.mistake == "host":
             u = u if float(u.flatten()[0]) > 0 else 2 * u
         elif self.mistake == "weights":
             p.mul_(1 - h["decay"])
-        return u + (h["decay"] + (h["unread"] if self.mistake else 0.0)) * p, s
+        return u + (h["decay"] + (h["unread"] if self.mistake else 0.0)) * p
 
 
 @dataclass(frozen=True)
-class Mistaken(Spec):
+class Mistaken(OptimizerConfig):
     lr: float = ranged(0.1, "[0, inf)")
     mistake: str = ""
 
-    def stages(self) -> tuple[Rule, ...]:
+    def transforms(self) -> tuple[Transform, ...]:
         return Broken(mistake=self.mistake), HeavyBall(0.5)
 
 
-# what the card must say, by the start of the property's name; other properties may fail as a consequence
+# the checks that must fail, by the start of their names; others may fail as a consequence
 MISTAKES = {
     "": ["every number acts"],
-    "in_place": ["p.grad is left", "rules write into nothing"],
+    "in_place": ["p.grad is left", "transforms write"],
     "alias": ["p.grad is left"],
     "count": ["resume", "deepcopy", "pickle", "several groups", "loop and foreach"],
     "noise": ["resume", "deepcopy", "several groups", "evaluation weights"],
     "cast": ["bfloat16"],
     "host": ["0-dim and empty", "loop and foreach"],
-    "weights": ["lr=0", "rules write into nothing"],
+    "weights": ["lr=0", "transforms write"],
 }
 
 
@@ -103,29 +106,29 @@ def test_a_rule_that_raises_fails_with_its_error():
         def update(self, u, p, s, h, ctx):
             if p.ndim == 0:
                 raise KeyError("no scalars")
-            return u, s
+            return u
 
-    class Spec_(Mistaken):
-        def stages(self):
+    class Config_(Mistaken):
+        def transforms(self):
             return (Raising(),)
 
-    failures = _failures(Spec_())
+    failures = _failures(Config_())
     assert failures["0-dim and empty parameters"] == "KeyError: 'no scalars'"
-    rows = card(Subject(Spec_(), (Lookahead(),)))
-    assert f"{len([r for r in rows if r.result == 'FAIL'])} FAIL" in text(rows).splitlines()[-1]
+    rows = conformance_report(Candidate(Config_(), (LookaheadWrapper(),)))
+    assert f"{len([r for r in rows if r.outcome == 'FAIL'])} FAIL" in formatted(rows).splitlines()[-1]
 
 
-@needs_compiler
+@needs_cpp
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_compiled_property():
-    (name,) = COMPILED
-    rows = {row.property: row.result for row in card(Subject(Momentum(0.05), ALL), compiled=True)}
-    assert rows[name] == "pass" and len(rows) == len(PROPERTIES) + 1
+    (name,) = COMPILE_CHECKS
+    rows = {row.name: row.outcome for row in conformance_report(Candidate(MomentumConfig(0.05), ALL), compiled=True)}
+    assert rows[name] == "pass" and len(rows) == len(CHECKS) + 1
 
 
 def test_cost_counts_the_state():
-    found = cost(Subject(AggMo(), (Lookahead(),)), shapes=((10, 10), (7,)), rounds=1)
+    found = step_cost(Candidate(AggMoConfig(), (LookaheadWrapper(),)), shapes=((10, 10), (7,)), rounds=1)
     assert found["state_bytes"] == 16 and found["ms"] > 0 and found["adam_ms"] > 0
     assert len(resnet20()) == 59 and sum(torch.Size(s).numel() for s in resnet20()) == 269_722
 
@@ -136,10 +139,12 @@ def _run(*words):
 
 
 def test_the_script_takes_the_words_of_the_command_line():
-    done = _run("optim=momentum", "optim.lr=0.05", "wrap=[lookahead]", "wrap.lookahead.pullback=reset", "lift=foreach")
+    done = _run(
+        "optim=momentum", "optim.lr=0.05", "wrap=[lookahead]", "wrap.lookahead.pullback=reset", "backend=foreach"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("momentum, lookahead: Momentum(lr=0.05, ")
-    assert f"{len(PROPERTIES)} pass, 0 FAIL, 0 n/a" in done.stdout
+    assert done.stdout.startswith("momentum, lookahead: MomentumConfig(lr=0.05, ")
+    assert f"{len(CHECKS)} pass, 0 FAIL, 0 n/a" in done.stdout
     assert "bytes of state per parameter" in done.stdout
 
 

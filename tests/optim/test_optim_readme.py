@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT, copy_project
 
-from optim import build, specs, wrappers
+from optim import build, configs, wrappers
 
 README = (ROOT / "optim" / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -32,13 +32,13 @@ def table(first: str) -> dict[str, dict[str, str]]:
 
 
 METHODS, WRAPPERS = table("method"), table("wrapper")
-DESCRIBED = [pytest.param(specs()[n], row, id=n) for n, row in METHODS.items() if n in specs()]
+DESCRIBED = [pytest.param(configs()[n], row, id=n) for n, row in METHODS.items() if n in configs()]
 DESCRIBED += [pytest.param(wrappers()[n], row, id=n) for n, row in WRAPPERS.items() if n in wrappers()]
 
 
 def state(kind, **arguments) -> tuple[list[str], list[str], list[str]]:
     """Names of the tensors after two steps: of the parameter's size, numbers beside it, numbers of the optimizer."""
-    base = specs()["adam"]() if kind.name in wrappers() else kind(**arguments)
+    base = configs()["adam"]() if kind.name in wrappers() else kind(**arguments)
     p = torch.nn.Parameter(torch.ones(5, 3))
     optimizer = build(base, [p], [kind(**arguments)] if kind.name in wrappers() else [])
     for _ in range(2):
@@ -54,7 +54,7 @@ def state(kind, **arguments) -> tuple[list[str], list[str], list[str]]:
 
 
 def test_tables_name_what_there_is():
-    for named, found, first in ((METHODS, specs(), "method"), (WRAPPERS, wrappers(), "wrapper")):
+    for named, found, first in ((METHODS, configs(), "method"), (WRAPPERS, wrappers(), "wrapper")):
         shown = {name: re.findall(r"`(\w+)`", row[first])[1:] for name, row in named.items()}
         assert shown == {name: [kind.__name__] for name, kind in found.items()}
 
@@ -102,10 +102,15 @@ def test_places_are_those_of_the_wrappers():
 def test_every_deviation_is_of_something():
     (text,) = re.findall(r"^\| where \| what \|\n.*?\n(.*?)\n\n", README, re.DOTALL | re.MULTILINE)
     named = {name for line in text.splitlines() for name in re.findall(r"`(\w+)`", line.split(" | ")[0])}
-    assert named <= {*specs(), *wrappers()}
-    silent = {n for n, kind in {**specs(), **wrappers()}.items() if "Deviations: none.\n" in kind.__doc__}
+    assert named <= {*configs(), *wrappers()}
+    silent = {n for n, kind in {**configs(), **wrappers()}.items() if "Deviations: none.\n" in kind.__doc__}
     assert not named & silent
-    assert {*specs(), *wrappers()} - named <= silent | {"adam", "aggmo_exp", "gradient_noise", "learning_rate_dropout"}
+    assert {*configs(), *wrappers()} - named <= silent | {
+        "adam",
+        "aggmo_exp",
+        "gradient_noise",
+        "learning_rate_dropout",
+    }
 
 
 @pytest.mark.parametrize("block", [block for kind, block in BLOCKS if kind == "python" and block not in FILES])

@@ -11,13 +11,13 @@ import torch
 from optimizer_cases import assert_same, parameters, set_gradients, train, weights
 
 import optim
-from optim.rules.adabound import AdaBound, AMSBound
-from optim.rules.adam import Adam
+from optim.rules.adabound import AdaBoundConfig, AMSBoundConfig
+from optim.rules.adam import AdamConfig
 
 
-def _trajectory(spec):
+def _trajectory(config):
     params = parameters()
-    return train(optim.build(spec, params), params, 30)
+    return train(optim.build(config, params), params, 30)
 
 
 def _close(xs, ys, tolerance=1e-12):
@@ -26,8 +26,8 @@ def _close(xs, ys, tolerance=1e-12):
 
 
 def test_adabound_starts_as_adam_and_ends_as_sgd():
-    wide = _trajectory(AdaBound(0.1, eps=0.0, gamma=1e-12))
-    _close(wide, _trajectory(Adam(0.1, eps=0.0)), 1e-9)
+    wide = _trajectory(AdaBoundConfig(0.1, eps=0.0, gamma=1e-12))
+    _close(wide, _trajectory(AdamConfig(0.1, eps=0.0)), 1e-9)
     # late, the bounds have met: whatever v is, the step is final_lr m
     params = parameters()
     optimizer = optim.AdaBound(params, 0.1, final_lr=0.02, gamma=0.999)
@@ -46,7 +46,7 @@ def _reference(params):
 @pytest.mark.filterwarnings("ignore:This overload of add:UserWarning")
 def test_adabounds_base_lr_survives_where_the_authors_code_loses_it():
     params, plain = parameters(), parameters()
-    optimizer = AdaBound(0.05, final_lr=0.04, gamma=0.2)
+    optimizer = AdaBoundConfig(0.05, final_lr=0.04, gamma=0.2)
     optimizer = optim.build(optimizer, params)
     train(optimizer, params, 3)
     optimizer.param_groups[0]["lr"] = 0.01  # as a schedule would
@@ -88,7 +88,7 @@ def test_adabounds_later_groups_have_their_own_base_lr():
     assert torch.equal(plain[3], kept) and not torch.equal(late[3], kept)
 
 
-@pytest.mark.parametrize("kind", [AdaBound, AMSBound])
+@pytest.mark.parametrize("kind", [AdaBoundConfig, AMSBoundConfig])
 def test_adabound_with_a_rate_of_zero(kind):
     params = parameters()
     before = weights(params)

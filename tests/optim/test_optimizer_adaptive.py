@@ -12,7 +12,7 @@ from optimizer_cases import (
     Case,
     assert_compiled_is_close,
     assert_same,
-    needs_compiler,
+    needs_cpp,
     parameters,
     set_gradients,
     torch_optimizer,
@@ -21,11 +21,11 @@ from optimizer_cases import (
 )
 
 import optim
-from optim.lifts import advance
-from optim.rule import Context
+from optim.backends import ParameterUpdate, apply_pipeline
+from optim.transform import Context
 
 ROWS = list(cases_adaptive.rows(Case))
-both_lifts = pytest.mark.parametrize("lift", ["loop", "foreach"])
+both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
 
 
 def close(ours, theirs, tolerance=1e-12):
@@ -73,11 +73,11 @@ MOMO = [
 
 
 @pytest.mark.parametrize(("kind", "settings"), MOMO, ids=[f"{kind}-{settings}" for kind, settings in MOMO])
-@both_lifts
-def test_momo_equals_the_authors_package(kind, settings, lift):
+@both_backends
+def test_momo_equals_the_authors_package(kind, settings, backend):
     shapes = ((2, 3), ())
     ours, theirs = parameters(shapes=shapes), parameters(shapes=shapes)
-    mine = getattr(optim, kind)(ours, **settings, lift=lift)
+    mine = getattr(optim, kind)(ours, **settings, backend=backend)
     reference = cases_adaptive.in_double(getattr(momo, kind))(theirs, **settings)
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, 80) for o in (mine, reference)]
     got, wanted = fit(mine, ours, 60, schedules[0]), fit(reference, theirs, 60, schedules[1])
@@ -126,12 +126,12 @@ def test_momo_takes_polyaks_step():
         close([p], [x - (loss - 0.1) * p.grad / p.grad.square().sum()])
 
 
-@both_lifts
+@both_backends
 @pytest.mark.parametrize("kind", ["Momo", "MomoAdam"])
 @pytest.mark.parametrize("loss", [0.0, 2.0])
-def test_momo_without_any_slope_stays(kind, loss, lift):
+def test_momo_without_any_slope_stays(kind, loss, backend):
     params = parameters()
-    before, optimizer = weights(params), getattr(optim, kind)(params, use_fstar=True, lift=lift)
+    before, optimizer = weights(params), getattr(optim, kind)(params, use_fstar=True, backend=backend)
     for _ in range(3):
         for p in params:
             p.grad = torch.zeros_like(p)
@@ -192,10 +192,10 @@ def test_groups_with_other_rates_share_the_sums():
     close([b[1]], [before[1] - 1e-4 * b[1].grad])
 
 
-@both_lifts
-def test_lookahead_resets_both_halves_of_the_model(lift):
+@both_backends
+def test_lookahead_resets_both_halves_of_the_model(backend):
     params = parameters()
-    optimizer = optim.Lookahead(optim.Momo(params, lift=lift), k=4, pullback="reset")
+    optimizer = optim.Lookahead(optim.Momo(params, backend=backend), k=4, pullback="reset")
     for step in range(4):
         set_gradients(params, step)
         optimizer.step(loss=40.0 - step)
@@ -241,11 +241,11 @@ PROJECTED = [
 
 @pytest.mark.parametrize(("kind", "settings"), PROJECTED, ids=[f"{kind}-{s}" for kind, s in PROJECTED])
 @pytest.mark.parametrize("rows", [True, False, None], ids=["row", "tensor", "mixed"])
-@both_lifts
-def test_projected_steps_equal_the_authors_package(kind, settings, rows, lift):
+@both_backends
+def test_projected_steps_equal_the_authors_package(kind, settings, rows, backend):
     delta = 0.1 if rows is not None else 3.0
     ours, theirs = parameters(), parameters()
-    mine = getattr(optim, kind)(ours, delta=delta, lift=lift, **settings)
+    mine = getattr(optim, kind)(ours, delta=delta, backend=backend, **settings)
     reference = getattr(adamp, kind)(theirs, delta=delta, **settings)
     never = parameters()
     unprojected = getattr(optim, kind)(never, delta=0.0, **settings)
@@ -326,11 +326,11 @@ def test_lars_moves_each_tensor_by_the_same_fraction():
         assert ((p - x).norm() / x.norm()).item() == pytest.approx(0.02)
 
 
-@both_lifts
-def test_lars_without_a_norm_takes_a_plain_step(lift):
+@both_backends
+def test_lars_without_a_norm_takes_a_plain_step(backend):
     zero, flat = torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.ones(3))
     zero.grad, flat.grad = torch.ones(3), torch.zeros(3)
-    optim.LARS([zero, flat], lr=0.5, weight_decay=0.1, lift=lift).step()
+    optim.LARS([zero, flat], lr=0.5, weight_decay=0.1, backend=backend).step()
     close([zero, flat], [torch.full((3,), -0.5), torch.full((3,), 1 - 0.5 * 0.1)], 1e-6)
 
 
@@ -390,29 +390,31 @@ def test_momentum_can_be_set():
         assert optimizer.param_groups[0][key] == value
         optimizer.step(loss=1.0)
         optimizer.set_momentum(0.4, warm=False)
-        assert not optimizer.state and all(not optimizer.param_groups[0][total] for total in optimizer.plan.totals)
+        assert not optimizer.state and all(
+            not optimizer.param_groups[0][total] for total in optimizer.pipeline.global_state
+        )
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_steps_run_stacked(name):
     """vmap over three runs, each with its own numbers, reductions and the application of the step included."""
     params, optimizer = parameters(), CASES[name].build(parameters())
-    plan, factors = optimizer.plan, torch.tensor([0.5, 0.8, 1.0], dtype=torch.float64)
+    pipeline, factors = optimizer.pipeline, torch.tensor([0.5, 0.8, 1.0], dtype=torch.float64)
     gs = [torch.randn_like(p) for p in params]
 
     def scaled(value, factor):
         return tuple(x * factor for x in value) if isinstance(value, tuple) else value * factor
 
     def step(ps, gs, factor):
-        group = {key: scaled(value, factor) for key, value in plan.defaults.items()}
-        root = {**group, **{key: factor * 0 + value for key, value in plan.totals.items()}}
+        group = {key: scaled(value, factor) for key, value in pipeline.defaults.items()}
+        root = {**group, **{key: factor * 0 + value for key, value in pipeline.global_state.items()}}
         items = []
         for i, (p, g) in enumerate(zip(ps, gs, strict=True)):
-            s = {k: v + 0.1 for k, v in plan.start(p, plan.defaults).items() if k != "step"}
-            ctx = Context(torch.tensor(3.0), g, torch.tensor(30.0, dtype=torch.float64), i)
-            items.append((p.clone(), g, s, plan.hypers(group), ctx, None))
-        advance(items, plan, root)
-        return [p for p, *_ in items], [s for _, _, s, *_ in items], {key: root[key] for key in plan.totals}
+            s = {k: v + 0.1 + 0 * factor for k, v in pipeline.init(p, pipeline.defaults).items() if k != "step"}
+            ctx = Context(torch.tensor(3.0), g, torch.tensor(30.0, dtype=torch.float64))
+            items.append(ParameterUpdate(p.clone(), g, s, pipeline.hypers(group), ctx, i))
+        apply_pipeline(items, pipeline, root)
+        return [x.p for x in items], [x.state for x in items], {key: root[key] for key in pipeline.global_state}
 
     ps = [p.detach() for p in params]
     stacked = torch.vmap(step, in_dims=(0, None, 0))([torch.stack([p] * 3) for p in ps], gs, factors)
@@ -422,7 +424,7 @@ def test_steps_run_stacked(name):
         torch.testing.assert_close(of_run, alone, rtol=1e-12, atol=1e-12)
 
 
-@needs_compiler
+@needs_cpp
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.filterwarnings("ignore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import pickle
@@ -14,11 +15,12 @@ import torch
 from optimizer_cases import CASES, assert_same, parameters, train, weights
 
 import optim
-from optim.rules.adam import Adam
-from optim.rules.aggmo import AggMo, AggMoExp
-from optim.rules.sgd import SGD, Momentum
-from optim.wrappers.gradient_noise import GradientNoise
-from optim.wrappers.lookahead import Lookahead
+from optim import check_wrappers
+from optim.rules.adam import AdamConfig
+from optim.rules.aggmo import AggMoConfig, AggMoExpConfig
+from optim.rules.sgd import MomentumConfig, SGDConfig
+from optim.wrappers.gradient_noise import GradientNoiseWrapper
+from optim.wrappers.lookahead import LookaheadWrapper
 
 OTHER_VALUES = {
     "lr": 0.013,
@@ -49,17 +51,17 @@ OTHER_VALUES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_every_number_acts_in_its_group_only(name, lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_every_number_acts_in_its_group_only(name, backend):
     def trained(groups, params):
-        optimizer = CASES[name].build(groups, lift=lift)
+        optimizer = CASES[name].build(groups, backend=backend)
         training = train(optimizer, params, 8)
         with optimizer.evaluation_weights():  # what an average's numbers act on
             return list(zip(training, weights(params), strict=True))
 
     base = parameters()
     reference = trained(base, base)
-    keys = CASES[name].build(parameters()).plan.defaults
+    keys = CASES[name].build(parameters()).pipeline.defaults
     assert keys
     for key in keys:
         params = parameters()
@@ -84,7 +86,9 @@ def test_add_param_group_in_mid_training(name):
     train(optimizer, params, 4)
     optimizer.add_param_group({"params": late, "lr": 0.01})
     assert optimizer.param_groups[1]["lr"] == 0.01
-    keys = optimizer.param_groups[0].keys() - optimizer.plan.totals.keys()  # global numbers are the first group's
+    keys = (
+        optimizer.param_groups[0].keys() - optimizer.pipeline.global_state.keys()
+    )  # global numbers are the first group's
     assert optimizer.param_groups[1].keys() == keys
     train(optimizer, params + late, 4, start=4)
     assert optimizer.state[late[0]]["step"] == 4 and optimizer.state[params[0]]["step"] == 8
@@ -103,7 +107,7 @@ def test_unknown_names_are_refused():
         optim.Momentum(params, momentun=0.9)
     with pytest.raises(ValueError, match="AggMo: unknown group key 'momentum'; it has .*betas"):
         optim.AggMo([{"params": params, "momentum": 0.9}])
-    optimizer = optim.build(Adam(), params[:1], [Lookahead()])
+    optimizer = optim.build(AdamConfig(), params[:1], [LookaheadWrapper()])
     with pytest.raises(ValueError, match="unknown group key 'alpha'; .*lookahead.alpha"):
         optimizer.add_param_group({"params": params[1:], "alpha": 0.3})
     assert len(optimizer.param_groups) == 1
@@ -120,38 +124,45 @@ def test_parameters_torch_refuses():
 
 
 OUT_OF_RANGE = [
-    (SGD(lr=-1.0), (), "SGD: lr=-1.0 is not in [0, inf)"),
-    (SGD(lr=math.nan), (), "SGD: lr=nan is not in [0, inf)"),
-    (SGD(lr=math.inf), (), "SGD: lr=inf is not in [0, inf)"),
-    (SGD(lr=True), (), "SGD: lr=True is not in [0, inf)"),
-    (SGD(lr="fast"), (), "SGD: lr='fast' is not in [0, inf)"),  # type: ignore
-    (SGD(lr=None), (), "SGD: lr=None is not in [0, inf)"),  # type: ignore
-    (SGD(lr=torch.tensor(-0.1)), (), "SGD: lr=tensor(-0.1000) is not in [0, inf)"),  # type: ignore
-    (SGD(weight_decay=-0.1), (), "SGD: weight_decay=-0.1 is not in [0, inf)"),
-    (Momentum(momentum=1.0), (), "Momentum: momentum=1.0 is not in [0, 1)"),
-    (Momentum(dampening=1.5), (), "Momentum: dampening=1.5 is not in [0, 1)"),
-    (Adam(betas=(0.9, 1.0)), (), "Adam: betas[1]=1.0 is not in [0, 1)"),
-    (Adam(betas=(0.9,)), (), "Adam: betas=(0.9,) has 1 values, not 2"),  # type: ignore
-    (Adam(eps=-1e-8), (), "Adam: eps=-1e-08 is not in [0, inf)"),
-    (AggMo(betas=(0.0, 1.2)), (), "AggMo: betas[1]=1.2 is not in [0, 1)"),
-    (AggMo(betas=()), (), "AggMo: betas=() has 0 values, not at least 1"),
-    (AggMo(betas=0.9), (), "AggMo: betas=0.9 is not a list of values in [0, 1)"),  # type: ignore
-    (AggMoExp(a=1.0), (), "AggMoExp: a=1.0 is not in (0, 1)"),
-    (AggMoExp(k=0), (), "AggMoExp: k=0 is not an integer in [1, inf)"),
-    (AggMoExp(k=2.5), (), "AggMoExp: k=2.5 is not an integer in [1, inf)"),  # type: ignore
-    (AggMoExp(a=0.1, k=20), (), "AggMoExp: betas[17]=1.0 is not in [0, 1)"),
-    (SGD(), (GradientNoise(eta=-1.0),), "GradientNoise: eta=-1.0 is not in [0, inf)"),
-    (SGD(), (GradientNoise(gamma=-1.0),), "GradientNoise: gamma=-1.0 is not in [0, inf)"),
-    (SGD(), (Lookahead(k=0),), "Lookahead: k=0 is not an integer in [1, inf)"),
-    (SGD(), (Lookahead(alpha=0.0),), "Lookahead: alpha=0.0 is not in (0, 1]"),
-    (SGD(), (Lookahead(), Lookahead()), "lookahead: is wrapped around the optimizer twice"),
+    (lambda: SGDConfig(lr=-1.0), "SGD: lr=-1.0 is not in [0, inf)"),
+    (lambda: SGDConfig(lr=math.nan), "SGD: lr=nan is not in [0, inf)"),
+    (lambda: SGDConfig(lr=math.inf), "SGD: lr=inf is not in [0, inf)"),
+    (lambda: SGDConfig(lr=True), "SGD: lr=True is not in [0, inf)"),
+    (lambda: SGDConfig(lr="fast"), "SGD: lr='fast' is not in [0, inf)"),  # type: ignore
+    (lambda: SGDConfig(lr=None), "SGD: lr=None is not in [0, inf)"),  # type: ignore
+    (lambda: SGDConfig(lr=torch.tensor(-0.1)), "SGD: lr=tensor(-0.1000) is not in [0, inf)"),  # type: ignore
+    (lambda: SGDConfig(nesterov=True), "SGD: nesterov and dampening need momentum, which is 0"),
+    (lambda: SGDConfig(dampening=0.5), "SGD: nesterov and dampening need momentum, which is 0"),
+    (lambda: SGDConfig(momentum=0.9, dampening=0.5, nesterov=True), "SGD: nesterov needs dampening=0, not 0.5"),
+    (lambda: SGDConfig(weight_decay=-0.1), "SGD: weight_decay=-0.1 is not in [0, inf)"),
+    (lambda: MomentumConfig(momentum=1.0), "Momentum: momentum=1.0 is not in [0, 1)"),
+    (lambda: MomentumConfig(dampening=1.5), "Momentum: dampening=1.5 is not in [0, 1)"),
+    (lambda: AdamConfig(betas=(0.9, 1.0)), "Adam: betas[1]=1.0 is not in [0, 1)"),
+    (lambda: AdamConfig(betas=(0.9,)), "Adam: betas=(0.9,) has 1 values, not 2"),  # type: ignore
+    (lambda: AdamConfig(eps=-1e-8), "Adam: eps=-1e-08 is not in [0, inf)"),
+    (lambda: AggMoConfig(betas=(0.0, 1.2)), "AggMo: betas[1]=1.2 is not in [0, 1)"),
+    (lambda: AggMoConfig(betas=()), "AggMo: betas=() has 0 values, not at least 1"),
+    (lambda: AggMoConfig(betas=0.9), "AggMo: betas=0.9 is not a list of values in [0, 1)"),  # type: ignore
+    (lambda: AggMoExpConfig(a=1.0), "AggMoExp: a=1.0 is not in (0, 1)"),
+    (lambda: AggMoExpConfig(k=0), "AggMoExp: k=0 is not an integer in [1, inf)"),
+    (lambda: AggMoExpConfig(k=2.5), "AggMoExp: k=2.5 is not an integer in [1, inf)"),  # type: ignore
+    (lambda: AggMoExpConfig(a=0.1, k=20), "AggMoExp: a=0.1, k=20 make betas[17]=1.0, which is not in [0, 1)"),
+    (lambda: GradientNoiseWrapper(eta=-1.0), "GradientNoise: eta=-1.0 is not in [0, inf)"),
+    (lambda: GradientNoiseWrapper(gamma=-1.0), "GradientNoise: gamma=-1.0 is not in [0, inf)"),
+    (lambda: LookaheadWrapper(k=0), "Lookahead: k=0 is not an integer in [1, inf)"),
+    (lambda: LookaheadWrapper(alpha=0.0), "Lookahead: alpha=0.0 is not in (0, 1]"),
+    (
+        lambda: check_wrappers(SGDConfig(), (LookaheadWrapper(), LookaheadWrapper())),
+        "lookahead: is wrapped around the optimizer twice",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("spec", "wrap", "message"), OUT_OF_RANGE, ids=[message for *_, message in OUT_OF_RANGE])
-def test_out_of_range(spec, wrap, message):
+@pytest.mark.parametrize(("make", "message"), OUT_OF_RANGE, ids=[message for _, message in OUT_OF_RANGE])
+def test_out_of_range(make, message):
+    """Refused when it is given, before there is an optimizer."""
     with pytest.raises(ValueError) as error:
-        optim.build(spec, parameters(), wrap)
+        make()
     assert str(error.value) == message
 
 
@@ -163,7 +174,7 @@ def test_out_of_range_in_a_group():
         ({"lookahead.alpha": 2.0}, "Lookahead: alpha=2.0 is not in (0, 1]"),
     ]:
         with pytest.raises(ValueError) as error:
-            optim.build(AggMo(), [{"params": [first]}, {"params": others, **group}], [Lookahead()])
+            optim.build(AggMoConfig(), [{"params": [first]}, {"params": others, **group}], [LookaheadWrapper()])
         assert str(error.value) == message
 
 
@@ -180,19 +191,26 @@ def test_the_callers_group_dict_is_left_alone():
     assert group.keys() == {"params", "betas"} and group["betas"] == [0, 0.5]
 
 
-def test_public_classes():
-    assert {"AggMo", "SGD", "Momentum", "Nesterov", "Adam", "Chain", "build"} <= set(optim.__all__) & set(dir(optim))
+def test_public_names():
     for name in optim.__all__:
-        assert getattr(optim, name) is getattr(optim, name)
-    kind = optim.AggMo
-    assert (kind.__module__, kind.__qualname__) == ("optim", "AggMo") and pickle.loads(pickle.dumps(kind)) is kind
-    assert str(inspect.signature(kind)).startswith("(params, lr: 'float' = 0.1, betas:")
-    assert list(inspect.signature(kind).parameters)[-3:] == ["lift", "seed", "maximize"]
-    assert "Lucas" in kind.__doc__ and issubclass(kind, torch.optim.Optimizer)
-    assert type(optim.build(AggMo(), parameters())) is kind
-    assert repr(kind(parameters())).startswith("AggMo (\nParameter Group 0\n    betas: (0.0, 0.9, 0.99)")
+        assert getattr(optim, name) is getattr(optim, name) and name in dir(optim)
     with pytest.raises(AttributeError, match="no attribute 'AggMoo'"):
         _ = optim.AggMoo
+
+
+@pytest.mark.parametrize("config", optim.configs().values(), ids=optim.configs())
+def test_public_classes_take_the_arguments_of_their_configurations(config):
+    """With the same defaults: the two are written out, and must not part."""
+    kind = getattr(optim, config.label())
+    assert issubclass(kind, optim.ComposedOptimizer) and pickle.loads(pickle.dumps(kind)) is kind
+    params, *arguments = inspect.signature(kind).parameters.values()
+    shown = [(p.name, p.default, p.annotation) for p in arguments if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert shown == [(f.name, f.default, f.type) for f in dataclasses.fields(config)]
+    options = {p.name: p.default for p in arguments if p.kind is p.KEYWORD_ONLY}
+    assert params.name == "params" and options == {"backend": "auto", "seed": 0, "maximize": False}
+    assert "Source:" in kind.__doc__ and "Deviations:" in kind.__doc__
+    made = kind(parameters())
+    assert made.config == config() and repr(made).startswith(f"{kind.__name__} (")
 
 
 def test_positional_arguments_are_those_of_the_papers_code():
@@ -202,18 +220,18 @@ def test_positional_arguments_are_those_of_the_papers_code():
 
 
 def test_registries():
-    assert {"sgd", "momentum", "nesterov", "adam", "aggmo", "aggmo_exp"} <= optim.specs().keys()
+    assert {"sgd", "momentum", "nesterov", "adam", "aggmo", "aggmo_exp"} <= optim.configs().keys()
     assert {"gradient_noise", "lookahead"} <= optim.wrappers().keys()
-    assert all(name == kind.name for name, kind in {**optim.specs(), **optim.wrappers()}.items())
-    optim.specs().clear()
-    assert optim.specs()
+    assert all(name == kind.name for name, kind in {**optim.configs(), **optim.wrappers()}.items())
+    optim.configs().clear()
+    assert optim.configs()
 
 
 def test_naming_optimizers_does_not_import_torch():
     script = (
-        "import sys, optim; from optim.ranges import check\n"
-        "specs = {**optim.specs(), **optim.wrappers()}\n"
-        "[check(spec()) for spec in specs.values()]; optim.specs()['aggmo']().stages()\n"
+        "import sys, optim\n"
+        "for config in optim.configs().values(): config().transforms()\n"
+        "optim.check_wrappers(config(), [wrapper() for wrapper in optim.wrappers().values()])\n"
         "sys.exit('torch' in sys.modules)"
     )
     root = Path(optim.__file__).parents[1]

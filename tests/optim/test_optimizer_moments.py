@@ -10,24 +10,24 @@ import torch
 from optimizer_cases import CASES, Case, assert_same, parameters, set_gradients, train, weights
 
 import optim
-from optim.rules.adabound import AdaBound, AMSBound
-from optim.rules.adadelta import Adadelta
-from optim.rules.adam import Adam
-from optim.rules.adamw import AdamW
-from optim.rules.amsgrad import AMSGrad
-from optim.rules.nadam import NAdam
-from optim.rules.radam import RAdam, RAdamW
-from optim.rules.rmsprop import RMSprop
-from optim.rules.sgd import Momentum, Nesterov
-from optim.rules.sgdw import SGDW
+from optim.rules.adabound import AdaBoundConfig, AMSBoundConfig
+from optim.rules.adadelta import AdadeltaConfig
+from optim.rules.adam import AdamConfig
+from optim.rules.adamw import AdamWConfig
+from optim.rules.amsgrad import AMSGradConfig
+from optim.rules.nadam import NAdamConfig
+from optim.rules.radam import RAdamConfig, RAdamWConfig
+from optim.rules.rmsprop import RMSpropConfig
+from optim.rules.sgd import MomentumConfig, NesterovConfig
+from optim.rules.sgdw import SGDWConfig
 
 ROWS = cases_moments.rows(Case)
-both_lifts = pytest.mark.parametrize("lift", ["loop", "foreach"])
+both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
 
 
-def _trajectory(spec, steps=30, lift="auto", schedule=None):
+def _trajectory(config, steps=30, backend="auto", schedule=None):
     params = parameters()
-    optimizer = optim.build(spec, params, lift=lift)
+    optimizer = optim.build(config, params, backend=backend)
     scheduler = schedule and torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
     return train(optimizer, params, steps, scheduler=scheduler)
 
@@ -37,34 +37,35 @@ def _close(xs, ys, tolerance=1e-12):
         torch.testing.assert_close(x, y, rtol=tolerance, atol=tolerance)
 
 
-@both_lifts
+@both_backends
 @pytest.mark.parametrize(
     ("without", "plain"),
     [
-        (AdamW(0.1, weight_decay=0.0), Adam(0.1)),
-        (SGDW(0.1, weight_decay=0.0), Momentum(0.1)),
-        (SGDW(0.1, 0.8, 0.3, weight_decay=0.0), Momentum(0.1, 0.8, 0.3)),
-        (SGDW(0.1, 0.8, weight_decay=0.0, nesterov=True), Nesterov(0.1, 0.8)),
-        (RAdamW(0.1, weight_decay=0.0), RAdam(0.1)),
-        (RAdam(0.1, weight_decay=0.1, decoupled_weight_decay=True), RAdamW(0.1, weight_decay=0.1)),
-        (NAdam(0.1, decoupled_weight_decay=True), NAdam(0.1)),
-        (Adam(0.1, amsgrad=True), AMSGrad(0.1)),
-        (AdamW(0.1, weight_decay=0.0, amsgrad=True), AMSGrad(0.1)),
-        (AdaBound(0.1, weight_decay=0.1, amsbound=True), AMSBound(0.1, weight_decay=0.1)),
+        (AdamWConfig(0.1, weight_decay=0.0), AdamConfig(0.1)),
+        (AdamConfig(0.1, weight_decay=0.1, decoupled_weight_decay=True), AdamWConfig(0.1, weight_decay=0.1)),
+        (SGDWConfig(0.1, weight_decay=0.0), MomentumConfig(0.1)),
+        (SGDWConfig(0.1, 0.8, 0.3, weight_decay=0.0), MomentumConfig(0.1, 0.8, 0.3)),
+        (SGDWConfig(0.1, 0.8, weight_decay=0.0, nesterov=True), NesterovConfig(0.1, 0.8)),
+        (RAdamWConfig(0.1, weight_decay=0.0), RAdamConfig(0.1)),
+        (RAdamConfig(0.1, weight_decay=0.1, decoupled_weight_decay=True), RAdamWConfig(0.1, weight_decay=0.1)),
+        (NAdamConfig(0.1, decoupled_weight_decay=True), NAdamConfig(0.1)),
+        (AdamConfig(0.1, amsgrad=True), AMSGradConfig(0.1)),
+        (AdamWConfig(0.1, weight_decay=0.0, amsgrad=True), AMSGradConfig(0.1)),
+        (AdaBoundConfig(0.1, weight_decay=0.1, amsbound=True), AMSBoundConfig(0.1, weight_decay=0.1)),
     ],
-    ids=lambda spec: spec.name,
+    ids=lambda config: config.name,
 )
-def test_no_decay_and_two_names_are_the_same_to_the_last_bit(without, plain, lift):
-    assert_same(_trajectory(without, lift=lift), _trajectory(plain, lift=lift))
+def test_no_decay_and_two_names_are_the_same_to_the_last_bit(without, plain, backend):
+    assert_same(_trajectory(without, backend=backend), _trajectory(plain, backend=backend))
 
 
-@both_lifts
-@pytest.mark.parametrize("kind", [SGDW, AdamW, RAdamW, NAdam])
-def test_decoupled_decay_shrinks_each_weight_by_its_own_share(kind, lift):
+@both_backends
+@pytest.mark.parametrize("kind", [SGDWConfig, AdamWConfig, RAdamWConfig, NAdamConfig])
+def test_decoupled_decay_shrinks_each_weight_by_its_own_share(kind, backend):
     """torch_optimizer.SGDW takes the constant lr weight_decay off every weight instead."""
-    settings = {"decoupled_weight_decay": True} if kind is NAdam else {}
+    settings = {"decoupled_weight_decay": True} if kind is NAdamConfig else {}
     params, start = parameters(), parameters()
-    optimizer = optim.build(kind(0.1, weight_decay=0.2, **settings), params, lift=lift)
+    optimizer = optim.build(kind(0.1, weight_decay=0.2, **settings), params, backend=backend)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
     for _ in range(3):
         for p in params:
@@ -74,7 +75,9 @@ def test_decoupled_decay_shrinks_each_weight_by_its_own_share(kind, lift):
     _close(params, [p.detach() * (1 - 0.02) * (1 - 0.01) * (1 - 0.005) for p in start])
 
 
-@pytest.mark.parametrize("kind", [RMSprop, AMSGrad, NAdam, RAdam, AdaBound, AMSBound, Adadelta])
+@pytest.mark.parametrize(
+    "kind", [RMSpropConfig, AMSGradConfig, NAdamConfig, RAdamConfig, AdaBoundConfig, AMSBoundConfig, AdadeltaConfig]
+)
 def test_l2_is_decay_of_the_gradient_by_hand(kind):
     """pytorch_optimizer.RAdam, among others, accepts it and leaves it out."""
     ours, theirs = parameters(), parameters()
@@ -88,15 +91,15 @@ def test_l2_is_decay_of_the_gradient_by_hand(kind):
 
 
 def test_adam_without_momentum_is_rmsprop_debiased():
-    ours = _trajectory(RMSprop(0.1, 0.95, 0.0), schedule=lambda t: math.sqrt(1 - 0.95 ** (t + 1)))
-    _close(ours, _trajectory(Adam(0.1, (0.0, 0.95), 0.0)))
+    ours = _trajectory(RMSpropConfig(0.1, 0.95, 0.0), schedule=lambda t: math.sqrt(1 - 0.95 ** (t + 1)))
+    _close(ours, _trajectory(AdamConfig(0.1, (0.0, 0.95), 0.0)))
 
 
 def test_rmsprop_with_momentum_is_a_chain():
-    params, scaled, momentum = parameters(), RMSprop(0.1, momentum=0.8), Momentum(0.1, 0.8)
+    params, scaled, momentum = parameters(), RMSpropConfig(0.1, momentum=0.8), MomentumConfig(0.1, 0.8)
     ours = optim.build(scaled, params)
-    assert [type(stage).__name__ for stage in scaled.stages()] == ["L2", "RootMeanSquare", "HeavyBall"]
-    assert momentum.stages()[1] == scaled.stages()[2]
+    assert [type(transform).__name__ for transform in scaled.transforms()] == ["L2", "RootMeanSquare", "HeavyBall"]
+    assert momentum.transforms()[1] == scaled.transforms()[2]
     ours.set_momentum(0.5)
     assert ours.param_groups[0]["momentum"] == 0.5
     without = optim.RMSprop(parameters())
@@ -118,12 +121,14 @@ def test_centered_rmsprop_of_a_constant_gradient_stays_finite():
     assert ours.isfinite().all() and not theirs.isfinite().all()
 
 
-@pytest.mark.parametrize(("kind", "plain"), [(AMSGrad(0.1), Adam(0.1)), (AMSBound(0.1), AdaBound(0.1))])
+@pytest.mark.parametrize(
+    ("kind", "plain"), [(AMSGradConfig(0.1), AdamConfig(0.1)), (AMSBoundConfig(0.1), AdaBoundConfig(0.1))]
+)
 def test_the_maximum_is_no_other_while_gradients_grow(kind, plain):
     results = []
-    for spec in (kind, plain):
+    for config in (kind, plain):
         params = parameters()
-        optimizer = optim.build(spec, params)
+        optimizer = optim.build(config, params)
         for step in range(30):
             for p in params:
                 p.grad = torch.full_like(p, 1.1**step)
@@ -132,10 +137,10 @@ def test_the_maximum_is_no_other_while_gradients_grow(kind, plain):
     assert_same(*results)
 
 
-def _on_reddis_problem(spec, c=3.0, steps=3000):
+def _on_reddis_problem(config, c=3.0, steps=3000):
     """f_t(x) = c x if t = 1 mod 3, else -x, on [-1, 1] with lr / sqrt(t): the regret is least at x = -1."""
     p = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
-    optimizer = optim.build(spec, [p])
+    optimizer = optim.build(config, [p])
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: (t + 1) ** -0.5)
     for t in range(1, steps + 1):
         p.grad = torch.tensor(c if t % 3 == 1 else -1.0, dtype=torch.float64)
@@ -148,13 +153,13 @@ def _on_reddis_problem(spec, c=3.0, steps=3000):
 def test_amsgrad_converges_where_adam_does_not():
     """Theorem 1 of Reddi et al.: beta1 = 0, beta2 = 1 / (1 + c^2)."""
     betas = (0.0, 0.1)
-    assert _on_reddis_problem(Adam(0.3, betas)) > 0.9
+    assert _on_reddis_problem(AdamConfig(0.3, betas)) > 0.9
     for debias in ("after", "before", "never"):
-        assert _on_reddis_problem(AMSGrad(0.3, betas, debias=debias)) < -0.9
+        assert _on_reddis_problem(AMSGradConfig(0.3, betas, debias=debias)) < -0.9
 
 
 def test_the_three_amsgrads_differ():
-    results = [_trajectory(AMSGrad(0.1, debias=debias)) for debias in ("after", "before", "never")]
+    results = [_trajectory(AMSGradConfig(0.1, debias=debias)) for debias in ("after", "before", "never")]
     for i in range(3):
         assert not torch.equal(results[i][2], results[i - 1][2])
 
@@ -162,7 +167,7 @@ def test_the_three_amsgrads_differ():
 def test_nadam_with_a_constant_momentum_is_dozats_simple_form():
     """optax.nadam: beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t) over sqrt(v') + eps."""
     params, (b1, b2), m, v = parameters(), (0.8, 0.9), 0, 0
-    ours, p = _trajectory(NAdam(0.1, (b1, b2), momentum_decay=1e9), 20), params[2]
+    ours, p = _trajectory(NAdamConfig(0.1, (b1, b2), momentum_decay=1e9), 20), params[2]
     for t in range(1, 21):
         set_gradients(params, t - 1)
         m, v = b1 * m + (1 - b1) * p.grad, b2 * v + (1 - b2) * p.grad**2
@@ -183,11 +188,11 @@ def test_nadams_product_is_of_each_mu_once_and_grows_towards_beta1():
 
 
 @pytest.mark.parametrize(("threshold", "first"), [(4, 5), (5, 6)])
-@both_lifts
-def test_radam_steps_by_the_mean_until_rho_is_large_enough(threshold, first, lift):
+@both_backends
+def test_radam_steps_by_the_mean_until_rho_is_large_enough(threshold, first, backend):
     """With beta2 = 0.999 rho_4 = 3.997 and rho_5 = 4.996. Before that the authors' code does not move at all."""
     p = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
-    optimizer = optim.RAdam([p], lr=0.1, rho_threshold=threshold, lift=lift)
+    optimizer = optim.RAdam([p], lr=0.1, rho_threshold=threshold, backend=backend)
     for t in range(1, 9):
         before = p.item()
         p.grad = torch.tensor(2.0, dtype=torch.float64)
@@ -219,34 +224,34 @@ def test_adadelta_has_the_units_of_the_weights():
     assert ways[0] > 0.001 and ways[1:] == pytest.approx([ways[0]] * 2, rel=1e-4)
 
 
-@both_lifts
-@pytest.mark.parametrize("name", [name for name, case in ROWS.items() if hasattr(case.spec, "betas")])
-def test_betas_may_be_tensors(name, lift):
+@both_backends
+@pytest.mark.parametrize("name", [name for name, case in ROWS.items() if hasattr(case.config, "betas")])
+def test_betas_may_be_tensors(name, backend):
     """RAdam's rho is then a tensor too, and what to do is chosen without looking at its value."""
     numbers, tensors = parameters(), parameters()
-    betas = tuple(torch.tensor(beta, dtype=torch.float64) for beta in ROWS[name].spec.betas)
-    a = train(ROWS[name].build(numbers, lift=lift), numbers, 12)
-    _close(train(ROWS[name].build([{"params": tensors, "betas": betas}], lift=lift), tensors, 12), a)
+    betas = tuple(torch.tensor(beta, dtype=torch.float64) for beta in ROWS[name].config.betas)
+    a = train(ROWS[name].build(numbers, backend=backend), numbers, 12)
+    _close(train(ROWS[name].build([{"params": tensors, "betas": betas}], backend=backend), tensors, 12), a)
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"),
+    ("make", "message"),
     [
-        (SGDW(dampening=0.5, nesterov=True), "SGDW: nesterov needs dampening=0, not 0.5"),
-        (SGDW(weight_decay=-1.0), "SGDW: weight_decay=-1.0 is not in [0, inf)"),
-        (RMSprop(alpha=1.0), "RMSprop: alpha=1.0 is not in [0, 1)"),
-        (AMSGrad(debias="both"), "AMSGrad: debias='both' is not in {after, before, never}"),
-        (RAdam(rho_threshold=3), "RAdam: rho_threshold=3 is not an integer in [4, inf)"),
-        (AdaBound(gamma=0.0), "AdaBound: gamma=0.0 is not in (0, 1)"),
-        (AMSBound(final_lr=0.0), "AMSBound: final_lr=0.0 is not in (0, inf)"),
-        (Adadelta(rho=1.0), "Adadelta: rho=1.0 is not in [0, 1)"),
-        (Adadelta(eps=0.0), "Adadelta: eps=0.0 is not in (0, inf)"),
+        (lambda: SGDWConfig(dampening=0.5, nesterov=True), "SGDW: nesterov needs dampening=0, not 0.5"),
+        (lambda: SGDWConfig(weight_decay=-1.0), "SGDW: weight_decay=-1.0 is not in [0, inf)"),
+        (lambda: RMSpropConfig(alpha=1.0), "RMSprop: alpha=1.0 is not in [0, 1)"),
+        (lambda: AMSGradConfig(debias="both"), "AMSGrad: debias='both' is not in {after, before, never}"),
+        (lambda: RAdamConfig(rho_threshold=3), "RAdam: rho_threshold=3 is not an integer in [4, inf)"),
+        (lambda: AdaBoundConfig(gamma=0.0), "AdaBound: gamma=0.0 is not in (0, 1)"),
+        (lambda: AMSBoundConfig(final_lr=0.0), "AMSBound: final_lr=0.0 is not in (0, inf)"),
+        (lambda: AdadeltaConfig(rho=1.0), "Adadelta: rho=1.0 is not in [0, 1)"),
+        (lambda: AdadeltaConfig(eps=0.0), "Adadelta: eps=0.0 is not in (0, inf)"),
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
-def test_out_of_range(spec, message):
+def test_out_of_range(make, message):
     with pytest.raises(ValueError) as error:
-        optim.build(spec, parameters())
+        make()
     assert str(error.value) == message
 
 
@@ -264,20 +269,41 @@ def test_set_momentum():
 
 def test_arguments_have_the_names_and_order_of_torch():
     params = parameters()
-    assert optim.AdamW(params, 0.1, (0.5, 0.6), 1e-3, 0.2, True).spec == AdamW(0.1, (0.5, 0.6), 1e-3, 0.2, amsgrad=True)
+    assert optim.AdamW(params, 0.1, (0.5, 0.6), 1e-3, 0.2, True).config == AdamWConfig(
+        0.1, (0.5, 0.6), 1e-3, 0.2, amsgrad=True
+    )
     for kind in ("AdamW", "Adam", "RMSprop", "NAdam", "RAdam", "Adadelta"):
-        ours, theirs = optim.specs()[kind.lower()](), getattr(torch.optim, kind)(params).param_groups[0]
+        ours, theirs = optim.configs()[kind.lower()](), getattr(torch.optim, kind)(params).param_groups[0]
         for key, value in vars(ours).items():
             assert theirs.get(key, value) == value, f"{kind}: {key}"
 
 
-@pytest.mark.parametrize("kind", [SGDW, RMSprop, AdamW, NAdam, AMSGrad, RAdam, RAdamW, AdaBound, AMSBound, Adadelta])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        SGDWConfig,
+        RMSpropConfig,
+        AdamWConfig,
+        NAdamConfig,
+        AMSGradConfig,
+        RAdamConfig,
+        RAdamWConfig,
+        AdaBoundConfig,
+        AMSBoundConfig,
+        AdadeltaConfig,
+    ],
+)
 def test_it_trains(kind):
     x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
     y = (x @ torch.tensor([1.0, -2.0, 0.5, 3.0]) > 0).float()
     w = torch.nn.Parameter(torch.zeros(4))
     optimizer = optim.build(
-        kind(lr={SGDW: 0.5, RMSprop: 0.02, RAdam: 0.2, RAdamW: 0.2, Adadelta: 5.0}.get(kind, 0.05)), [w]
+        kind(
+            lr={SGDWConfig: 0.5, RMSpropConfig: 0.02, RAdamConfig: 0.2, RAdamWConfig: 0.2, AdadeltaConfig: 5.0}.get(
+                kind, 0.05
+            )
+        ),
+        [w],
     )
     for _ in range(200):
         w.grad = x.T @ (torch.sigmoid(x @ w.detach()) - y) / 200

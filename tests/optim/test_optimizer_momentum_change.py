@@ -7,7 +7,7 @@ import torch
 from optimizer_cases import CASES, assert_same, parameters, train, weights
 
 import optim
-from optim.wrappers.lookahead import Lookahead
+from optim.wrappers.lookahead import LookaheadWrapper
 
 
 def test_groups_take_the_new_momentum():
@@ -70,17 +70,17 @@ def test_cold_is_a_fresh_optimizer_on_these_weights_and_rates(name):
     halfway = train(optimizer, params, 5, scheduler=scheduler)
     optimizer.set_momentum(0.7, warm=False)
     again = [torch.nn.Parameter(x) for x in halfway]
-    group = {k: v for k, v in optimizer.param_groups[0].items() if k in optimizer.plan.defaults}
+    group = {k: v for k, v in optimizer.param_groups[0].items() if k in optimizer.pipeline.defaults}
     fresh = CASES[name].build([{"params": again, **group}])
     assert_same(train(optimizer, params, 6), train(fresh, again, 6))
 
 
 @pytest.mark.parametrize("warm", [True, False])
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_schedules_and_checkpoints_go_on_afterwards(warm, lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_schedules_and_checkpoints_go_on_afterwards(warm, backend):
     params = parameters()
-    spec = optim.specs()["aggmo"](lr=0.1)
-    optimizer = optim.build(spec, params, [Lookahead(3)], lift=lift)
+    config = optim.configs()["aggmo"](lr=0.1)
+    optimizer = optim.build(config, params, [LookaheadWrapper(3)], backend=backend)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 4, 0.1)
     train(optimizer, params, 6, scheduler=scheduler)
     optimizer.set_momentum(0.99, warm=warm)
@@ -88,7 +88,7 @@ def test_schedules_and_checkpoints_go_on_afterwards(warm, lift):
     train(optimizer, params, 2, scheduler=scheduler)
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.001)
     again = [torch.nn.Parameter(x) for x in weights(params)]
-    resumed = optim.build(spec, again, [Lookahead(3)], lift=lift)
+    resumed = optim.build(config, again, [LookaheadWrapper(3)], backend=backend)
     resumed.load_state_dict(optimizer.state_dict())
     assert resumed.param_groups[0]["betas"] == (0.0, 0.99)
     assert_same(train(resumed, again, 8), train(optimizer, params, 8))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import inspect
+import pkgutil
 from importlib import import_module
 
 import pytest
@@ -10,8 +12,9 @@ import torch
 from optimizer_cases import CASES, assert_same, parameters, set_gradients, train, weights
 
 import optim
-from optim.rules.aggmo import AggMo, AggMoExp
-from optim.rules.sgd import SGD, Momentum
+import optim.optimizers
+from optim.rules.aggmo import AggMoConfig, AggMoExpConfig
+from optim.rules.sgd import MomentumConfig, SGDConfig
 
 
 def _halving(optimizer):
@@ -32,11 +35,11 @@ def test_equals_reference(name):
             torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_aggmo_equals_its_formula(lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_aggmo_equals_its_formula(backend):
     """v_i <- beta_i v_i + g;  p <- p - lr/K sum v_i, written out; two equal betas are two velocities."""
     ours, theirs, betas, lr, decay = parameters(), parameters(), (0.5, 0.9, 0.9), 0.04, 0.1
-    optimizer = optim.AggMo(ours, lr, betas, decay, lift=lift)
+    optimizer = optim.AggMo(ours, lr, betas, decay, backend=backend)
     v = [[torch.zeros_like(p) for _ in betas] for p in theirs]
     for step in range(40):
         set_gradients(theirs, step)
@@ -50,16 +53,16 @@ def test_aggmo_equals_its_formula(lift):
         torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
 
 
-def _trajectory(spec):
+def _trajectory(config):
     params = parameters()
-    return train(optim.build(spec, params), params, 30)
+    return train(optim.build(config, params), params, 30)
 
 
 def test_identities_between_methods():
-    assert_same(_trajectory(AggMo(0.1, (0.7,))), _trajectory(Momentum(0.1, 0.7)))
-    assert_same(_trajectory(AggMo(0.1, (0.0,))), _trajectory(SGD(0.1)))
-    assert_same(_trajectory(Momentum(0.1, 0.0)), _trajectory(SGD(0.1)))
-    assert_same(_trajectory(AggMoExp(0.1, 0.1, 3)), _trajectory(AggMo(0.1, (0.0, 1 - 0.1, 1 - 0.1**2))))
+    assert_same(_trajectory(AggMoConfig(0.1, (0.7,))), _trajectory(MomentumConfig(0.1, 0.7)))
+    assert_same(_trajectory(AggMoConfig(0.1, (0.0,))), _trajectory(SGDConfig(0.1)))
+    assert_same(_trajectory(MomentumConfig(0.1, 0.0)), _trajectory(SGDConfig(0.1)))
+    assert_same(_trajectory(AggMoExpConfig(0.1, 0.1, 3)), _trajectory(AggMoConfig(0.1, (0.0, 1 - 0.1, 1 - 0.1**2))))
 
 
 def test_heavy_ball_has_the_rate_of_its_eigenvalues():
@@ -82,12 +85,48 @@ def test_exponential_form():
     assert len(optim.AggMo.from_exp_form(params, 0.1, k=2).param_groups[0]["betas"]) == 2
 
 
-@pytest.mark.parametrize("module", sorted({spec.__module__ for spec in optim.specs().values()}))
+MODULES = sorted(module.name for module in pkgutil.iter_modules(optim.optimizers.__path__, "optim.optimizers."))
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_docstring_numbers(module):
     result = doctest.testmod(import_module(module))
     assert result.attempted and not result.failed
 
 
-@pytest.mark.parametrize("spec", optim.specs().values(), ids=lambda spec: spec.name)
-def test_docstring_names_its_source(spec):
-    assert "Source:" in spec.__doc__ and "Deviations:" in spec.__doc__
+SGD_ARGUMENTS = [
+    {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    {"momentum": 0.9, "dampening": 0.4, "weight_decay": 0.1},
+    {"weight_decay": 0.1},
+]
+
+
+@pytest.mark.parametrize("arguments", SGD_ARGUMENTS, ids=str)
+def test_sgd_takes_torchs_arguments(arguments):
+    ours, theirs = parameters(), parameters()
+    a = train(optim.SGD(ours, lr=0.05, **arguments), ours, 20)
+    b = train(torch.optim.SGD(theirs, lr=0.05, **arguments), theirs, 20)
+    for x, y in zip(a, b, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
+
+
+def test_sgd_with_momentum_is_momentum():
+    for arguments, kind in (({"momentum": 0.8, "dampening": 0.4}, optim.Momentum), ({"momentum": 0.8}, optim.Momentum)):
+        ours, theirs = parameters(), parameters()
+        one = optim.SGD(ours, 0.05, **arguments)
+        other = kind(theirs, 0.05, **arguments)
+        assert_same(train(one, ours, 9), train(other, theirs, 9))
+        one.set_momentum(0.5)
+        assert one.param_groups[0]["momentum"] == 0.5
+
+
+# switches of torch's implementation, which have no meaning here
+TORCH_ONLY = {"foreach", "fused", "capturable", "differentiable"}
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adadelta"])
+def test_torchs_arguments_are_known_in_torchs_order(name):
+    theirs = [n for n in inspect.signature(getattr(torch.optim, name)).parameters if n not in TORCH_ONLY]
+    theirs.remove("maximize")
+    ours = list(inspect.signature(getattr(optim, name)).parameters)
+    assert ours[: len(theirs)] == theirs and "maximize" in ours

@@ -32,7 +32,7 @@ def test_closure(name):
             assert optimizer.step(closure).item() == loss_of(closed).item()
     assert_same(closed, plain)
     assert optimizer.step(loss=torch.tensor(3.0)).item() == 3
-    assert optimizer.plan.uses_loss or optimizer.step() is None
+    assert optimizer.pipeline.uses_loss or optimizer.step() is None
 
 
 @pytest.mark.parametrize("schedule", SCHEDULERS)
@@ -63,14 +63,14 @@ def test_one_cycle_may_cycle_momentum():
 
 
 @every_case
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_lr_may_be_a_tensor(name, lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_lr_may_be_a_tensor(name, backend):
     numbers, tensors = parameters(), parameters()
     lr = torch.tensor(0.05, dtype=torch.float64)
-    optimizer = CASES[name].build([{"params": tensors, "lr": lr}], lift=lift)
+    optimizer = CASES[name].build([{"params": tensors, "lr": lr}], backend=backend)
     assert optimizer.param_groups[0]["lr"] is lr
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
-    other = CASES[name].build(numbers, lift=lift)
+    other = CASES[name].build(numbers, backend=backend)
     same = torch.optim.lr_scheduler.ExponentialLR(other, 0.9)
     a, b = train(optimizer, tensors, 8, scheduler=scheduler), train(other, numbers, 8, scheduler=same)
     for x, y in zip(a, b, strict=True):

@@ -7,83 +7,84 @@ from typing import ClassVar
 
 import pytest
 import torch
-from optimizer_cases import assert_same, needs_compiler, parameters, set_gradients, train, weights
+from optimizer_cases import assert_same, needs_cpp, parameters, set_gradients, train, weights
 
 import optim
+from optim.config import OptimizerConfig
 from optim.ranges import ranged
-from optim.rule import Rule, Spec, Wrapper
-from optim.rules.sgd import HeavyBall, Momentum
+from optim.rules.sgd import HeavyBall, MomentumConfig
+from optim.transform import GlobalTransform, Wrapper
 
 
 @dataclass(frozen=True)
-class NormClip(Wrapper):
+class NormClip(GlobalTransform, Wrapper):
     """Clip the norm of the whole gradient, as torch.nn.utils.clip_grad_norm_ does."""
 
     name: ClassVar = "norm_clip"
     place: ClassVar = "gradient"
     max_norm: float = ranged(1.0, "(0, inf)")
 
-    def sums(self, u, p, s, h, ctx):
-        return s, {"squares": (u * u).sum()}
+    def local_terms(self, u, p, s, h, ctx):
+        return {"squares": (u * u).sum()}
 
     def reduce(self, sums, g, h, ctx):
-        return g, (h["max_norm"] / (sums["squares"].sqrt() + 1e-6)).clamp(max=1.0)
+        return (h["max_norm"] / (sums["squares"].sqrt() + 1e-6)).clamp(max=1.0)
 
     def update(self, u, p, s, h, ctx):
-        return u * ctx.value, s
+        return u * ctx.reduced
 
 
 @dataclass(frozen=True)
-class LossScaled(Rule):
+class LossScaled(GlobalTransform):
     """u <- u (mean loss so far) / (1 + |g|): a global number that outlives the step."""
 
     uses_loss: ClassVar[bool] = True
-    rate: float = ranged(0.5, "[0, 1]")
+    rate: float = 0.5
 
-    def totals(self):
+    def global_state(self):
         return {"f": 0.0}
 
-    def sums(self, u, p, s, h, ctx):
-        return s, {"squares": (u * u).sum()}
+    def local_terms(self, u, p, s, h, ctx):
+        return {"squares": (u * u).sum()}
 
     def reduce(self, sums, g, h, ctx):
-        f = g["f"] + (ctx.loss - g["f"]) / ctx.t
-        return {"f": f}, h["rate"] * f / (1 + sums["squares"].sqrt())
+        g["f"].add_((ctx.loss - g["f"]) / ctx.t)
+        return h["rate"] * g["f"] / (1 + sums["squares"].sqrt())
 
     def update(self, u, p, s, h, ctx):
-        return u * ctx.value, s
+        return u * ctx.reduced
 
 
 @dataclass(frozen=True)
-class Toy(Spec):
+class Toy(OptimizerConfig):
     name: ClassVar[str] = "toy"
     lr: float = ranged(0.1, "[0, inf)")
 
-    def stages(self):
+    def transforms(self):
         return HeavyBall(0.5), LossScaled()
 
 
-LIFTS = ["loop", "foreach", pytest.param("compile", marks=needs_compiler)]
+BACKENDS = ["loop", "foreach", pytest.param("compile", marks=[needs_cpp, pytest.mark.slow])]
 
 
-def _close(xs, ys, lift):
+def _close(xs, ys, backend):
     for x, y in zip(xs, ys, strict=True):
         torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("lift", LIFTS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("split", [False, True])
 @pytest.mark.filterwarnings("ignore:.*CUDA")
-def test_clipping_by_the_global_norm(lift, split):
+def test_clipping_by_the_global_norm(backend, split):
     ours, theirs = parameters(), parameters()
     groups = [{"params": ours[:2]}, {"params": ours[2:]}] if split else ours
-    optimizer = optim.build(Momentum(0.05), groups, [NormClip(2.0)], lift=lift)
+    optimizer = optim.build(MomentumConfig(0.05), groups, [NormClip(2.0)], backend=backend)
     reference = torch.optim.SGD(theirs, lr=0.05, momentum=0.9)
     for step in range(12):
         set_gradients(theirs, step)
         torch.nn.utils.clip_grad_norm_(theirs, 2.0)
         reference.step()
-    _close(train(optimizer, ours, 12), theirs, lift)
+    _close(train(optimizer, ours, 12), theirs, backend)
 
 
 def _with_loss(optimizer, params, steps, start=0):
@@ -93,11 +94,11 @@ def _with_loss(optimizer, params, steps, start=0):
     return weights(params)
 
 
-@pytest.mark.parametrize("lift", LIFTS)
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.filterwarnings("ignore:.*CUDA")
-def test_a_global_number_and_the_loss(lift):
+def test_a_global_number_and_the_loss(backend):
     ours, theirs = parameters(), parameters()
-    optimizer = optim.Chain(ours, Toy(), [NormClip(5.0)], lift=lift)
+    optimizer = optim.ComposedOptimizer(ours, Toy(), [NormClip(5.0)], backend=backend)
     got = _with_loss(optimizer, ours, 9)
     f, v = 0.0, [torch.zeros_like(p) for p in theirs]
     for step in range(9):
@@ -108,33 +109,33 @@ def test_a_global_number_and_the_loss(lift):
         scale = 0.5 * f / (1 + sum((x * x).sum() for x in v).sqrt())
         for p, x in zip(theirs, v, strict=True):
             p.data -= 0.1 * scale * x
-    _close(got, theirs, lift)
+    _close(got, theirs, backend)
     assert optimizer.param_groups[0]["f"].item() == pytest.approx(f)
 
 
 def test_reductions_do_not_depend_on_lift_or_grouping_to_the_last_bit():
     results = []
-    for lift in ("loop", "foreach"):
+    for backend in ("loop", "foreach"):
         for cut in (0, 1, 3):
             # dtypes that alternate: foreach sorts them into buckets, and must still add up in the same order
             pairs = zip(parameters(torch.float32), parameters(seed=3), strict=True)
             params = [p for pair in pairs for p in pair]
             groups = [{"params": params[:cut]}, {"params": params[cut:]}] if cut else params
-            results.append(_with_loss(optim.Chain(params=groups, spec=Toy(), lift=lift), params, 7))
+            results.append(_with_loss(optim.ComposedOptimizer(params=groups, config=Toy(), backend=backend), params, 7))
     for other in results[1:]:
         assert_same(other, results[0])
 
 
 def test_global_numbers_are_in_the_checkpoint(tmp_path):
     params = parameters()
-    optimizer = optim.Chain(params, Toy())
+    optimizer = optim.ComposedOptimizer(params, Toy())
     halfway = _with_loss(optimizer, params, 5)
     torch.save(optimizer.state_dict(), tmp_path / "state.pt")
     again = [torch.nn.Parameter(x) for x in halfway]
-    resumed = optim.Chain(again, Toy())
+    resumed = optim.ComposedOptimizer(again, Toy())
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert_same(_with_loss(resumed, again, 5, start=5), _with_loss(optimizer, params, 5, start=5))
-    saved = optim.Chain(again, Toy()).state_dict()
+    saved = optim.ComposedOptimizer(again, Toy()).state_dict()
     del saved["param_groups"][0]["f"]
     with pytest.raises(ValueError, match="group 0 lacks f"):
         resumed.load_state_dict(saved)
@@ -142,7 +143,7 @@ def test_global_numbers_are_in_the_checkpoint(tmp_path):
 
 def test_a_missing_loss_is_named():
     params = parameters()
-    optimizer = optim.Chain(params, Toy())
+    optimizer = optim.ComposedOptimizer(params, Toy())
     set_gradients(params, 0)
     with pytest.raises(ValueError, match=r"Toy: needs the loss: step\(loss=loss\) or step\(closure\)"):
         optimizer.step()
@@ -150,14 +151,14 @@ def test_a_missing_loss_is_named():
 
 def test_no_gradients_no_reduction():
     params = parameters()
-    optimizer = optim.Chain(params, Toy())
+    optimizer = optim.ComposedOptimizer(params, Toy())
     optimizer.step(loss=torch.tensor(1.0))
     assert optimizer.param_groups[0]["f"].item() == 0
 
 
 def test_a_late_parameter_does_not_set_the_global_step_back():
     params = parameters()
-    optimizer = optim.Chain(params, Toy())
+    optimizer = optim.ComposedOptimizer(params, Toy())
     for step in range(4):
         set_gradients(params, step)
         if step < 3:

@@ -22,15 +22,15 @@ def _through_a_file(state_dict):
 
 
 @every_case
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_resume_is_bit_exact(name, lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_resume_is_bit_exact(name, backend):
     params = parameters()
-    optimizer = CASES[name].build(params, lift=lift, seed=7)
+    optimizer = CASES[name].build(params, backend=backend, seed=7)
     halfway = train(optimizer, params, 7)
     saved = _through_a_file(optimizer.state_dict())
     as_saved = copy.deepcopy(saved)
     again = [torch.nn.Parameter(x) for x in halfway]
-    resumed = CASES[name].build(again, lift=lift)
+    resumed = CASES[name].build(again, backend=backend)
     resumed.load_state_dict(saved)
     assert_same(train(resumed, again, 30, start=7), train(optimizer, params, 30, start=7))
     assert_same(state_of(resumed), state_of(optimizer))
@@ -49,11 +49,11 @@ def test_copies_go_on_bit_exactly(name, copied):
     train(optimizer, params, 4)
     twin = copied(optimizer)
     assert type(twin) is type(optimizer) and repr(twin) == repr(optimizer)
-    assert (twin.spec, twin.wrap, twin.lift) == (optimizer.spec, optimizer.wrap, optimizer.lift)
+    assert (twin.config, twin.wrap, twin.backend) == (optimizer.config, optimizer.wrap, optimizer.backend)
     others = twin.param_groups[0]["params"]
     assert_same(train(twin, others, 10, start=4), train(optimizer, params, 10, start=4))
     twin.add_param_group({"params": parameters(seed=9)})
-    assert twin.param_groups[1].keys() == twin.param_groups[0].keys() - twin.plan.totals.keys()
+    assert twin.param_groups[1].keys() == twin.param_groups[0].keys() - twin.pipeline.global_state.keys()
 
 
 @every_case
@@ -79,13 +79,13 @@ def test_state_keys():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("lift", ["loop", "foreach"])
-def test_half_parameters_have_float32_state_also_after_loading(dtype, lift):
+@pytest.mark.parametrize("backend", ["loop", "foreach"])
+def test_half_parameters_have_float32_state_also_after_loading(dtype, backend):
     params = parameters(dtype)
-    optimizer = CASES["lookahead"].build(params, lift=lift)
+    optimizer = CASES["lookahead"].build(params, backend=backend)
     train(optimizer, params, 4)
     again = [torch.nn.Parameter(x) for x in weights(params)]
-    resumed = CASES["lookahead"].build(again, lift=lift)
+    resumed = CASES["lookahead"].build(again, backend=backend)
     resumed.load_state_dict(_through_a_file(optimizer.state_dict()))
     assert {x.dtype for x in state_of(resumed)} == {torch.float32}
     assert {p.dtype for p in again} == {dtype}
@@ -109,7 +109,7 @@ def test_loading_refuses_what_is_of_another_optimizer():
     with pytest.raises(ValueError, match="group 0 lacks betas"):
         CASES["aggmo"].build(params).load_state_dict(saved)
     with pytest.raises(ValueError, match="lacks lookahead.alpha"):
-        optim.build(momentum.spec, params, [optim.wrappers()["lookahead"]()]).load_state_dict(saved)
+        optim.build(momentum.config, params, [optim.wrappers()["lookahead"]()]).load_state_dict(saved)
     with pytest.raises(ValueError, match="groups of \\[4\\] parameters, the optimizer of \\[3\\]"):
         CASES["momentum"].build(params[:3]).load_state_dict(saved)
     saved["state"][0] = {"step": 2, "w": saved["state"][0]["v"]}

@@ -7,29 +7,34 @@ import torch
 from optimizer_cases import CASES, assert_same, parameters, set_gradients, train, weights
 
 import optim
-from optim.rules.adam import Adam
-from optim.rules.aggmo import AggMo
-from optim.rules.sgd import SGD, Momentum
-from optim.wrappers.gradient_noise import GradientNoise
-from optim.wrappers.lookahead import Lookahead
+from optim.rules.adam import AdamConfig
+from optim.rules.aggmo import AggMoConfig
+from optim.rules.sgd import MomentumConfig, SGDConfig
+from optim.wrappers.gradient_noise import GradientNoiseWrapper
+from optim.wrappers.lookahead import LookaheadWrapper
 
-both_lifts = pytest.mark.parametrize("lift", ["loop", "foreach"])
+both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
 
 
-@both_lifts
-@pytest.mark.parametrize("wrapper", [GradientNoise(eta=0.0), Lookahead(k=3, alpha=1.0)], ids=lambda w: w.name)
-@pytest.mark.parametrize("spec", [AggMo(0.05, weight_decay=0.1), Adam(0.05)], ids=lambda s: s.name)
-def test_neutral_settings_are_the_identity_to_the_last_bit(spec, wrapper, lift):
+@both_backends
+@pytest.mark.parametrize(
+    "wrapper", [GradientNoiseWrapper(eta=0.0), LookaheadWrapper(k=3, alpha=1.0)], ids=lambda w: w.name
+)
+@pytest.mark.parametrize("config", [AggMoConfig(0.05, weight_decay=0.1), AdamConfig(0.05)], ids=lambda s: s.name)
+def test_neutral_settings_are_the_identity_to_the_last_bit(config, wrapper, backend):
     bare, wrapped = parameters() + parameters(torch.bfloat16), parameters() + parameters(torch.bfloat16)
-    a = train(optim.build(spec, bare, lift=lift), bare, 12)
-    assert_same(train(optim.build(spec, wrapped, [wrapper], lift=lift), wrapped, 12), a)
+    a = train(optim.build(config, bare, backend=backend), bare, 12)
+    assert_same(train(optim.build(config, wrapped, [wrapper], backend=backend), wrapped, 12), a)
 
 
-@both_lifts
-@pytest.mark.parametrize("spec", [Momentum(0.05), Adam(0.05)], ids=lambda s: s.name)
-def test_lookahead_is_its_loop(spec, lift):
+@both_backends
+@pytest.mark.parametrize("config", [MomentumConfig(0.05), AdamConfig(0.05)], ids=lambda s: s.name)
+def test_lookahead_is_its_loop(config, backend):
     ours, theirs, k, alpha = parameters(), parameters(), 4, 0.3
-    optimizer, inner = optim.build(spec, ours, [Lookahead(k, alpha)], lift=lift), optim.build(spec, theirs)
+    optimizer, inner = (
+        optim.build(config, ours, [LookaheadWrapper(k, alpha)], backend=backend),
+        optim.build(config, theirs),
+    )
     slow = weights(theirs)
     for step in range(30):
         train(optimizer, ours, 1, start=step)
@@ -48,7 +53,7 @@ def test_lookahead_is_its_loop(spec, lift):
 def test_slow_weights_start_at_the_weights_before_the_first_step():
     params = parameters()
     before = weights(params)
-    optimizer = optim.build(SGD(0.1), params, [Lookahead(k=5)])
+    optimizer = optim.build(SGDConfig(0.1), params, [LookaheadWrapper(k=5)])
     train(optimizer, params, 1)
     with optimizer.evaluation_weights():
         assert_same(weights(params), before)
@@ -56,7 +61,7 @@ def test_slow_weights_start_at_the_weights_before_the_first_step():
 
 def test_evaluation_weights_always_give_the_training_weights_back():
     params = parameters()
-    optimizer = optim.build(Adam(0.1), params, [Lookahead(k=5)])
+    optimizer = optim.build(AdamConfig(0.1), params, [LookaheadWrapper(k=5)])
     with optimizer.evaluation_weights():  # before any step there is nothing to show
         pass
     training = train(optimizer, params, 3)
@@ -82,10 +87,13 @@ def test_evaluation_weights_without_such_a_stage_move_nothing():
         assert_same(params, training)
 
 
-def _noise(steps=1, shape=(400, 500), lift="loop", seed=0, **settings):
+def _noise(steps=1, shape=(400, 500), backend="loop", seed=0, **settings):
     """The noise of each step: SGD with lr 1 on zero gradients moves by it."""
     p = torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64))
-    optimizer, seen = optim.build(SGD(1.0), [p], [GradientNoise(**settings)], lift=lift, seed=seed), []
+    optimizer, seen = (
+        optim.build(SGDConfig(1.0), [p], [GradientNoiseWrapper(**settings)], backend=backend, seed=seed),
+        [],
+    )
     for _ in range(steps):
         p.data.zero_()
         p.grad = torch.zeros_like(p)
@@ -94,10 +102,10 @@ def _noise(steps=1, shape=(400, 500), lift="loop", seed=0, **settings):
     return seen
 
 
-@both_lifts
-def test_noise_has_the_papers_variance_in_every_coordinate(lift):
+@both_backends
+def test_noise_has_the_papers_variance_in_every_coordinate(backend):
     eta, gamma = 0.3, 0.55
-    for t, noise in enumerate(_noise(12, lift=lift, eta=eta, gamma=gamma)):
+    for t, noise in enumerate(_noise(12, backend=backend, eta=eta, gamma=gamma)):
         variance = eta / (1 + t) ** gamma
         # 200,000 draws: the standard error of a variance is 0.32 %, of the mean 0.0022 sigma
         assert noise.var().item() == pytest.approx(variance, rel=0.016)
@@ -118,13 +126,13 @@ def test_noise_is_independent_of_step_place_and_seed():
     params = [torch.nn.Parameter(torch.zeros(100)) for _ in range(2)]
     for p in params:
         p.grad = torch.zeros(100)
-    optim.build(SGD(1.0), params, [GradientNoise()]).step()
+    optim.build(SGDConfig(1.0), params, [GradientNoiseWrapper()]).step()
     assert not (params[0] == params[1]).any()
 
 
 def test_noise_enters_before_momentum():
     p = torch.nn.Parameter(torch.zeros(6, dtype=torch.float64))
-    optimizer = optim.build(Momentum(1.0, 0.5), [p], [GradientNoise(1.0, 0.0)])
+    optimizer = optim.build(MomentumConfig(1.0, 0.5), [p], [GradientNoiseWrapper(1.0, 0.0)])
     moves = []
     for _ in range(2):
         before = p.detach().clone()
@@ -145,8 +153,8 @@ def test_noise_leaves_the_global_generator_alone():
 
 def test_wrappers_act_in_their_places_whatever_their_order():
     a, b = parameters(), parameters()
-    one = optim.build(Adam(0.1), a, [Lookahead(2), GradientNoise()])
-    two = optim.build(Adam(0.1), b, [GradientNoise(), Lookahead(2)])
+    one = optim.build(AdamConfig(0.1), a, [LookaheadWrapper(2), GradientNoiseWrapper()])
+    two = optim.build(AdamConfig(0.1), b, [GradientNoiseWrapper(), LookaheadWrapper(2)])
     assert_same(train(one, a, 9), train(two, b, 9))
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from optim.schedules import SCHEDULES, Constant, Cosine, Exp, Linear, Pace, Plateau, Poly, Step
+from optim.schedules import SCHEDULES, Constant, Cosine, Exp, Linear, LRScheduler, Plateau, Poly, Step
 
 EPOCHS, STEPS = 12, 5
 
@@ -24,7 +24,7 @@ def torch_lrs(make, n):
 
 
 def our_lrs(schedule, epochs=EPOCHS, steps=STEPS):
-    pace = Pace(schedule, steps, epochs)
+    pace = LRScheduler(schedule, steps, epochs)
     return [0.1 * pace.factor(step) for step in range(epochs * steps)]
 
 
@@ -58,35 +58,35 @@ def test_plateau_is_torchs(patience):
     losses = [5, 4, 4, 4.1, 4, 3.9999, 3, 3, 3, 3, float("nan"), 2, 2, 2]
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
     theirs = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=patience, eps=0)
-    ours = Pace(Plateau(lr_decay=0.1, patience=patience), STEPS, len(losses))
+    ours = LRScheduler(Plateau(lr_decay=0.1, patience=patience), STEPS, len(losses))
     for epoch, loss in enumerate(losses):
         assert 0.1 * ours.factor(epoch * STEPS) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
         theirs.step(loss)
-        ours.epoch_done(train_loss=-epoch, val_loss=loss)
+        ours.end_epoch(train_loss=-epoch, val_loss=loss)
     assert optimizer.param_groups[0]["lr"] < 0.1
 
 
 def test_plateau_watches_what_it_is_told_to():
-    pace = Pace(Plateau(patience=0, watch="train"), 1, 9)
+    pace = LRScheduler(Plateau(patience=0, watch="train"), 1, 9)
     for loss in (1.0, 1.0):
-        pace.epoch_done(train_loss=loss, val_loss=-loss)
+        pace.end_epoch(train_loss=loss, val_loss=-loss)
     assert pace.factor(2) == pytest.approx(0.1)
 
 
 def test_plateau_survives_a_checkpoint():
-    pace, fresh = (Pace(Plateau(patience=1), 1, 9) for _ in range(2))
+    pace, fresh = (LRScheduler(Plateau(patience=1), 1, 9) for _ in range(2))
     for loss in (1.0, 1.0):
-        pace.epoch_done(0, loss)
+        pace.end_epoch(0, loss)
     fresh.load_state_dict(pace.state_dict())
     for each in (pace, fresh):
-        each.epoch_done(0, 1.0)
+        each.end_epoch(0, 1.0)
     assert pace.factor(3) == fresh.factor(3) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_warmup_rises_linearly_by_step_to_the_whole_rate(name):
     schedule = SCHEDULES[name](warmup=1.6)  # 8 steps
-    pace, cold = Pace(schedule, STEPS, EPOCHS), Pace(SCHEDULES[name](), STEPS, EPOCHS)
+    pace, cold = LRScheduler(schedule, STEPS, EPOCHS), LRScheduler(SCHEDULES[name](), STEPS, EPOCHS)
     ramp = [pace.factor(step) for step in range(8)]
     if schedule.after_warmup:
         assert ramp == pytest.approx([(step + 1) / 8 for step in range(8)])
@@ -99,17 +99,17 @@ def test_warmup_rises_linearly_by_step_to_the_whole_rate(name):
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_factors_stay_finite_and_in_range_for_any_length(name):
     for epochs, steps, warmup in ((1, 1, 0.0), (1, 1, 1.0), (3, 2, 3.0), (2, 7, 0.1)):
-        pace = Pace(SCHEDULES[name](warmup=warmup), steps, epochs)
+        pace = LRScheduler(SCHEDULES[name](warmup=warmup), steps, epochs)
         assert all(0 <= pace.factor(s) <= 1 and math.isfinite(pace.factor(s)) for s in range(epochs * steps))
 
 
 def test_every_group_keeps_its_own_base_rate():
     a, b = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.SGD([{"params": [a], "lr": 1.0}, {"params": [b], "lr": 0.1}])
-    assert Pace(Exp(lr_decay=0.5), 1, 9).set(optimizer, [1.0, 0.1], 2) == 0.25
+    assert LRScheduler(Exp(lr_decay=0.5), 1, 9).set_lr(optimizer, [1.0, 0.1], 2) == 0.25
     assert [group["lr"] for group in optimizer.param_groups] == [0.25, pytest.approx(0.025)]
 
 
 def test_falling_milestones_are_refused():
     with pytest.raises(ValueError, match="rise"):
-        Step(milestones=(5, 3)).validate()
+        Step(milestones=(5, 3))

@@ -8,17 +8,21 @@ from cases_wrapped import ALL
 from optimizer_cases import assert_same, parameters, set_gradients, state_of, train, weights
 
 import optim
-from optim.plan import Plan
-from optim.rules.adam import Adam
-from optim.rules.aggmo import AggMo
-from optim.rules.sgd import SGD, Momentum, Nesterov
-from optim.wrappers.ema import EMA
-from optim.wrappers.lookahead import Lookahead
+from optim.pipeline import Pipeline
+from optim.rules.adam import AdamConfig
+from optim.rules.aggmo import AggMoConfig
+from optim.rules.sgd import MomentumConfig, NesterovConfig, SGDConfig
+from optim.wrappers.ema import EMAWrapper
+from optim.wrappers.lookahead import LookaheadWrapper
 
-both_lifts = pytest.mark.parametrize("lift", ["loop", "foreach"])
+both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
 WITH_MOMENTUM = {
-    "aggmo_of_two": AggMo(0.05, (0.5, 0.9)),
-    **{n: s() for n, s in optim.specs().items() if any(rule.momenta(Plan(s(), ()).defaults) for rule in s().stages())},
+    "aggmo_of_two": AggMoConfig(0.05, (0.5, 0.9)),
+    **{
+        n: s()
+        for n, s in optim.configs().items()
+        if any(transform.momentum_buffers(Pipeline(s(), ()).defaults) for transform in s().transforms())
+    },
 }
 
 
@@ -27,13 +31,13 @@ def _close(xs, ys):
         torch.testing.assert_close(x.detach(), y.detach(), rtol=1e-12, atol=1e-13)
 
 
-@both_lifts
+@both_backends
 @pytest.mark.parametrize("debias", [True, False])
 @pytest.mark.parametrize("momentum", [0.5, 0.99])
-def test_ema_is_objaxs_formula(momentum, debias, lift):
+def test_ema_is_objaxs_formula(momentum, debias, backend):
     params, plain = parameters(), parameters()
-    optimizer = optim.build(Adam(0.05), params, [EMA(momentum, debias)], lift=lift)
-    inner, mean = optim.build(Adam(0.05), plain, lift=lift), [torch.zeros_like(p) for p in plain]
+    optimizer = optim.build(AdamConfig(0.05), params, [EMAWrapper(momentum, debias)], backend=backend)
+    inner, mean = optim.build(AdamConfig(0.05), plain, backend=backend), [torch.zeros_like(p) for p in plain]
     for step in range(20):
         train(optimizer, params, 1, start=step)
         now = train(inner, plain, 1, start=step)
@@ -46,7 +50,7 @@ def test_ema_is_objaxs_formula(momentum, debias, lift):
 
 def test_debiased_ema_of_one_step_is_the_weights():
     params = parameters()
-    optimizer = optim.build(SGD(0.1), params, [EMA(0.999)])
+    optimizer = optim.build(SGDConfig(0.1), params, [EMAWrapper(0.999)])
     with optimizer.evaluation_weights():  # no step taken: the weights themselves
         assert_same(weights(params), weights(parameters()))
     now = train(optimizer, params, 1)
@@ -54,13 +58,16 @@ def test_debiased_ema_of_one_step_is_the_weights():
         _close(params, now)
 
 
-@both_lifts
-def test_with_both_ema_averages_what_lookahead_leaves_and_is_evaluated(lift):
+@both_backends
+def test_with_both_ema_averages_what_lookahead_leaves_and_is_evaluated(backend):
     results = []
-    for wrap in ([Lookahead(3, 0.4), EMA(0.7)], [EMA(0.7), Lookahead(3, 0.4)]):
+    for wrap in ([LookaheadWrapper(3, 0.4), EMAWrapper(0.7)], [EMAWrapper(0.7), LookaheadWrapper(3, 0.4)]):
         params, plain = parameters(), parameters()
-        optimizer = optim.build(Momentum(0.05), params, wrap, lift=lift)
-        inner, mean = optim.build(Momentum(0.05), plain, [Lookahead(3, 0.4)]), [torch.zeros_like(p) for p in plain]
+        optimizer = optim.build(MomentumConfig(0.05), params, wrap, backend=backend)
+        inner, mean = (
+            optim.build(MomentumConfig(0.05), plain, [LookaheadWrapper(3, 0.4)]),
+            [torch.zeros_like(p) for p in plain],
+        )
         for step in range(11):
             train(optimizer, params, 1, start=step)
             now = train(inner, plain, 1, start=step)
@@ -72,16 +79,19 @@ def test_with_both_ema_averages_what_lookahead_leaves_and_is_evaluated(lift):
     assert_same(*results)
 
 
-@both_lifts
+@both_backends
 @pytest.mark.parametrize("pullback", ["reset", "pullback"])
 @pytest.mark.parametrize("name", WITH_MOMENTUM)
-def test_pullback_is_its_loop_on_every_method_with_momentum(name, pullback, lift):
+def test_pullback_is_its_loop_on_every_method_with_momentum(name, pullback, backend):
     """Every k steps, on the inner optimizer's own buffers, and on nothing else of its state."""
-    spec, k, alpha = WITH_MOMENTUM[name], 3, 0.6
+    config, k, alpha = WITH_MOMENTUM[name], 3, 0.6
     ours, theirs = parameters(), parameters()
-    optimizer, inner = optim.build(spec, ours, [Lookahead(k, alpha, pullback)], lift=lift), optim.build(spec, theirs)
-    names = [n for rule in spec.stages() for n in rule.momenta(inner.param_groups[0])]
-    needs = {"loss": torch.tensor(1.0, dtype=torch.float64)} if inner.plan.uses_loss else {}
+    optimizer, inner = (
+        optim.build(config, ours, [LookaheadWrapper(k, alpha, pullback)], backend=backend),
+        optim.build(config, theirs),
+    )
+    names = [n for transform in config.transforms() for n in transform.momentum_buffers(inner.param_groups[0])]
+    needs = {"loss": torch.tensor(1.0, dtype=torch.float64)} if inner.pipeline.uses_loss else {}
     slow, kept = weights(theirs), {}
     for step in range(13):
         for one, params in ((optimizer, ours), (inner, theirs)):
@@ -111,10 +121,10 @@ def test_all_usual_methods_name_their_momentum():
     assert WITH_MOMENTUM.keys() >= {"momentum", "nesterov", "adam", "aggmo", "aggmo_exp", "adamw", "radamw", "nadam"}
 
 
-@both_lifts
-def test_slow_momentum_is_no_alias(lift):
+@both_backends
+def test_slow_momentum_is_no_alias(backend):
     params = parameters()
-    optimizer = optim.build(AggMo(0.05), params, [Lookahead(2, 0.5, "pullback")], lift=lift)
+    optimizer = optim.build(AggMoConfig(0.05), params, [LookaheadWrapper(2, 0.5, "pullback")], backend=backend)
     train(optimizer, params, 4)  # a synchronisation has just been
     places = [x.data_ptr() for x in state_of(optimizer)]
     assert len(set(places)) == len(places)
@@ -127,16 +137,16 @@ def test_slow_momentum_is_no_alias(lift):
 
 def test_momentum_to_pull_back_must_be_there():
     with pytest.raises(ValueError, match="lookahead: is to change momentum, and SGD has none"):
-        optim.build(SGD(), parameters(), [Lookahead(pullback="reset")])
-    optim.build(SGD(), parameters(), [Lookahead()])
+        optim.build(SGDConfig(), parameters(), [LookaheadWrapper(pullback="reset")])
+    optim.build(SGDConfig(), parameters(), [LookaheadWrapper()])
     with pytest.raises(ValueError, match="pullback='back' is not in {none, reset, pullback}"):
-        optim.build(Momentum(), parameters(), [Lookahead(pullback="back")])
+        optim.build(MomentumConfig(), parameters(), [LookaheadWrapper(pullback="back")])
 
 
 def test_pullback_as_in_the_authors_code():
     """The formulas of its `step`, on torch's SGD, with the momentum copied where it stores an alias."""
     ours, theirs, k, alpha = parameters(), parameters(), 4, 0.8
-    optimizer = optim.build(Momentum(0.05, 0.9), ours, [Lookahead(k, alpha, "pullback")])
+    optimizer = optim.build(MomentumConfig(0.05, 0.9), ours, [LookaheadWrapper(k, alpha, "pullback")])
     inner = torch.optim.SGD(theirs, lr=0.05, momentum=0.9)
     cached, mom = weights(theirs), [torch.zeros_like(p) for p in theirs]
     train(optimizer, ours, 22)
@@ -155,7 +165,7 @@ def test_pullback_as_in_the_authors_code():
 def test_slow_momentum_goes_where_its_buffer_goes():
     """set_momentum keeps AggMo's velocity with the nearest beta, and so its slow one."""
     params = parameters()
-    optimizer = optim.build(AggMo(0.05), params, [Lookahead(3, 0.5, "pullback"), EMA(0.9)])
+    optimizer = optim.build(AggMoConfig(0.05), params, [LookaheadWrapper(3, 0.5, "pullback"), EMAWrapper(0.9)])
     train(optimizer, params, 5)
     old = {p: dict(optimizer.state[p]) for p in params}
     optimizer.set_momentum(0.999)
@@ -164,8 +174,8 @@ def test_slow_momentum_goes_where_its_buffer_goes():
         assert list(s) == ["step", "v0", "v1", *(f"lookahead.{n}" for n in ("slow", "v0", "v1")), "ema.m"]
         assert_same([s["lookahead.v1"], s["v1"]], [old[p]["lookahead.v2"], old[p]["v2"]])
     train(optimizer, params, 5)
-    for spec in (Momentum(0.05), Nesterov(0.05), Adam(0.05)):
-        other = optim.build(spec, parameters(), [Lookahead(2, pullback="pullback")])
+    for config in (MomentumConfig(0.05), NesterovConfig(0.05), AdamConfig(0.05)):
+        other = optim.build(config, parameters(), [LookaheadWrapper(2, pullback="pullback")])
         others = other.param_groups[0]["params"]
         train(other, others, 5)
         before = [x.clone() for x in state_of(other)]
@@ -173,13 +183,15 @@ def test_slow_momentum_goes_where_its_buffer_goes():
         assert_same(state_of(other), before)
 
 
-@both_lifts
-@pytest.mark.parametrize("wrap", [ALL, (EMA(0.5),), (Lookahead(2), EMA(0.5))], ids=["all", "ema", "both"])
-def test_evaluation_never_disturbs_training(wrap, lift):
+@both_backends
+@pytest.mark.parametrize(
+    "wrap", [ALL, (EMAWrapper(0.5),), (LookaheadWrapper(2), EMAWrapper(0.5))], ids=["all", "ema", "both"]
+)
+def test_evaluation_never_disturbs_training(wrap, backend):
     results = []
     for watch in (False, True):
         params = parameters() + parameters(torch.bfloat16, seed=1)
-        optimizer = optim.build(AggMo(0.05), params, wrap, lift=lift)
+        optimizer = optim.build(AggMoConfig(0.05), params, wrap, backend=backend)
         for step in range(10):
             training = train(optimizer, params, 1, start=step)
             if not watch:
@@ -198,7 +210,7 @@ def test_evaluation_never_disturbs_training(wrap, lift):
 
 def test_evaluation_with_parameters_that_have_taken_no_step():
     params, late = parameters(), parameters(seed=4)
-    optimizer = optim.build(Adam(0.1), params, [Lookahead(2), EMA(0.9)])
+    optimizer = optim.build(AdamConfig(0.1), params, [LookaheadWrapper(2), EMAWrapper(0.9)])
     train(optimizer, params, 3)
     optimizer.add_param_group({"params": late, "ema.momentum": 0.0})
     with optimizer.evaluation_weights():

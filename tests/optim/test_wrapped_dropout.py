@@ -8,45 +8,53 @@ from optimizer_cases import assert_same, parameters, set_gradients, state_of, tr
 
 import optim
 from optim.noise import draw
-from optim.rules.adam import Adam
-from optim.rules.adamw import AdamW
-from optim.rules.aggmo import AggMo
-from optim.rules.radam import RAdamW
-from optim.rules.sgd import SGD, Momentum
-from optim.wrappers.ema import EMA
-from optim.wrappers.gradient_dropout import GradientDropout
-from optim.wrappers.gradient_noise import GradientNoise
-from optim.wrappers.learning_rate_dropout import LearningRateDropout
-from optim.wrappers.lookahead import Lookahead
+from optim.rules.adam import AdamConfig
+from optim.rules.adamw import AdamWConfig
+from optim.rules.aggmo import AggMoConfig
+from optim.rules.radam import RAdamWConfig
+from optim.rules.sgd import MomentumConfig, SGDConfig
+from optim.wrappers.ema import EMAWrapper
+from optim.wrappers.gradient_dropout import GradientDropoutWrapper
+from optim.wrappers.gradient_noise import GradientNoiseWrapper
+from optim.wrappers.learning_rate_dropout import LearningRateDropoutWrapper
+from optim.wrappers.lookahead import LookaheadWrapper
 
-both_lifts = pytest.mark.parametrize("lift", ["loop", "foreach"])
-both_dropouts = pytest.mark.parametrize("kind", [GradientDropout, LearningRateDropout], ids=lambda kind: kind.name)
+both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
+both_dropouts = pytest.mark.parametrize(
+    "kind", [GradientDropoutWrapper, LearningRateDropoutWrapper], ids=lambda kind: kind.name
+)
 NEUTRAL = [
-    (GradientDropout(1.0),),
-    (LearningRateDropout(1.0),),
-    (EMA(0.0),),
-    (EMA(0.0, debias=False),),
-    (Lookahead(3, 1.0, "pullback"),),
-    (GradientNoise(0.0), GradientDropout(1.0), LearningRateDropout(1.0), Lookahead(2, 1.0, "pullback"), EMA(0.0)),
+    (GradientDropoutWrapper(1.0),),
+    (LearningRateDropoutWrapper(1.0),),
+    (EMAWrapper(0.0),),
+    (EMAWrapper(0.0, debias=False),),
+    (LookaheadWrapper(3, 1.0, "pullback"),),
+    (
+        GradientNoiseWrapper(0.0),
+        GradientDropoutWrapper(1.0),
+        LearningRateDropoutWrapper(1.0),
+        LookaheadWrapper(2, 1.0, "pullback"),
+        EMAWrapper(0.0),
+    ),
 ]
 
 
-@both_lifts
+@both_backends
 @pytest.mark.parametrize("wrap", NEUTRAL, ids=lambda wrap: "+".join(w.name for w in wrap))
-@pytest.mark.parametrize("spec", [AggMo(0.05, weight_decay=0.1), AdamW(0.05)], ids=lambda s: s.name)
-def test_neutral_settings_are_the_identity_to_the_last_bit(spec, wrap, lift):
+@pytest.mark.parametrize("config", [AggMoConfig(0.05, weight_decay=0.1), AdamWConfig(0.05)], ids=lambda s: s.name)
+def test_neutral_settings_are_the_identity_to_the_last_bit(config, wrap, backend):
     bare, wrapped = parameters() + parameters(torch.bfloat16), parameters() + parameters(torch.bfloat16)
-    a = train(optim.build(spec, bare, lift=lift), bare, 12)
-    optimizer = optim.build(spec, wrapped, wrap, lift=lift)
+    a = train(optim.build(config, bare, backend=backend), bare, 12)
+    optimizer = optim.build(config, wrapped, wrap, backend=backend)
     assert_same(train(optimizer, wrapped, 12), a)
     with optimizer.evaluation_weights():
         assert_same(weights(wrapped), a)
 
 
-def _masks(kind, steps=1, shapes=((400, 500),), lift="loop", seed=0, keep=0.7):
+def _masks(kind, steps=1, shapes=((400, 500),), backend="loop", seed=0, keep=0.7):
     """The masks of each step, one a parameter: SGD with lr 1 on gradients of 1 moves by them."""
     params = [torch.nn.Parameter(torch.zeros(shape, dtype=torch.float64)) for shape in shapes]
-    optimizer, seen = optim.build(SGD(1.0), params, [kind(keep)], lift=lift, seed=seed), []
+    optimizer, seen = optim.build(SGDConfig(1.0), params, [kind(keep)], backend=backend, seed=seed), []
     for _ in range(steps):
         for p in params:
             p.data.zero_()
@@ -60,11 +68,11 @@ def _correlation(x, y):
     return abs(torch.corrcoef(torch.stack([x.flatten(), y.flatten()]))[0, 1].item())
 
 
-@both_lifts
+@both_backends
 @both_dropouts
 @pytest.mark.parametrize("keep", [0.5, 0.9])
-def test_masks_keep_the_given_part_unscaled(kind, keep, lift):
-    for (mask,) in _masks(kind, 3, lift=lift, keep=keep):
+def test_masks_keep_the_given_part_unscaled(kind, keep, backend):
+    for (mask,) in _masks(kind, 3, backend=backend, keep=keep):
         assert set(mask.unique().tolist()) == {0.0, 1.0}
         # 200,000 draws: the standard error is at most 0.0011; of a row of 500, 0.022
         assert mask.mean().item() == pytest.approx(keep, abs=0.005)
@@ -82,7 +90,7 @@ def test_masks_are_independent_of_step_seed_and_parameter(kind):
 
 
 def test_the_two_dropouts_do_not_share_their_masks():
-    (gradient,), (step,) = _masks(GradientDropout)[0], _masks(LearningRateDropout)[0]
+    (gradient,), (step,) = _masks(GradientDropoutWrapper)[0], _masks(LearningRateDropoutWrapper)[0]
     assert _correlation(gradient, step) < 0.012
 
 
@@ -90,18 +98,18 @@ def test_masks_leave_the_global_generator_alone():
     torch.manual_seed(1)
     expected = torch.randn(3)
     torch.manual_seed(1)
-    _masks(GradientDropout, 2, ((5,),))
+    _masks(GradientDropoutWrapper, 2, ((5,),))
     assert torch.equal(torch.randn(3), expected)
 
 
-@both_lifts
-def test_gradient_dropout_is_its_loop(lift):
+@both_backends
+def test_gradient_dropout_is_its_loop(backend):
     """Masked before the moments; one step a batch, whatever the number of tensors."""
     ours, theirs = parameters(), parameters()
-    optimizer = optim.build(Momentum(0.05, 0.8), ours, [GradientDropout(0.7)], lift=lift)
+    optimizer = optim.build(MomentumConfig(0.05, 0.8), ours, [GradientDropoutWrapper(0.7)], backend=backend)
     v = [torch.zeros_like(p) for p in theirs]
     shapes = [p.shape for p in theirs]
-    for step, masks in enumerate(_masks(GradientDropout, 25, shapes)):
+    for step, masks in enumerate(_masks(GradientDropoutWrapper, 25, shapes)):
         set_gradients(theirs, step)
         for i, (p, d) in enumerate(zip(theirs, masks, strict=True)):
             v[i] = 0.8 * v[i] + d * p.grad
@@ -110,14 +118,16 @@ def test_gradient_dropout_is_its_loop(lift):
         torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
 
 
-@both_lifts
-def test_learning_rate_dropout_is_its_loop(lift):
+@both_backends
+def test_learning_rate_dropout_is_its_loop(backend):
     """The moments are those of the full gradient; a dropped coordinate does not move, nor decay."""
     ours, theirs, lr, decay = parameters(), parameters(), 0.05, 0.2
-    optimizer = optim.build(AdamW(lr, weight_decay=decay), ours, [LearningRateDropout(0.6)], lift=lift)
+    optimizer = optim.build(
+        AdamWConfig(lr, weight_decay=decay), ours, [LearningRateDropoutWrapper(0.6)], backend=backend
+    )
     m, v = ([torch.zeros_like(p) for p in theirs] for _ in range(2))
     shapes = [p.shape for p in theirs]
-    for step, masks in enumerate(_masks(LearningRateDropout, 25, shapes, keep=0.6)):
+    for step, masks in enumerate(_masks(LearningRateDropoutWrapper, 25, shapes, keep=0.6)):
         set_gradients(theirs, step)
         before = weights(ours)
         train(optimizer, ours, 1, start=step)
@@ -133,7 +143,7 @@ def test_learning_rate_dropout_is_its_loop(lift):
 
 def test_learning_rate_dropout_leaves_the_moments_as_they_are():
     masked, plain = parameters(), parameters()
-    a, b = optim.build(Adam(0.1), masked, [LearningRateDropout(0.3)]), optim.build(Adam(0.1), plain)
+    a, b = optim.build(AdamConfig(0.1), masked, [LearningRateDropoutWrapper(0.3)]), optim.build(AdamConfig(0.1), plain)
     set_gradients(masked, 0)
     set_gradients(plain, 0)
     a.step()
@@ -145,20 +155,23 @@ def test_learning_rate_dropout_leaves_the_moments_as_they_are():
 def test_noise_then_dropout_is_not_dropout_then_noise():
     """Wrappers of one place act in the order given: noise added after the mask is not masked."""
     p, q = (torch.nn.Parameter(torch.zeros(1000)) for _ in range(2))
-    for x, wrap in ((p, [GradientNoise(), GradientDropout(0.5)]), (q, [GradientDropout(0.5), GradientNoise()])):
+    for x, wrap in (
+        (p, [GradientNoiseWrapper(), GradientDropoutWrapper(0.5)]),
+        (q, [GradientDropoutWrapper(0.5), GradientNoiseWrapper()]),
+    ):
         x.grad = torch.zeros(1000)
-        optim.build(SGD(1.0), [x], wrap).step()
+        optim.build(SGDConfig(1.0), [x], wrap).step()
     assert 400 < (p == 0).sum() < 600 and not (q == 0).any()
 
 
-@both_lifts
-def test_radamw_with_nesterov_noise_learning_rate_dropout_and_lookahead(lift):
+@both_backends
+def test_radamw_with_nesterov_noise_learning_rate_dropout_and_lookahead(backend):
     """neural-net-optimization's promise, against the formulas of its five papers, with our draws."""
     ours, theirs, seed = parameters(), parameters(), 5
     lr, beta1, beta2, eps, decay, eta, gamma, keep, k, alpha = 0.02, 0.9, 0.99, 1e-8, 0.1, 0.2, 0.55, 0.6, 4, 0.5
-    spec = RAdamW(lr, (beta1, beta2), eps, decay, nesterov=True)
-    wrap = [GradientNoise(eta, gamma), LearningRateDropout(keep), Lookahead(k, alpha)]
-    optimizer = optim.build(spec, ours, wrap, lift=lift, seed=seed)
+    config = RAdamWConfig(lr, (beta1, beta2), eps, decay, nesterov=True)
+    wrap = [GradientNoiseWrapper(eta, gamma), LearningRateDropoutWrapper(keep), LookaheadWrapper(k, alpha)]
+    optimizer = optim.build(config, ours, wrap, backend=backend, seed=seed)
     m, v, phi = ([torch.zeros_like(p) for p in theirs] for _ in range(3))
     phi = weights(theirs)
     rho_inf = 2 / (1 - beta2) - 1

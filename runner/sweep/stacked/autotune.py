@@ -77,7 +77,7 @@ def snapshot(trainer: StackedTrainer) -> list[tuple[Tensor, Tensor]]:
     """The tensors that a step changes, each with a copy."""
     optimizers, buffers = trainer.optimizers, trainer.steps.buffers
     states = [x for state in optimizers.states for x in state.values()]
-    return [(x, x.clone()) for x in (*optimizers.params, *states, *optimizers.totals.values(), *buffers.values())]
+    return [(x, x.clone()) for x in (*optimizers.params, *states, *optimizers.global_state.values(), *buffers.values())]
 
 
 def single_step_s(run: MemberTrainer, trainer: StackedTrainer) -> float:

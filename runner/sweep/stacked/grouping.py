@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from optim.rule import Spec
+from optim import OptimizerConfig
 from runner.config.schema import Config
 from runner.config.validate import to_plain
 
@@ -79,8 +79,8 @@ def non_numeric_fields(entry: Any) -> dict[str, Any]:
             found[field.name] = len(value) if all(isinstance(x, float) for x in value) else list(value)
         elif not isinstance(value, float):
             found[field.name] = value
-    if isinstance(entry, Spec):
-        found["stages"] = [stage_structure(stage) for stage in entry.stages()]
+    if isinstance(entry, OptimizerConfig):
+        found["stages"] = [stage_structure(stage) for stage in entry.transforms()]
     return found
 
 

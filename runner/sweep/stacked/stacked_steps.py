@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from optim.compiled.dynamo import compiled_apart
-from optim.runaxis import RunAxis, stacked
+from optim.compile_backend import compiled_apart
+from optim.stacked import StackedOptimizers, stacked
 from runner.config.schema import Settings
 from tasks.task import Task
 
@@ -32,7 +32,12 @@ class StackedSteps:
     """
 
     def __init__(
-        self, models: Sequence[nn.Module], optimizers: RunAxis, task: Task, settings: Settings, form: str = "vmap"
+        self,
+        models: Sequence[nn.Module],
+        optimizers: StackedOptimizers,
+        task: Task,
+        settings: Settings,
+        form: str = "vmap",
     ) -> None:
         self.model, self.optimizers, self.task, self.settings = models[0], optimizers, task, settings
         self.form = form
@@ -47,10 +52,10 @@ class StackedSteps:
         x, y: (R, n, ...), or (n, ...) where all runs have the same batch.
         """
         optimizers = self.optimizers
-        optimizers.tick()
-        state = optimizers.params, self.buffers, optimizers.states, optimizers.totals
+        optimizers.advance()
+        state = optimizers.params, self.buffers, optimizers.states, optimizers.global_state
         is_full = y.shape[-1] == self.settings.batch_size
-        return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.drawn(), x, y)
+        return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.noise(), x, y)
 
     def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., Any]:
         batch_dim = None if same_batch else 0
@@ -60,7 +65,7 @@ class StackedSteps:
         if self.form == "vmap" or not is_full:
             return mapped
         if same_batch not in self.compiled:
-            self.compiled[same_batch] = compiled_apart(lambda *args: mapped(*args))
+            self.compiled[same_batch] = compiled_apart(lambda *args: mapped(*args), dynamic=False)
         return self.compiled[same_batch]
 
     def step_of_one(
@@ -74,7 +79,7 @@ class StackedSteps:
         x: Tensor,
         y: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The step of one run, for vmap; the arguments after the buffers are those of RunAxis.update."""
+        """The step of one run, for vmap; the arguments after the buffers are those of StackedOptimizers.update."""
         gradients, (loss, metric_sum) = grad_and_value(self.loss, has_aux=True)(params, buffers, x, y)
         self.update(params, self.clipped(list(gradients)), states, totals, values, loss, drawn)
         return loss, metric_sum

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from data.samples import Part, Samples
-from optim.runaxis import RunAxis
+from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_steps import StackedSteps
 from runner.train.progress import Diverged, Means, StepResult
@@ -41,7 +41,7 @@ class StackedTrainer:
     ) -> None:
         self.members, self.samples, self.stop, self.finish = list(members), samples, stop, finish
         self.first = self.members[0]
-        self.optimizers = RunAxis([member.optimizer for member in self.members])
+        self.optimizers = StackedOptimizers([member.optimizer for member in self.members])
         models = [member.model for member in self.members]
         self.steps = StackedSteps(models, self.optimizers, self.first.task, self.first.settings)
         self.same_batches = len({member.settings.seed for member in self.members}) == 1
@@ -86,7 +86,9 @@ class StackedTrainer:
         losses, sums, sizes, rates = [], [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append([each.pace.set(each.optimizer, each.base_lrs, start + number) for each in self.members])
+            rates.append(
+                [each.scheduler.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members]
+            )
             loss, metric_sum = self.steps.train(x, y, self.same_batches)
             losses.append(loss)
             sums.append(metric_sum)
@@ -147,7 +149,7 @@ class StackedTrainer:
     def evaluate(self, part: str) -> list[Means]:
         """Loss and metric of every run over every sample of a part."""
         self.first.model.eval()
-        self.optimizers.settle()
+        self.optimizers.sync_steps()
         found = [Means() for _ in self.members]
         losses, sums, sizes = [], [], []
         with contextlib.ExitStack() as weights:
@@ -188,13 +190,13 @@ class StackedTrainer:
             self.end(member)
 
     def end(self, member: MemberTrainer) -> None:
-        self.optimizers.settle()
+        self.optimizers.sync_steps()
         member.end()
         self.finish(member)
 
     def save(self) -> None:
         """Write the checkpoints of all runs that have not ended."""
-        self.optimizers.settle()
+        self.optimizers.sync_steps()
         start = time.monotonic()
         for member in self.active:
             member.save_checkpoints()

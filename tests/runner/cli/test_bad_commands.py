@@ -22,7 +22,8 @@ BAD = [
     ("limit_trian=3", ["limit_trian", "limit_train?"]),
     ("optim.beta=[0.9]", ["optim.beta", "optim.betas?"]),
     ("optim=adam optim.betas2=0.9", ["optim.betas2", "optim.betas?", "optim (adam)"]),
-    ("optim=sgd optim.momentum=0.9", ["optim.momentum", "optim (sgd)", "weight_decay"]),
+    ("optim=sgd optim.eps=0.9", ["optim.eps", "optim (sgd)", "weight_decay"]),
+    ("optim=sgd optim.nesterov=true", ["optim.nesterov", "momentum"]),
     ("optim=aggmo optim.k=3", ["optim.k is not a key", "betas"]),
     ("model.widths=[3]", ["model.widths", "hidden"]),
     ("model.hiden=[3]", ["model.hiden", "model.hidden?"]),
@@ -132,7 +133,7 @@ BAD = [
     ("lr_schedule=cosine", ["lr_schedule is not a key", "optim/lr_schedule?"]),
     ("optim.lr_schedule=cosine", ["optim/lr_schedule=NAME"]),
     ("optim.lr=${nope}", ["nope"]),
-    ("optim=aggmo_exp optim.k=100", ["aggmo_exp's settings come to betas[17]=1"]),
+    ("optim=aggmo_exp optim.k=100", ["optim.a=0.1, k=100 make betas[17]=1"]),
     # not even a command
     ("=1", ["=1 can't be read"]),
     ("optim.lr=[", ["optim.lr=["]),

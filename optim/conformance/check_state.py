@@ -1,0 +1,93 @@
+"""Properties of the state: checkpoints, copies, dtypes, purity."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..transform import Context
+from .candidate import Candidate, copies, parameters, tensors_of
+from .checks import BACKENDS, HALF, NotApplicable, check, equal, goes_on, through_a_file
+
+
+@check("it moves every parameter that has a gradient, and stays finite")
+def moves(candidate: Candidate) -> None:
+    params = parameters()
+    before = copies(params)
+    after = candidate.train(candidate.build(params), params, 30)
+    for x, y in zip(before, after, strict=True):
+        assert bool(y.isfinite().all()), "a weight is not finite after 30 steps on bounded gradients"
+        assert not torch.equal(x, y), f"a parameter of shape {tuple(x.shape)} has not moved in 30 steps"
+
+
+@check("resume through torch.save and weights_only goes on")
+def resume(candidate: Candidate) -> None:
+    for backend in BACKENDS:
+        params = parameters()
+        optimizer = candidate.build(params, backend=backend, seed=7)
+        halfway = candidate.train(optimizer, params, 7)
+        saved = through_a_file(optimizer.state_dict())
+        kept = copy.deepcopy(saved)
+        again = [torch.nn.Parameter(x) for x in halfway]
+        resumed = candidate.build(again, backend=backend)
+        resumed.load_state_dict(saved)
+        goes_on(candidate, optimizer, params, resumed, again, 7, f"resumed ({backend})")
+        for n, state in kept["state"].items():
+            names = [name for name, x in state.items() if isinstance(x, Tensor)]
+            equal([saved["state"][n][k] for k in names], [state[k] for k in names], "the loaded dict was changed")
+
+
+@check("deepcopy goes on")
+def deep_copy(candidate: Candidate) -> None:
+    _copied(candidate, copy.deepcopy)
+
+
+@check("pickle goes on")
+def pickled(candidate: Candidate) -> None:
+    _copied(candidate, lambda x: pickle.loads(pickle.dumps(x)))
+
+
+def _copied(candidate: Candidate, copied: Callable[[Any], Any]) -> None:
+    params = parameters()
+    optimizer = candidate.build(params, seed=3)
+    candidate.train(optimizer, params, 4)
+    twin = copied(optimizer)
+    goes_on(candidate, optimizer, params, twin, twin.param_groups[0]["params"], 4, "the copy")
+
+
+@check("transforms write into their own state only")
+def no_other_writes(candidate: Candidate) -> None:
+    params = parameters(shapes=((4, 3),))
+    optimizer = candidate.build(params)
+    group, p, pipeline = optimizer.param_groups[0], params[0].detach(), optimizer.pipeline
+    if candidate.is_global:
+        raise NotApplicable("its transforms need sums over all parameters")
+    state = {name: x + 0.1 for name, x in pipeline.init(p, group).items() if name != "step"}
+    for bound in pipeline.bound_transforms:
+        for t in (1, 2, 12, 60):
+            u = torch.sin(p)
+            kept = copies([u, p])
+            ctx = Context(t, u, torch.tensor(0.5), {bound.label: torch.full_like(p, 0.3)})
+            bound.update(u, p, state, bound.hyper(group), ctx)
+            if bound.has_post_update():
+                bound.post_update(p, state, bound.hyper(group), ctx)
+            equal([u, p], kept, f"{bound.label}: wrote into the update, the gradient or the parameter")
+
+
+@check("bfloat16 parameters have float32 state, also after loading")
+def half(candidate: Candidate) -> None:
+    for backend in BACKENDS:
+        params = parameters(HALF)
+        optimizer = candidate.build(params, backend=backend)
+        halfway = candidate.train(optimizer, params, 4)
+        again = [torch.nn.Parameter(x) for x in halfway]
+        resumed = candidate.build(again, backend=backend)
+        resumed.load_state_dict(through_a_file(optimizer.state_dict()))
+        kinds = {x.dtype for x in [*tensors_of(optimizer), *tensors_of(resumed)]}
+        assert kinds <= {torch.float32}, f"state of dtypes {sorted(map(str, kinds))} ({backend})"
+        goes_on(candidate, optimizer, params, resumed, again, 4, f"resumed in bfloat16 ({backend})")

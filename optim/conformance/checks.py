@@ -1,0 +1,61 @@
+"""The registry of checks, and what they share."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .candidate import Candidate, copies, tensors_of
+
+Check = Callable[[Candidate], None]
+CHECKS: dict[str, Check] = {}
+COMPILE_CHECKS: dict[str, Check] = {}
+BACKENDS = ("loop", "foreach")  # what every check that depends on the backend is run with
+HALF = torch.bfloat16
+
+
+class NotApplicable(Exception):
+    """The check does not concern this optimizer; the message is the reason."""
+
+
+def check(name: str, registry: dict[str, Check] = CHECKS) -> Callable[[Check], Check]:
+    """Register a function that raises AssertionError where the named property does not hold."""
+
+    def register(function: Check) -> Check:
+        registry[name] = function
+        return function
+
+    return register
+
+
+def equal(ours: Iterable[Tensor], theirs: Iterable[Tensor], what: str) -> None:
+    for n, (x, y) in enumerate(zip(ours, theirs, strict=True)):
+        if x.shape != y.shape or x.dtype != y.dtype or not torch.equal(x.nan_to_num(7.0), y.nan_to_num(7.0)):
+            raise AssertionError(f"{what} (tensor {n} of shape {tuple(x.shape)})")
+
+
+def differ(ours: Iterable[Tensor], theirs: Iterable[Tensor]) -> bool:
+    return not all(map(torch.equal, ours, theirs))
+
+
+def evaluated(optimizer: Any, params: Sequence[Tensor]) -> list[Tensor]:
+    """The weights and those to evaluate with."""
+    with optimizer.evaluation_weights():
+        shown = copies(params)
+    return [*copies(params), *shown]
+
+
+def through_a_file(state_dict: dict[str, Any]) -> dict[str, Any]:
+    file = io.BytesIO()
+    torch.save(state_dict, file)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+
+
+def goes_on(candidate: Candidate, optimizer: Any, params: list, twin: Any, others: list, start: int, what: str) -> None:
+    a = candidate.train(optimizer, params, 12, start=start)
+    equal(candidate.train(twin, others, 12, start=start), a, f"{what}: other weights")
+    equal(tensors_of(twin), tensors_of(optimizer), f"{what}: other state")

@@ -1,0 +1,134 @@
+"""Wrappers around an optimizer that exists: the public functions Lookahead, EMA, GradientNoise, ...
+
+    optimizer = Lookahead(Adam(model.parameters(), lr=1e-3), k=5)
+    optimizer = EMA(Lookahead(AggMo(model.parameters())), momentum=0.99)
+
+There is one optimizer: the wrapper is added to the inner one, which is then returned. A second optimizer over
+the same parameters and state could be stepped without the wrapper; this way schedulers, hooks and names that were
+bound to the inner one go on, and stepping either is stepping both.
+
+As with any functions that enclose one another, the outer wrapper sees the gradient first and the weights last:
+A(B(optimizer)) is build(..., wrap=[A, B]) for wrappers of the gradient and wrap=[B, A] for all others. Their
+places are fixed, whatever encloses what: learning-rate dropout masks the method's step, Lookahead acts on
+the weights after that, and EMA averages what Lookahead leaves and is what is evaluated. The same wrapper twice
+is refused: its numbers and tensors live under its name.
+
+Each function takes any optimizer of this package, wrapped or not, also in mid-training, and changes and returns it.
+It raises SettingError for a value out of its range, ValueError for the same wrapper twice, TypeError for anything
+that is not an optimizer of this package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from .backends import working
+from .config import check_wrappers
+from .optimizer import ComposedOptimizer
+from .pipeline import BoundTransform
+from .transform import Wrapper
+from .wrappers.ema import EMAWrapper
+from .wrappers.gradient_dropout import GradientDropoutWrapper
+from .wrappers.gradient_noise import GradientNoiseWrapper
+from .wrappers.learning_rate_dropout import LearningRateDropoutWrapper
+from .wrappers.lookahead import LookaheadWrapper
+
+
+def Lookahead(
+    optimizer: ComposedOptimizer, k: int = 5, alpha: float = 0.5, pullback: str = "none"
+) -> ComposedOptimizer:
+    """Every k steps: phi <- phi + alpha (theta - phi);  theta <- phi.  phi = theta before the first step.
+
+    k a positive integer; alpha in (0, 1]; pullback, what then becomes of each momentum buffer v: "none" keeps
+    it, "reset" zeroes it, "pullback" makes of it what alpha makes of theta: w <- w + alpha (v - w);  v <- w,
+    w = 0 before the first step. Whatever else the method keeps (Adam's v, the count of steps) stays.
+    alpha = 1 without a reset leaves the inner optimizer as it is, to the last bit.
+    The slow weights phi are the ones to evaluate with.
+    Source: Zhang, Lucas, Hinton and Ba, NeurIPS 2019, algorithm 1; pullback as in the authors' code.
+    Deviations: none in the rule. The authors' code stores an alias of the momentum with pullback, so that its w
+    moves with v, and leaves phi out of its state_dict; its alpha is 0.8 by default, here the paper's 0.5.
+    """
+    return wrap(LookaheadWrapper(k, alpha, pullback), optimizer)
+
+
+def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = True) -> ComposedOptimizer:
+    """m <- momentum m + (1 - momentum) p, m = 0 before the first step; evaluated at m / (1 - momentum^t).
+
+    momentum in [0, 1), and 0 evaluates the weights themselves, to the last bit; debias=False evaluates at m,
+    which is near 0 for the first 1 / (1 - momentum) steps. p are the weights that training goes on from: with
+    Lookahead, those after its synchronisation, wherever the two are put, and m is then what is evaluated.
+    Put around an optimizer that has taken steps already, the mean counts them as steps at the present weights.
+    Source: objax (Google, 2020), optimizer.ExponentialMovingAverage.
+    Deviations: debias is on unless it is turned off (objax: the other way round), and lacks objax's eps = 1e-6
+    against a division by 0 before the first step, when here the weights themselves are evaluated.
+    """
+    return wrap(EMAWrapper(momentum, debias), optimizer)
+
+
+def GradientNoise(optimizer: ComposedOptimizer, eta: float = 0.01, gamma: float = 0.55) -> ComposedOptimizer:
+    """g <- g + N(0, eta / (1 + t)^gamma), independent in each coordinate, t = 0 at the first step.
+
+    eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, inf).
+    Source: Neelakantan et al., 2015 (arXiv 1511.06807), eq. 1; the paper chooses eta from {0.01, 0.3, 1.0}
+    and gamma = 0.55.
+    Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
+    """
+    return wrap(GradientNoiseWrapper(eta, gamma), optimizer)
+
+
+def GradientDropout(optimizer: ComposedOptimizer, keep: float = 0.9) -> ComposedOptimizer:
+    """g <- d g, each coordinate of d 1 with probability `keep` and else 0, anew at every step.
+
+    keep in (0, 1]; 1 drops nothing, to the last bit. What is kept is not rescaled, as in the sources, so the
+    gradient's mean is `keep` of what it was. A coordinate without gradient still moves by its momentum.
+    Source: Lin et al., 2019 (arXiv 1912.00144), as what learning-rate dropout is compared with; keep = 0.9 is
+    neural-net-optimization's (its retain probability).
+    Deviations: none. That code takes a step after each tensor's mask; here, as in the paper, there is one step.
+    The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
+    """
+    return wrap(GradientDropoutWrapper(keep), optimizer)
+
+
+def LearningRateDropout(optimizer: ComposedOptimizer, keep: float = 0.5) -> ComposedOptimizer:
+    """u <- d u, each coordinate of d 1 with probability `keep` and else 0, anew at every step.
+
+    keep in (0, 1], the paper's p; 1 drops nothing, to the last bit. The moments are those of the full gradient,
+    and what is kept is not rescaled. Decoupled weight decay is part of the step, and lr scales it: a coordinate
+    whose learning rate is dropped does not move at all.
+    Source: Lin et al., 2019 (arXiv 1912.00144), which recommends p = 0.5. It has L2 decay only.
+    Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
+    """
+    return wrap(LearningRateDropoutWrapper(keep), optimizer)
+
+
+@torch.no_grad()
+def wrap(wrapper: Wrapper, optimizer: ComposedOptimizer) -> ComposedOptimizer:
+    """Put `wrapper` around `optimizer`, in place, and return it; where it raises, nothing has changed."""
+    if not isinstance(optimizer, ComposedOptimizer):
+        raise TypeError(
+            f"{wrapper.label()}: wraps an optimizer of this package, such as optim.Momentum(params) or another "
+            f"wrapper's, not {_described(optimizer)}"
+        )
+    if optimizer.evaluating:
+        raise RuntimeError(f"{wrapper.name}: can't be put around an optimizer inside evaluation_weights()")
+    wrappers = (wrapper, *optimizer.wrap) if wrapper.place == "gradient" else (*optimizer.wrap, wrapper)
+    check_wrappers(optimizer.config, wrappers)
+    bound = BoundTransform(wrapper, optimizer.config.transforms())
+    groups = [{**group, **bound.defaults} for group in optimizer.param_groups]
+    joined = [
+        (s, bound.init_late(working(p.detach()), s, group))
+        for group in groups
+        for p in group["params"]
+        if (s := optimizer.state.get(p))
+    ]
+    optimizer.set_wrappers(wrappers, bound)
+    for s, new in joined:
+        s.update(new)
+    return optimizer
+
+
+def _described(given: Any) -> str:
+    kind = type(given)
+    return f"a {kind.__module__}.{kind.__name__}" if isinstance(given, torch.optim.Optimizer) else repr(given)
