@@ -17,15 +17,10 @@ from pathlib import Path
 
 import torch
 
+from main import CALLBACKS, main
+
 CONSOLE = "console.txt"
-PRELOADED = [
-    "torch",
-    "torch._dynamo",
-    "hydra",
-    "runner.cli.main",
-    "runner.train.build",
-    "torch.utils.tensorboard",
-]
+PRELOADED = ["torch", "torch._dynamo", "hydra", "runner.train.build", "torch.utils.tensorboard", *CALLBACKS.preload]
 if "forkserver" in multiprocessing.get_all_start_methods():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -43,9 +38,7 @@ def main_in_process(words: list[str], directory: str, console: str, variables: M
     with open(console, "a", buffering=1) as file:
         sys.stdout = sys.stderr = file
         sys.argv = ["main.py"]
-        from runner.cli.main import main
-
-        code = main(words)
+        code = main(words, CALLBACKS)
     os._exit(code)
 
 

@@ -70,7 +70,7 @@ def group_key(config: Config) -> str:
 def non_numeric_fields(entry: Any) -> dict[str, Any]:
     """Name and fields of an optimizer or wrapper without floats; of a list of floats its length.
 
-    For an optimizer also the same of its transforms: they may depend on a number, as a weight decay of 0 has none.
+    For an optimizer also the same of its stages: they may depend on a number, as a weight decay of 0 has none.
     """
     found: dict[str, Any] = {"name": type(entry).name}
     for field in dataclasses.fields(entry):
@@ -80,14 +80,14 @@ def non_numeric_fields(entry: Any) -> dict[str, Any]:
         elif not isinstance(value, float):
             found[field.name] = value
     if isinstance(entry, OptimizerConfig):
-        found["transforms"] = [transform_structure(transform) for transform in entry.transforms()]
+        found["stages"] = [stage_structure(stage) for stage in entry.transforms()]
     return found
 
 
-def transform_structure(transform: Any) -> list[Any]:
-    """Name of a transform, then its fields: None for floats, the length of tuples."""
-    values = [getattr(transform, field.name) for field in dataclasses.fields(transform)]
+def stage_structure(stage: Any) -> list[Any]:
+    """Name of a stage, then its fields: None for floats, the length of tuples."""
+    values = [getattr(stage, field.name) for field in dataclasses.fields(stage)]
     return [
-        type(transform).__name__,
+        type(stage).__name__,
         *(len(v) if isinstance(v, tuple) else None if isinstance(v, float) else v for v in values),
     ]

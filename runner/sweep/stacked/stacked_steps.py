@@ -24,8 +24,6 @@ from tasks.task import Task
 
 FORMS = ("vmap", "autograd", "compile")
 
-UpdateInputs = tuple[Any, Any, Tensor, Any]  # states, global state, values and noise of StackedOptimizers
-
 
 class StackedSteps:
     """Steps of R models of one structure with their stacked optimizers.
@@ -55,15 +53,15 @@ class StackedSteps:
         """
         optimizers = self.optimizers
         optimizers.advance()
-        inputs = optimizers.states, optimizers.global_state, optimizers.values(), optimizers.noise()
+        state = optimizers.params, self.buffers, optimizers.states, optimizers.global_state
         is_full = y.shape[-1] == self.settings.batch_size
-        return self.step_function(same_batch, is_full)(optimizers.params, self.buffers, inputs, x, y)
+        return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.noise(), x, y)
 
-    def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., tuple[Tensor, Tensor]]:
+    def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., Any]:
         batch_dim = None if same_batch else 0
         if self.form == "autograd":
             return self.autograd_step(batch_dim)
-        mapped = vmap(self.step_of_one, in_dims=(0, 0, 0, batch_dim, batch_dim))
+        mapped = vmap(self.step_of_one, in_dims=(0, 0, 0, 0, 0, 0, batch_dim, batch_dim))
         if self.form == "vmap" or not is_full:
             return mapped
         if same_batch not in self.compiled:
@@ -71,35 +69,44 @@ class StackedSteps:
         return self.compiled[same_batch]
 
     def step_of_one(
-        self, params: list[Tensor], buffers: dict[str, Tensor], inputs: UpdateInputs, x: Tensor, y: Tensor
+        self,
+        params: list[Tensor],
+        buffers: dict[str, Tensor],
+        states: Any,
+        totals: Any,
+        values: Tensor,
+        drawn: Any,
+        x: Tensor,
+        y: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The step of one run, for vmap."""
+        """The step of one run, for vmap; the arguments after the buffers are those of StackedOptimizers.update."""
         gradients, (loss, metric_sum) = grad_and_value(self.loss, has_aux=True)(params, buffers, x, y)
-        self.clip_and_update(params, list(gradients), inputs, loss)
+        self.update(params, self.clipped(list(gradients)), states, totals, values, loss, drawn)
         return loss, metric_sum
 
-    def autograd_step(self, batch_dim: int | None) -> Callable[..., tuple[Tensor, Tensor]]:
+    def autograd_step(self, batch_dim: int | None) -> Callable[..., Any]:
         forward = vmap(self.loss, in_dims=(0, 0, batch_dim, batch_dim))
-        update = vmap(self.clip_and_update)
+        update = vmap(lambda params, gradients, *rest: self.update(params, self.clipped(gradients), *rest))
 
         def step(
-            params: list[Tensor], buffers: dict[str, Tensor], inputs: UpdateInputs, x: Tensor, y: Tensor
+            params: list[Tensor],
+            buffers: Any,
+            states: Any,
+            totals: Any,
+            values: Tensor,
+            drawn: Any,
+            x: Tensor,
+            y: Tensor,
         ) -> tuple[Tensor, Tensor]:
             leaves = [p.detach().requires_grad_() for p in params]
             with torch.enable_grad():
                 losses, sums = forward(leaves, buffers, x, y)
             gradients = torch.autograd.grad(losses.sum(), leaves)
             losses = losses.detach()
-            update(params, list(gradients), inputs, losses)
+            update(params, list(gradients), states, totals, values, losses, drawn)
             return losses, sums
 
         return step
-
-    def clip_and_update(
-        self, params: list[Tensor], gradients: list[Tensor], inputs: UpdateInputs, loss: Tensor
-    ) -> Tensor:
-        states, global_state, values, noise = inputs
-        return self.update(params, self.clipped(gradients), states, global_state, values, loss, noise)
 
     def loss(self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """One run's mean loss, and the sum of its metric."""

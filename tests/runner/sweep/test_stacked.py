@@ -21,7 +21,7 @@ COMPILER = pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler o
 
 @pytest.fixture
 def sweep(tmp_path, monkeypatch, capsys):
-    """sweep(*words) -> (exit code, console, folder of results). form: of the stack; None: one after another."""
+    """sweep(*words, form=None, outputs=None) -> (exit code, console, outputs); form None: one after another."""
     small_sweep = SmallSweep(tmp_path, monkeypatch, capsys)
 
     def run(*words, form=None, outputs=None):
