@@ -38,12 +38,14 @@ class JobFiles:
 
     def in_use(self) -> bool:
         """Whether the sweep's process is alive: the system releases its lock, however it ends."""
-        if not self.folder.exists():
+        orphaned = self.folder / "orphaned"  # for other workers, which could find the lock held by this test
+        if not self.folder.exists() or orphaned.exists():
             return False
         try:
             self.lock.acquire()
         except FolderInUse:
             return True
+        orphaned.touch()
         self.lock.release()
         return False
 

@@ -1,6 +1,7 @@
 """Small sweeps by main() in this process, and what they have written."""
 
 import csv
+import importlib.util
 import json
 import os
 import signal
@@ -8,10 +9,19 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from runner.callbacks import NO_CALLBACKS
 from runner.cli.main import main
 
 SMALL = ["epochs=2", "limit_train=64", "limit_val=50", "limit_test=50", "logger=[]", "threads=1"]
+
+PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
+
+
+def skip_unless_installed(launcher):
+    if launcher in PLUGINS and importlib.util.find_spec("hydra_plugins." + PLUGINS[launcher]) is None:
+        pytest.skip(f"{PLUGINS[launcher]} is not installed")
 
 
 class SmallSweep:

@@ -1,18 +1,16 @@
 """The same 24 runs by every launcher, each in a program of its own, have the same results."""
 
-import importlib.util
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
-from small_sweeps import epoch_rows, metrics, runs, table
+from small_sweeps import PLUGINS, epoch_rows, metrics, runs, skip_unless_installed, table
 
 pytestmark = pytest.mark.slow
 
 WORDS = ["task=digits", "optim=sgd,aggmo,adam", "optim.lr=0.003,0.01", "seed=0,1,2,3"]
 WORDS += ["epochs=4", "threads=1", "logger=[]"]
-PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
 STACKED_RTOL = 1e-5  # of each epoch's loss: another order of the same sums
 
 
@@ -33,8 +31,7 @@ def sequential(tmp_path_factory):
 
 @pytest.mark.parametrize("launcher", ["local", *PLUGINS])
 def test_launchers_compute_the_same_to_the_last_bit(launcher, sequential, tmp_path):
-    if launcher in PLUGINS and importlib.util.find_spec("hydra_plugins." + PLUGINS[launcher]) is None:
-        pytest.skip(f"{PLUGINS[launcher]} is not installed")
+    skip_unless_installed(launcher)
     assert metrics(sweep(tmp_path / launcher, f"hydra/launcher={launcher}")) == metrics(sequential)
 
 

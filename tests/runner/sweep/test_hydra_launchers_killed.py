@@ -1,6 +1,5 @@
 """The program with each launcher of Hydra's that is installed: killed runs, workers and sweeps."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -10,21 +9,19 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from small_sweeps import statuses
+from small_sweeps import PLUGINS, skip_unless_installed, statuses
 
 from runner.config.compose import compose
 from runner.config.validate import validate
 
 pytestmark = pytest.mark.slow
 
-PLUGINS = {"joblib": "hydra_joblib_launcher", "submitit_local": "hydra_submitit_launcher", "ray": "hydra_ray_launcher"}
 WORKERS = ("popen_loky", "submitit.core._submit", "ray::_run_job")  # in the command lines of the launchers' workers
 
 
 @pytest.fixture(params=PLUGINS)
 def launcher(request):
-    if importlib.util.find_spec("hydra_plugins." + PLUGINS[request.param]) is None:
-        pytest.skip(f"{PLUGINS[request.param]} is not installed")
+    skip_unless_installed(request.param)
     return request.param
 
 
