@@ -27,7 +27,7 @@ from .rule import Context
 if TYPE_CHECKING:
     from .driver import Chain
 
-MIN_NUMEL = 1 << 14
+MIN_NUMEL = 1 << 15
 
 Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -10,7 +10,8 @@ arguments, and the stages they stand for. A `Wrapper` is a stage that users put 
 To add an optimizer, add a file in `optim/rules` with a Spec; it is found by its name. Rules for rules:
 never write into `u`, `p`, `s` or the gradient (a tensor the rule has just made may be changed in place, and
 `arithmetic` has running means that take the old one's place where the lift allows it, ctx.own);
-no `.item()`, no Python branch on a tensor (`arithmetic.choose`); decide on `p.ndim` and shapes only.
+no `.item()`, no Python branch on a tensor (`arithmetic.choose`); decide on `p.ndim` and shapes only, and of these on
+whether p has rows (`p.ndim >= 2`) and on the first dimension: compiled, all others are one.
 That is what lets the same lines run tensor by tensor, by `torch._foreach`, compiled and vmapped.
 
 Numbers (`float`, `tuple[float, ...]`) are hyper-parameters: they live in the parameter group, are scheduled
