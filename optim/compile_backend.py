@@ -30,7 +30,7 @@ from .transform import Context
 if TYPE_CHECKING:
     from .optimizer import ComposedOptimizer
 
-MIN_NUMEL = 1 << 14
+MIN_NUMEL = 1 << 15
 
 Compiler = Callable[[Callable[..., Any]], Callable[..., Any]]
 Structure = tuple[tuple[int, ...], tuple[str, ...]]

@@ -6,8 +6,9 @@
 
 A `Transform` turns the running update `u`, at first the gradient, into the next one. Its state tensors are updated in
 place, by the functions of `arithmetic` with a trailing underscore; `u`, the gradient and the parameter are never
-written to. No `.item()` and no Python branch on a tensor's value (`arithmetic.choose`); decide on `p.ndim` and shapes
-only. Then the same lines run tensor by tensor, by `torch._foreach`, compiled, and vmapped over stacked runs.
+written to. No `.item()` and no Python branch on a tensor's value (`arithmetic.choose`); decide on shapes only, and of
+these on whether p has rows (`p.ndim >= 2`) and on the first dimension: compiled, all others are one. Then the same
+lines run tensor by tensor, by `torch._foreach`, compiled, and vmapped over stacked runs.
 
 Fields that are numbers (`float`, `tuple[float, ...]`) are hyper-parameters: they live in the parameter group, are
 scheduled and set per group, and reach the transform in `h`. Others (`int`, `bool`, `str`) stay on `self`.

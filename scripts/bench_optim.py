@@ -1,14 +1,12 @@
-"""The optimizers' speed on ResNet-34's 110 tensors: milliseconds of a step, and the goals that they have to meet.
+"""The optimizers' speed on ResNet-34's 110 tensors: milliseconds of a step, beside torch's own optimizers.
 
-    python scripts/bench_optim.py [--rounds 15] [--only momentum,adamw] [--backends loop] [--threads N] [--quick]
+    python scripts/bench_optim.py [--rounds 15] [--only momentum,adamw] [--backends loop,foreach,compile] [--threads N]
 
-All contenders of one method step in turn within each round, in this process; figures are medians with [least, most].
-A ratio is the median over rounds of the ratios within a round; the ratio of the least times stands beside it, for
-machines where others work too. The floor is the traffic that no implementation can avoid, at the bandwidth of
-`a.add_(b)` on arrays of the same size, measured in the same rounds: read the gradient, read and write the parameter
-and every buffer. Where the step needs sums over all parameters first, what the second pass has to read comes on top.
-First steps are timed in a process of their own, with an empty cache of torch.compile; --quick leaves them out.
-Last comes a table of the goals, and which are met.
+All contenders of one method step in turn within each round, in this process, in float32; figures are medians with
+[least, most]. A ratio is the median over rounds of the ratios within a round; the ratio of the least times stands
+beside it, for machines where others work too. torch is its default, which is a loop on a CPU. `compile` is timed where
+--backends names it, and its first step in a process of its own, with an empty cache of torch.compile.
+Each method is printed as it is done; last comes a table of the ratios, and which are within the limit.
 """
 
 from __future__ import annotations
@@ -32,34 +30,37 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 import optim  # noqa: E402
 
-BYTES = 4  # float32
-EAGER = "sgd momentum nesterov rmsprop adam adamw nadam radam adadelta amsgrad".split()
-# compiled against what, and how much of its time at most
-COMPILED = {
-    "momentum": ("torch fused", 1.15),
-    "adamw": ("torch fused", 1.15),
-    "aggmo": ("floor", 1.25),
-    "momo": ("floor", 1.25),
-    "momo_adam": ("floor", 1.25),
-    "adamp": ("adamp", 0.5),
-    "lars": ("torch_optimizer", 0.5),
+LIMIT = 1.15  # of torch's time
+
+# every method that torch has, by its defaults here
+TORCH: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
+    "sgd": lambda p: torch.optim.SGD(p, 0.01),
+    "momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
+    "nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, 0.01),
+    "adam": lambda p: torch.optim.Adam(p, 1e-3),
+    "adamw": lambda p: torch.optim.AdamW(p, 1e-3),
+    "amsgrad": lambda p: torch.optim.Adam(p, 1e-3, amsgrad=True),
+    "nadam": lambda p: torch.optim.NAdam(p),
+    "radam": lambda p: torch.optim.RAdam(p),
+    "adadelta": lambda p: torch.optim.Adadelta(p),
 }
-FIRST = ("momentum", "adamw", "momo_adam", "adamp")
-FIRST_S = 3.0  # seconds
-# numbers of an element that the second pass reads and writes, less those that count already: p is written once
-SECOND_PASS = {"momo": 2, "momo_adam": 3}
 
 
 @dataclass
-class Goal:
-    what: str
-    got: float
-    limit: float
-    beside: str = ""
+class Ratio:
+    """A backend's time over torch's: median, least and most over the rounds, and that of the least times."""
+
+    name: str
+    median: float
+    least: float
+    most: float
+    of_least: float
 
     def line(self) -> str:
-        met = "met" if self.got <= self.limit else "MISSED"
-        return f"| {self.what} | {self.got:.2f}{self.beside} | {self.limit:g} | {met} |"
+        verdict = "yes" if self.median <= LIMIT else "**no**"
+        spread = f"{self.median:.2f} [{self.least:.2f}, {self.most:.2f}]"
+        return f"| {self.name} | {spread} | {self.of_least:.2f} | {verdict} |"
 
 
 def resnet34_shapes(classes: int = 10) -> list[tuple[int, ...]]:
@@ -78,149 +79,75 @@ def resnet34_shapes(classes: int = 10) -> list[tuple[int, ...]]:
     return [*shapes, (classes, 512), (classes,)]
 
 
-def torch_rivals(name: str) -> dict[str, Callable[[Any], Any]]:
-    """torch's own implementation of a method: its default, which is a loop on a CPU, and the fused one."""
-    made: dict[str, Callable[..., Any]] = {
-        "sgd": lambda p, **k: torch.optim.SGD(p, 0.01, **k),
-        "momentum": lambda p, **k: torch.optim.SGD(p, 0.01, momentum=0.9, **k),
-        "nesterov": lambda p, **k: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True, **k),
-        "rmsprop": lambda p: torch.optim.RMSprop(p, 0.01),
-        "adam": lambda p, **k: torch.optim.Adam(p, 1e-3, **k),
-        "adamw": lambda p, **k: torch.optim.AdamW(p, 1e-3, **k),
-        "amsgrad": lambda p, **k: torch.optim.Adam(p, 1e-3, amsgrad=True, **k),
-        "nadam": lambda p: torch.optim.NAdam(p),
-        "radam": lambda p: torch.optim.RAdam(p),
-        "adadelta": lambda p: torch.optim.Adadelta(p),
-    }
-    if name not in made:
-        return {}
-    fused = {"torch fused": lambda p: made[name](p, fused=True)} if name in COMPILED else {}
-    return {"torch": made[name], **fused}
-
-
-def package_rivals(name: str) -> dict[str, Callable[[Any], Any]]:
-    """Reference packages, where they are installed."""
-    rivals: dict[str, Callable[[Any], Any]] = {}
-    try:
-        import torch_optimizer
-
-        rivals |= {
-            "aggmo": {"torch_optimizer": lambda p: torch_optimizer.AggMo(p, 0.1)},
-            "lars": {"torch_optimizer": lambda p: torch_optimizer.LARS(p, 0.1)},
-        }.get(name, {})
-    except ImportError:
-        pass
-    try:
-        import adamp
-
-        rivals |= {
-            "adamp": {"adamp": lambda p: adamp.AdamP(p)},
-            "sgdp": {"adamp": lambda p: adamp.SGDP(p, 0.1)},
-        }.get(name, {})
-    except ImportError:
-        pass
-    try:
-        import momo
-
-        rivals |= {
-            "momo": {"momo-opt": lambda p: momo.Momo(p)},
-            "momo_adam": {"momo-opt": lambda p: momo.MomoAdam(p)},
-        }.get(name, {})
-    except ImportError:
-        pass
-    return rivals
-
-
-def compare(name: str, backends: list[Any], rounds: int) -> list[Goal]:
-    """Time all contenders of one method in turns; what came of its goals."""
-    rivals = {
-        f"ours {backend}": lambda p, backend=backend: optim.build(config(name), p, backend=backend)
-        for backend in backends
-    }
-    rivals |= torch_rivals(name) | package_rivals(name)
-    steps = {kind: stepper(build) for kind, build in rivals.items()}
+def compare(name: str, backends: list[str], rounds: int) -> list[Ratio]:
+    """Time all contenders of one method in turns; the backends' ratios to torch, where torch has the method."""
+    steps = {backend: stepper(lambda p, backend=backend: ours(name, p, backend))[0] for backend in backends}
+    if name in TORCH:
+        steps["torch"] = stepper(TORCH[name])[0]
     for step in [*steps.values(), *steps.values()]:
         step()
-    elements = sum(torch.Size(shape).numel() for shape in resnet34_shapes())
-    a, b = torch.rand(elements), torch.rand(elements)
-    times: dict[str, list[float]] = {kind: [] for kind in [*steps, "floor"]}
-    traffic = 3 + 2 * buffers(name) + SECOND_PASS.get(name, 0)
+    times: dict[str, list[float]] = {kind: [] for kind in steps}
     for _ in range(rounds):
         for kind, step in steps.items():
             times[kind].append(timed(step))
-        times["floor"].append(timed(lambda: a.add_(b)) / 3 * traffic)
-    print(f"\n{name}: {buffers(name)} buffers, the floor reads and writes {traffic} numbers an element")
+    print(f"\n{name}, n={rounds}", flush=True)
     for kind, values in times.items():
-        print(f"  {kind:<16} {statistics.median(values):7.1f} [{min(values):.1f}, {max(values):.1f}] ms")
-    goals = []
-    if name in COMPILED and COMPILED[name][0] in times:
-        goals.append(goal(name, times, "ours compile", *COMPILED[name]))
-    if name in EAGER:
-        goals.append(goal(name, times, "ours loop", "torch", 1.0))
-    return [g for g in goals if g]
+        print(f"  {kind:<8} {statistics.median(values):7.1f} [{min(values):.1f}, {max(values):.1f}] ms", flush=True)
+    return [ratio(f"{name}, {x}", times[x], times["torch"]) for x in backends] if name in TORCH else []
 
 
-def goal(name: str, times: dict[str, list[float]], ours: str, other: str, limit: float) -> Goal | None:
-    if ours not in times:
-        return None
-    ratios = [x / y for x, y in zip(times[ours], times[other], strict=True)]
-    least = min(times[ours]) / min(times[other])
-    beside = f" [{min(ratios):.2f}, {max(ratios):.2f}], least times {least:.2f}"
-    return Goal(f"{name}: {ours} / {other}", statistics.median(ratios), limit, beside)
+def ratio(name: str, ours: list[float], theirs: list[float]) -> Ratio:
+    ratios = [x / y for x, y in zip(ours, theirs, strict=True)]
+    return Ratio(name, statistics.median(ratios), min(ratios), max(ratios), min(ours) / min(theirs))
 
 
-def first_step(name: str) -> tuple[float, int]:
-    """Seconds of the first compiled step, in a new process with empty caches, and the programs made in 12 steps."""
+def first_step(name: str) -> str:
+    """What the first compiled step costs, in a new process with an empty cache."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache}
         command = [sys.executable, str(Path(__file__)), "--first", name]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    seconds, programs = done.stdout.split()[-2:]
-    return float(seconds), int(programs)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.strip()
 
 
 def print_first_step(name: str) -> None:
-    made: list[Any] = []
-
-    def build(params: Any) -> Any:
-        made.append(optim.build(config(name), params, backend="compile"))
-        return made[0]
-
-    step = stepper(build)
+    step, optimizer = stepper(lambda p: ours(name, p, "compile"))
+    before = cpu_seconds()
     seconds = timed(step) / 1000
-    schedule = torch.optim.lr_scheduler.ExponentialLR(made[0], 0.9)
+    cpu = cpu_seconds() - before
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
     for _ in range(11):
         step()
         schedule.step()
-    print(seconds, len(made[0].programs))
+    programs = len(optimizer.programs)
+    print(f"first step {seconds:.1f} s ({cpu:.1f} s of CPU time), {programs} programs in 12 steps of a schedule")
 
 
-def stepper(build: Callable[[Any], Any]) -> Callable[[], Any]:
+def cpu_seconds() -> float:
+    """CPU time of this process and of the compilers that it started and that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def stepper(build: Callable[[Any], Any]) -> tuple[Callable[[], Any], Any]:
+    """A step on ResNet-34's parameters with fixed gradients, and its optimizer."""
     generator = torch.Generator().manual_seed(0)
     params = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in resnet34_shapes()]
     for p in params:
         p.grad = torch.randn(p.shape, generator=generator)
     optimizer, loss = build(params), torch.tensor(1.0)
-    if type(optimizer).__name__ in ("Momo", "MomoAdam"):
-        return lambda: optimizer.step(loss=loss)
-    return optimizer.step
+    if getattr(getattr(optimizer, "pipeline", None), "uses_loss", False):
+        return lambda: optimizer.step(loss=loss), optimizer
+    return optimizer.step, optimizer
 
 
-def config(name: str) -> Any:
+def ours(name: str, params: Any, backend: str) -> Any:
     made: Any = optim.configs()[name]
-    return made()
-
-
-def buffers(name: str) -> int:
-    """State tensors of the parameter's size."""
-    p = torch.nn.Parameter(torch.ones(8))
-    p.grad = torch.ones(8)
-    optimizer = optim.build(config(name), [p])
-    optimizer.step(loss=torch.tensor(1.0))
-    return sum(isinstance(x, torch.Tensor) and x.numel() == 8 for x in optimizer.state[p].values())
+    return optim.build(made(), params, backend=backend)  # type: ignore[arg-type]
 
 
 def timed(work: Callable[[], Any]) -> float:
+    """Milliseconds."""
     start = time.perf_counter()
     work()
     return 1e3 * (time.perf_counter() - start)
@@ -229,27 +156,23 @@ def timed(work: Callable[[], Any]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", default=",".join(dict.fromkeys([*COMPILED, *EAGER])))
-    parser.add_argument("--backends", default="loop,compile")
+    parser.add_argument("--only", default=",".join(TORCH), help="any methods, also those that torch does not have")
+    parser.add_argument("--backends", default="loop,foreach")
     parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--first", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.first:
         return print_first_step(options.first)
-    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads, fp32")
-    names, goals = options.only.split(","), []
-    for name in names:
-        goals += compare(name, options.backends.split(","), options.rounds)
-    if "compile" in options.backends and not options.quick:
-        for name in filter(names.__contains__, FIRST):
-            seconds, programs = first_step(name)
-            goals.append(Goal(f"{name}: seconds of the first compiled step", seconds, FIRST_S))
-            goals.append(Goal(f"{name}: programs in 12 steps of a schedule", programs, 1))
-    print("\n| goal | measured | at most | |\n|---|---|---|---|")
-    print("\n".join(goal.line() for goal in goals))
+    print(f"{platform.platform()}, torch {torch.__version__}, {torch.get_num_threads()} threads, float32", flush=True)
+    backends, ratios = options.backends.split(","), []
+    for name in options.only.split(","):
+        ratios += compare(name, backends, options.rounds)
+        if "compile" in backends:
+            print(f"  {first_step(name)}", flush=True)
+    print(f"\n| time / torch's | median [least, most] | of the least times | within {LIMIT} |\n|---|---|---|---|")
+    print("\n".join(x.line() for x in ratios))
 
 
 if __name__ == "__main__":

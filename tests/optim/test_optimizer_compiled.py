@@ -17,7 +17,7 @@ from optim.compile_backend import MIN_NUMEL, CompileBackend, compiled_apart
 from optim.rules.adam import AdamConfig
 
 # two vectors and four matrices take programs, the last three parameters are too small
-SHAPES = ((MIN_NUMEL + 3,), (MIN_NUMEL,), (130, 127), (127, 130), (128, 128), (32, 64, 3, 3), (5,), (4, 3), ())
+SHAPES = ((MIN_NUMEL + 3,), (MIN_NUMEL,), (260, 127), (127, 260), (182, 182), (64, 64, 3, 3), (5,), (4, 3), ())
 METHODS = ("momentum_damped", "nesterov", "adam_l2", "adamw", "aggmo_l2", "radam", "momo", "adamp")
 INDUCTOR = ("momentum_damped", "adamw", "aggmo_l2", "radam", "noisy_lookahead", "momo_adam_fstar", "adamp", "lars")
 GUARD = 3  # elements; odd, so that the parameter between them is not aligned
@@ -43,7 +43,7 @@ def counter(monkeypatch):
     return counter
 
 
-def _trained(name, backend, shapes=SHAPES, dtype=torch.float64, steps=8):
+def _trained(name, backend, shapes=SHAPES, dtype=torch.float64, steps=6):
     params = parameters(dtype, shapes)
     optimizer = CASES[name].build(params, backend=backend)
     train(optimizer, params, 3, scheduler=torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9))
@@ -64,11 +64,8 @@ def test_programs_do_what_the_loop_does(name):
     assert len(optimizer.programs) == 2 * (1 + len(optimizer.pipeline.reductions))
 
 
-@pytest.mark.parametrize(
-    "name", ["adamp", *(pytest.param(n, marks=pytest.mark.slow) for n in ("momo_adam_fstar", "lars"))]
-)
-def test_torch_compile_can_trace_the_programs(name, counter):
-    _close(_trained(name, "traced")[1], _trained(name, "loop")[1])
+def test_torch_compile_can_trace_the_programs(counter):
+    _close(_trained("adamp", "traced")[1], _trained("adamp", "loop")[1])
     assert counter.graphs
 
 
@@ -85,12 +82,12 @@ def test_inductor_is_close_to_the_loop(name):
 
 
 def test_steps_schedules_and_more_tensors_compile_nothing(counter):
-    params = parameters(torch.float32, ((130, 127), (MIN_NUMEL,)))
+    params = parameters(torch.float32, ((260, 127), (MIN_NUMEL,)))
     optimizer = optim.AdamW(params, backend="traced")
     train(optimizer, params, 1)
     assert counter.graphs == len(optimizer.programs) == 2
     train(optimizer, params, 12, start=1, scheduler=torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 6))
-    more = parameters(torch.float32, ((200, 100), (30, 70, 3, 3), (MIN_NUMEL + 1,), (25, 30, 5, 5)), seed=1)
+    more = parameters(torch.float32, ((400, 100), (60, 70, 3, 3), (MIN_NUMEL + 1,), (50, 30, 5, 5)), seed=1)
     more[1].data = more[1].data.contiguous(memory_format=torch.channels_last)
     optimizer.add_param_group({"params": more, "lr": 0.01, "betas": (0.5, 0.9)})
     train(optimizer, params + more, 3, start=13)
@@ -120,12 +117,11 @@ def _edge(p):
 
 
 REPLACEMENTS = {
-    "smaller": lambda x: x[:120, :120],
+    "smaller": lambda x: x[:257, :128],
     "smaller_by_rows": lambda x: x[:-1],
     "tiny": lambda x: x[:2, :2],
     "larger": lambda x: torch.cat([x, x]),
     "vector": lambda x: x.flatten(),
-    "same": lambda x: x.clone(),
     "float32": lambda x: x.float(),
     "bfloat16": lambda x: x.bfloat16(),
 }
@@ -135,9 +131,9 @@ TOLERANCES = {"float32": 1e-5, "bfloat16": 2e-2}
 
 def _replaced(name, backend, change, keep_state=True):
     """Steps, another tensor in place of a parameter's, and steps: the error, if any, weights, state and guards."""
-    params = parameters(shapes=((140, 130), (MIN_NUMEL,), (4, 3)))
+    params = parameters(shapes=((280, 130), (MIN_NUMEL,), (4, 3)))
     optimizer = CASES[name].build(params, backend=backend)
-    train(optimizer, params, 3)
+    train(optimizer, params, 2)
     p = params[0]
     p.grad = None
     p.data, before = _guarded(change(p.detach()).contiguous())
@@ -145,7 +141,7 @@ def _replaced(name, backend, change, keep_state=True):
         del optimizer.state[p]
     error = None
     try:
-        train(optimizer, params, 3, start=3)
+        train(optimizer, params, 2, start=2)
     except RuntimeError as raised:
         error = str(raised)
     assert torch.equal(_edge(p), before), "written outside of the parameter"
@@ -181,23 +177,23 @@ def test_inductor_stays_inside_a_replaced_parameter(name, change):
 
 
 LAYOUTS = {
-    "every_second_column": lambda: torch.zeros(140, 260, dtype=torch.float64)[:, ::2],
-    "transposed": lambda: torch.zeros(130, 140, dtype=torch.float64).t(),
-    "part_of_a_flat_buffer": lambda: torch.zeros(140 * 130 + 1, dtype=torch.float64)[1:].view(140, 130),
+    "every_second_column": lambda: torch.zeros(280, 260, dtype=torch.float64)[:, ::2],
+    "transposed": lambda: torch.zeros(130, 280, dtype=torch.float64).t(),
+    "part_of_a_flat_buffer": lambda: torch.zeros(280 * 130 + 1, dtype=torch.float64)[1:].view(280, 130),
 }
 
 
-@pytest.mark.parametrize("when", [0, 3])
+@pytest.mark.parametrize("when", [0, 2])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", METHODS)
 def test_memory_of_any_layout(name, layout, when):
     results = []
     for backend in ("uncompiled", "loop"):
-        params = parameters(shapes=((140, 130), (130, 127)))
+        params = parameters(shapes=((280, 130), (260, 127)))
         optimizer = CASES[name].build(params, backend=backend)
         train(optimizer, params, when)
         params[0].data = LAYOUTS[layout]().copy_(params[0].detach())
-        train(optimizer, params, 3, start=when)
+        train(optimizer, params, 2, start=when)
         results.append(weights(params) + state_of(optimizer))
     _close(*results)
 
