@@ -1,0 +1,109 @@
+"""What the documents show works as shown: their files added to a copy of the project, their commands and refusals."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, copy_project
+
+README = (ROOT / "README.md").read_text()
+CHOICES = (ROOT / "docs" / "choices.md").read_text()
+EXTENDING = (ROOT / "docs" / "extending.md").read_text()
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "results", "runner", "tasks")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project with the new optimizer, model and task of docs/extending.md."""
+    place = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "main.py", place)
+    files = re.findall(r"`([\w/]+\.(?:py|yaml))`:\n\n```\w+\n(.*?)```", EXTENDING, re.DOTALL)
+    assert len(files) == 6
+    return copy_project(place, PACKAGES, [f"# {path}\n{content}" for path, content in files])
+
+
+def run(project, *argv):
+    return subprocess.run([sys.executable, "main.py", *argv], cwd=project, capture_output=True, text=True)
+
+
+def test_added_optimizer_model_and_task_work_together(project):
+    done = run(project, "task=digits_hinge", "optim=signsgd", "optim.lr=0.001", "model=linear", "model.bias=false")
+    assert done.returncode == 0, done.stderr
+    error = float(re.search(r"test error ([\d.]+) with", done.stdout)[1])
+    assert error < 0.15
+    assert "linear with 640 parameters; signsgd" in done.stdout
+
+
+def test_added_choices_are_listed_and_checked(project):
+    text = run(project, "--help").stdout
+    for line in ("signsgd ", "linear ", "digits_hinge "):
+        assert f"  {line}" in text
+    refused = run(project, "optim=signsgd", "optim.lr=-1")
+    assert refused.returncode == 2 and "optim.lr=-1.0 is not in [0, inf)" in refused.stderr
+
+
+def test_added_optimizer_is_there_from_python(project):
+    code = "import torch, optim; from optim.rules.signsgd import SignSGDConfig; p = torch.ones(2, requires_grad=True);"
+    code += "p.sum().backward(); optim.build(SignSGDConfig(lr=0.5), [p]).step(); assert p.tolist() == [0.5, 0.5]"
+    subprocess.run([sys.executable, "-c", code], cwd=project, check=True)
+
+
+def test_refusals_are_quoted_word_for_word(project):
+    (session,) = re.findall(r"```\n(\$ python main.py.*?)```", README, re.DOTALL)
+    for command, answer in re.findall(r"\$ python main.py (.*)\n(.*)\n", session):
+        done = run(project, *shlex.split(command))
+        assert done.stderr == answer + "\n" and done.returncode == 2
+
+
+COMMAND = re.compile(r"^(?:\S*torchrun \S+ main.py|python main.py) (?!--help)(.*)", re.MULTILINE)
+COMMANDS = [
+    pytest.param(line, id=f"{path.name}: {line}")
+    for path in DOCUMENTS
+    for line in COMMAND.findall(path.read_text().replace("\\\n", " "))
+]
+NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "logger=", "--cfg", "job", "-m")
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_name_choices_and_keys_that_exist(line):
+    """Of a swept key the first value is taken; Hydra's own keys are left out."""
+    from runner.cli.overrides import hydra_arguments
+    from runner.config.compose import compose
+    from runner.config.validate import validate
+
+    words = [word for word in shlex.split(line, comments=True) if not word.startswith(NO_KEYS)]
+    words = [re.sub(r"^([\w./]+=)(\[[^\]]*\]|[^\[,]*),.*", r"\1\2", word) for word in words]
+    validate(compose(*hydra_arguments([word for word in words if not re.search(r"\(|FOLDER", word)])))
+
+
+def test_the_documents_have_commands():
+    assert len(COMMANDS) > 20
+
+
+@pytest.mark.parametrize("group", ["task", "data", "model", "optim", "optim/lr_schedule", "wrap"])
+def test_the_table_of_choices_is_complete(group):
+    from runner.cli.help import summaries
+    from runner.config.compose import CONFIGS
+
+    (row,) = re.findall(rf"^\| `{group}` \|.*", CHOICES, re.MULTILINE)
+    named = set(re.findall(r"`(\w+)`", row.split("|")[3])) - {"warmup"}
+    assert named == {name for name, _ in summaries(CONFIGS, group)}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert not [target for target in targets if not (path.parent / target).exists()]
+    folders = "runner|results|report|optim|tasks|models|data|scripts|tests"
+    files = re.findall(rf"`((?:{folders})/[\w/]+\.\w+)`(?!:\n)", path.read_text())
+    assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
