@@ -2,7 +2,7 @@
 
 import math
 
-from folders import write_run
+from run_folders import write_run
 
 from report.figures.panel import Line, Panel
 from report.figures.series_style import style_of

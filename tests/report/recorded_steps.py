@@ -1,6 +1,6 @@
 """Hand-made rows of steps, as `track=true` records them."""
 
-from folders import rows_of, write_run
+from run_folders import rows_of, write_run
 
 
 def step_row(step, **values):

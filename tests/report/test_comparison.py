@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from folders import write_run
+from run_folders import write_run
 
 from report.figures.comparison import comparison
 from report.figures.series_style import style_of

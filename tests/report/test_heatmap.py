@@ -1,7 +1,7 @@
 """Heat maps: each score in its cell, diverged and untried ones marked, the best one found; and the figure."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.figures.heatmap import heatmap
 from report.figures.heatmap_drawing import cell_text, draw_grids, grids_figure

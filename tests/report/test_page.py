@@ -11,8 +11,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from folders import write_run
 from page_demo import EVIL, demo
+from run_folders import write_run
 
 from report.figures.contrast import DARK, LIGHT, contrast, readable
 from report.figures.panel import Line, Panel

@@ -1,7 +1,7 @@
 """Published beside ours: whom a number is compared with, each verdict, and why some are not comparable."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.published.agreement import interval
 from report.published.matching import curve

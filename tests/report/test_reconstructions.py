@@ -2,8 +2,8 @@
 
 import numpy
 import pytest
-from folders import write_run
 from PIL import Image
+from run_folders import write_run
 
 from report.callbacks import draw_run
 from report.diagnostics.reconstructions import draw_reconstructions, reconstructions, tiled

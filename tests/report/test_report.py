@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from folders import write_run
+from run_folders import write_run
 
 from report.commandline import main
 

@@ -1,7 +1,7 @@
 """A setting's effect: every score where it belongs, diverged runs shown as such."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.figures.sensitivity import sensitivity, sensitivity_table
 from results.find import load_runs as load

@@ -2,7 +2,7 @@
 
 import numpy
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.tables import statistics
 from report.tables.statistics import Comparison, compare, corrected, holm, power, seeds_needed, with_t_test

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.tables.best import best_table, every_table
 from results.find import load_runs as load

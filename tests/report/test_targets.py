@@ -1,7 +1,7 @@
 """A target is reached at the first epoch that is good enough, and who never reaches it is not averaged away."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.tables.targets import Reached, common_target, reached, targets_table
 from results.find import load_runs as load

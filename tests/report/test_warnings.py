@@ -1,7 +1,7 @@
 """Each thing to beware of is said where it is so, with the culprits' names, and nowhere else."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from report.warnings import warnings
 from results.find import load_runs as load

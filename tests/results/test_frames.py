@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from conftest import ROOT
-from folders import rows_of, write_run
+from run_folders import rows_of, write_run
 
 import results
 

@@ -1,7 +1,7 @@
 """Filters choose the runs they mean, and a mistake is answered with what would be right."""
 
 import pytest
-from folders import write_run
+from run_folders import write_run
 
 from results.filters import distinct, matches, parse_filter, select
 from results.find import load_runs as load

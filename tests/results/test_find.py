@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from folders import changed, rows_of, write_lines, write_run
+from run_folders import changed, rows_of, write_lines, write_run
 
 from results.find import find, skipped_lines
 from results.find import load_runs as load
