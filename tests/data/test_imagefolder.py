@@ -120,12 +120,11 @@ def test_not_augmented_when_told_so(folder):
 
 
 def test_the_number_of_workers_does_not_make_another_run(folder):
-    from results.run_folder import signature
     from runner.config.compose import compose
     from runner.config.validate import validate
 
     def signed(*overrides):
-        return signature(validate(compose("task=imagenet", *overrides)))
+        return validate(compose("task=imagenet", *overrides)).signature
 
     assert signed("data.num_workers=3") == signed("data.root=/elsewhere") == signed()
     assert len({signed(), signed("data.path=other"), signed("data.image_size=64")}) == 3
