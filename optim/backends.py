@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .noise import draw
-from .pipeline import BoundTransform, Pipeline
+from .pipeline import BoundTransform, Pipeline, PipelineOptimizer
 from .tensorlist import TensorList
 from .transform import Context
-
-if TYPE_CHECKING:
-    from .optimizer import ComposedOptimizer
 
 WORKING_DTYPES = frozenset({torch.float32, torch.float64})
 
@@ -121,7 +118,7 @@ def _latest(updates: list[ParameterUpdate]) -> Any:
     return torch.stack(ts).amax() if isinstance(ts[0], Tensor) else max(ts)
 
 
-def collect_updates(optimizer: ComposedOptimizer, loss: Any) -> Iterator[ParameterUpdate]:
+def collect_updates(optimizer: PipelineOptimizer, loss: Any) -> Iterator[ParameterUpdate]:
     """Every parameter with a gradient, its state made on its first step and one step older."""
     pipeline, state, index = optimizer.pipeline, optimizer.state, -1
     for group in optimizer.param_groups:
@@ -165,7 +162,7 @@ def _working_pair(p: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     return p, g, narrow if narrow.dtype != p.dtype else None
 
 
-def loop(optimizer: ComposedOptimizer, loss: Any) -> None:
+def loop(optimizer: PipelineOptimizer, loss: Any) -> None:
     """One parameter after another, in cache: the fastest that needs no compiler, and the one to debug with."""
     _keep_freed_memory()
     apply_pipeline(collect_updates(optimizer, loss), optimizer.pipeline, optimizer.param_groups[0])
@@ -182,7 +179,7 @@ def _keep_freed_memory() -> None:
     torch.empty(31 << 20, dtype=torch.uint8)
 
 
-def foreach(optimizer: ComposedOptimizer, loss: Any) -> None:
+def foreach(optimizer: PipelineOptimizer, loss: Any) -> None:
     """All parameters of a group that are alike in age, dtype and device at once: few launches on a GPU."""
     buckets: dict[tuple, list[ParameterUpdate]] = {}
     for update in collect_updates(optimizer, loss):
@@ -214,4 +211,4 @@ def _merged(bucket: list[ParameterUpdate]) -> ParameterUpdate:
     )
 
 
-BACKENDS: dict[str, Callable[[ComposedOptimizer, Any], None]] = {"loop": loop, "foreach": foreach}
+BACKENDS: dict[str, Callable[[PipelineOptimizer, Any], None]] = {"loop": loop, "foreach": foreach}

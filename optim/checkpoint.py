@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .backends import working
-
-if TYPE_CHECKING:
-    from .optimizer import ComposedOptimizer
+from .pipeline import PipelineOptimizer
 
 
-def matched(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> tuple[dict[Tensor, Any], list[dict[str, Any]]]:
+def matched(optimizer: PipelineOptimizer, saved: Mapping[str, Any]) -> tuple[dict[Tensor, Any], list[dict[str, Any]]]:
     """The state and the groups that `saved` stands for, on this optimizer's parameters; changes nothing."""
     groups = [_group(optimizer, n, *pair) for n, pair in enumerate(_pairs(optimizer, saved))]
     state: dict[Tensor, Any] = {}
@@ -31,7 +29,7 @@ def matched(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> tuple[dic
     return state, groups
 
 
-def _pairs(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def _pairs(optimizer: PipelineOptimizer, saved: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     ours = [len(group["params"]) for group in optimizer.param_groups]
     theirs = [len(group["params"]) for group in saved["param_groups"]]
     if ours != theirs:
@@ -39,7 +37,7 @@ def _pairs(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> list[tuple
     return list(zip(optimizer.param_groups, saved["param_groups"], strict=True))
 
 
-def _group(optimizer: ComposedOptimizer, number: int, ours: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+def _group(optimizer: PipelineOptimizer, number: int, ours: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
     wanted = {*optimizer.pipeline.defaults, "maximize", "seed"} | (
         set(optimizer.pipeline.global_state) if number == 0 else set()
     )
@@ -54,7 +52,7 @@ def _group(optimizer: ComposedOptimizer, number: int, ours: dict[str, Any], save
 
 
 def _state(
-    optimizer: ComposedOptimizer, key: Any, p: Tensor, group: dict[str, Any], saved: Mapping[str, Any]
+    optimizer: PipelineOptimizer, key: Any, p: Tensor, group: dict[str, Any], saved: Mapping[str, Any]
 ) -> dict[str, Any]:
     expected = optimizer.pipeline.init(working(p.detach()), group)
     if odd := sorted(expected.keys() ^ saved.keys()):

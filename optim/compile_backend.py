@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,11 +27,8 @@ from torch import Tensor
 from . import backends
 from .backends import BACKENDS, ParameterUpdate, apply_pipeline, collect_updates
 from .packing import packed, size_of, unpacked
-from .pipeline import BoundTransform, Pipeline
+from .pipeline import BoundTransform, Pipeline, PipelineOptimizer
 from .transform import Context
-
-if TYPE_CHECKING:
-    from .optimizer import ComposedOptimizer
 
 MIN_NUMEL = 1 << 15
 
@@ -62,7 +59,7 @@ class CompileBackend:
     def __init__(self, compiler: Compiler = inductor) -> None:
         self.compiler = compiler
 
-    def __call__(self, optimizer: ComposedOptimizer, loss: Any) -> None:
+    def __call__(self, optimizer: PipelineOptimizer, loss: Any) -> None:
         pipeline = optimizer.pipeline
         step = _Step(optimizer, loss if pipeline.uses_loss else None, self.compiler)
         updates = collect_updates(optimizer, loss)
@@ -72,7 +69,7 @@ class CompileBackend:
 class _Step:
     """One step: the two passes over a parameter, each by a program where the parameter has one."""
 
-    def __init__(self, optimizer: ComposedOptimizer, loss: Tensor | None, compiler: Compiler) -> None:
+    def __init__(self, optimizer: PipelineOptimizer, loss: Tensor | None, compiler: Compiler) -> None:
         self.programs, self.pipeline = optimizer.programs, optimizer.pipeline
         self.loss, self.compiler = loss, compiler
         self.keys = list(optimizer.pipeline.defaults)

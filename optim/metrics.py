@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from .arithmetic import dot
 from .backends import working
+from .pipeline import PipelineOptimizer
 from .transform import Context, ReportsMetrics, Transform
 
-if TYPE_CHECKING:
-    from .optimizer import ComposedOptimizer
 
-
-def step_metrics(optimizer: ComposedOptimizer, old: list[Tensor]) -> dict[str, Tensor]:
+def step_metrics(optimizer: PipelineOptimizer, old: list[Tensor]) -> dict[str, Tensor]:
     """0-dim tensors by name, of the method's transforms. old: every parameter as it was before the step."""
     root, before = optimizer.param_groups[0], iter(old)
     pairs = [(p, q, group) for group in optimizer.param_groups for p, q in zip(group["params"], before, strict=False)]

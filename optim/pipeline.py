@@ -7,7 +7,7 @@ A method's transforms use their own names ("betas", state "v0"), wrappers prefix
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from .config import OptimizerConfig, check_wrappers
 from .transform import (
@@ -166,3 +166,12 @@ class Pipeline:
             assert not defaults.keys() & bound.defaults.keys(), f"{bound.label}: its group keys are taken"
             defaults.update(bound.defaults)
         return defaults
+
+
+class PipelineOptimizer(Protocol):
+    """What backends, loading and metrics need of an optimizer: ComposedOptimizer, which imports them."""
+
+    pipeline: Pipeline
+    programs: dict[Any, Any]  # of the compile backend, by what they were compiled for
+    param_groups: list[dict[str, Any]]
+    state: Any  # of each parameter
