@@ -31,7 +31,7 @@ class DataSet:
     #: published means and standard deviations of the channels' pixels in [0, 1]; None: those of the training part
     statistics: ClassVar[Statistics | None] = None
     unit_range: ClassVar[bool] = True  # inputs lie in [0, 1] unless normalised
-    has_classes: ClassVar[bool] = True  # labels mean something; told without looking for them, as `classes` may do
+    has_classes: ClassVar[bool] = True  # whether labels mean something; known without reading the data
 
     root: str = ""  # folder of downloaded data sets; empty: $DATA_ROOT, else ./datasets
     val_fraction: float = field(default=0.1, metadata={"range": "(0, 1)"})  # of the training samples

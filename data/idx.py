@@ -1,4 +1,4 @@
-"""The IDX file format of MNIST and its kin, plain or gzipped (LeCun, Cortes and Burges, "The MNIST database").
+"""The IDX file format of MNIST, plain or gzipped (LeCun, Cortes and Burges, "The MNIST database").
 
 bytes 0-1: zero;  byte 2: element type (0x08: uint8);  byte 3: number of dimensions d
 then d big-endian 32-bit sizes, then the elements in row-major order.

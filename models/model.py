@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 if TYPE_CHECKING:
     from torch import nn
 
-WORDS = {"scores": "scores classes", "image": "draws images", "point": "is a single point"}  # of `output`, for refusals
+#: of `Model.output`, for error messages
+OUTPUT_DESCRIPTIONS = {"scores": "scores classes", "image": "draws images", "point": "is a single point"}
 
 
 @dataclass(frozen=True, kw_only=True)

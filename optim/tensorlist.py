@@ -90,6 +90,6 @@ _OPERATORS = {
 }
 for _name, _twin in _OPERATORS.items():
     setattr(TensorList, f"__{_name}__", getattr(TensorList, _twin))
-# spelled through x, these would round differently from the single tensor's `a - x` and `a / x`
+# written as x operations, these would round differently from the single tensor's `a - x` and `a / x`
 for _name in ("rsub", "rtruediv", "rpow"):
     setattr(TensorList, f"__{_name}__", _each_reflected(f"__{_name}__"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from data.dataset import DataSet
 from data.samples import Samples
-from models.model import WORDS, Model
+from models.model import OUTPUT_DESCRIPTIONS, Model
 from results.images import ImageGrid
 from tasks.task import Task
 
@@ -35,7 +35,7 @@ class Reconstruction(Task):
         if model.output != "image":
             raise ValueError(
                 f"task={self.name} needs a model that draws images, such as model=autoencoder; "
-                f"model={model.name} {WORDS[model.output]}"
+                f"model={model.name} {OUTPUT_DESCRIPTIONS[model.output]}"
             )
         if not data.in_unit_range:
             raise ValueError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from data.dataset import DataSet
-from models.model import WORDS, Model
+from models.model import OUTPUT_DESCRIPTIONS, Model
 from tasks.task import Task
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Classification(Task):
 
     def check(self, data: DataSet, model: Model) -> None:
         if model.output != "scores":
-            does = WORDS[model.output]
+            does = OUTPUT_DESCRIPTIONS[model.output]
             raise ValueError(f"task={self.name} needs a model that scores classes; model={model.name} {does}")
         if not data.has_classes:
             raise ValueError(f"task={self.name} needs data with classes; data={data.name} has none")
