@@ -9,9 +9,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-import optim
 from data.samples import Samples
-from optim import ComposedOptimizer
+from optim.optimizer import ComposedOptimizer
 from results.paths import CONFIG, ENVIRONMENT, LAST
 from results.run_folder import RunFolder
 from runner.config.registry import entries
@@ -71,12 +70,9 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    optimizer = optim.build(
-        config.optim,
-        model.parameters(),
-        wrap=config.wrap,
-        backend=config.settings.backend,
-        seed=stream_seed(seed, "noise"),
+    settings, noise_seed = config.settings, stream_seed(seed, "noise")
+    optimizer = ComposedOptimizer(
+        model.parameters(), config.optim, config.wrap, backend=settings.backend, seed=noise_seed
     )
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
