@@ -19,7 +19,7 @@ from optim import build, configs, wrappers
 README = (ROOT / "optim" / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 FILES = [block for kind, block in BLOCKS if kind in ("python", "yaml") and block.startswith("# ")]
-PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "runner", "scripts", "tasks")
+PACKAGES = ("configs", "data", "hydra_plugins", "models", "optim", "report", "results", "runner", "scripts", "tasks")
 
 
 def table(first: str) -> dict[str, dict[str, str]]:
@@ -125,14 +125,14 @@ def test_python_examples_run(block):
 
 
 def test_commands_compose():
-    from runner.cli.main import arguments
+    from runner.cli.overrides import hydra_arguments
     from runner.config.compose import compose
     from runner.config.validate import validate
 
     lines = re.findall(r"^python main.py (.*)", README, re.MULTILINE)
     assert lines
     for line in lines:
-        validate(compose(*arguments(shlex.split(line))))
+        validate(compose(*hydra_arguments(shlex.split(line))))
 
 
 @pytest.fixture(scope="module")
