@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .candidate import Candidate, copies, parameters, set_gradients, tensors_of
-from .checks import BACKENDS, HALF, NotApplicable, check, equal
+from .checks import BACKENDS, HALF, NotApplicable, check, equal, evaluated
 
 
 @check("p.grad is left as it is, and nothing in the state is an alias")
@@ -32,18 +34,34 @@ def none_and_late(candidate: Candidate) -> None:
         params = parameters()
         late, start = params[2], params[2].detach().clone()
         optimizer = candidate.build(params, backend=backend)
-        for n in range(5):
-            loss = set_gradients(params, n)
-            late.grad = None
-            candidate.step(optimizer, loss)
+        _train_some(candidate, optimizer, params, [0, 1, 3], 5)
         assert torch.equal(late, start) and not optimizer.state.get(late), (
             f"it was moved without a gradient ({backend})"
         )
         candidate.train(optimizer, params, 3)
-        assert optimizer.state[late]["step"] == 3, f"the late parameter has not counted 3 steps ({backend})"
-        nothing = candidate.build(parameters())
+        steps = [optimizer.state[p]["step"] for p in (params[0], late)]
+        assert steps == [8, 3], f"steps counted: {steps[0]} of 8, {steps[1]} of the late parameter's 3 ({backend})"
+        if not candidate.is_global:
+            alone = parameters()
+            _train_some(candidate, candidate.build(alone, backend=backend), alone, [2], 3)
+            equal([late], [alone[2]], f"the late parameter is not where it would be alone ({backend})")
+        params = parameters()
+        before, nothing = copies(params), candidate.build(params, backend=backend)
         candidate.step(nothing, torch.ones(()))
-        assert not nothing.state, "a step without any gradient made state"
+        assert not nothing.state, f"a step without any gradient made state ({backend})"
+        equal(params, before, f"a step without any gradient moved a parameter ({backend})")
+
+
+def _train_some(
+    candidate: Candidate, optimizer: Any, params: Sequence[Tensor], chosen: Sequence[int], steps: int
+) -> None:
+    """Train with gradients for the chosen parameters alone."""
+    for n in range(steps):
+        loss = set_gradients(params, n)
+        for i, p in enumerate(params):
+            if i not in chosen:
+                p.grad = None
+        candidate.step(optimizer, loss)
 
 
 @check("zero gradients give finite steps")
@@ -60,7 +78,7 @@ def zero_gradients(candidate: Candidate) -> None:
 @check("a nan gradient reaches no other parameter")
 def nan_gradient(candidate: Candidate) -> None:
     if candidate.is_global:
-        raise NotApplicable("it looks at all parameters at once, so a nan reaches them all")
+        raise NotApplicable("it looks at all parameters at once, so a nan may reach them all")
     for backend in BACKENDS:
         params, healthy = parameters(), parameters()
         optimizer = candidate.build(params, backend=backend)
@@ -77,30 +95,35 @@ def scalars_and_empty(candidate: Candidate) -> None:
         params = parameters(shapes=((), (0,), (3, 0), (1, 1)))
         before = copies(params)
         after = candidate.train(candidate.build(params, backend=backend), params, 12)
-        assert not torch.equal(before[0], after[0]), f"the 0-dim parameter has not moved ({backend})"
+        for x, y in ((before[0], after[0]), (before[3], after[3])):
+            assert not torch.equal(x, y), f"the parameter of shape {tuple(x.shape)} has not moved ({backend})"
         assert all(bool(x.isfinite().all()) for x in after), f"not finite beside empty parameters ({backend})"
 
 
-@check("channels_last is kept and changes nothing")
-def channels_last(candidate: Candidate) -> None:
-    for backend in BACKENDS:
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "channels_last": lambda x: x.clone(memory_format=torch.channels_last),
+    "transposed": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+}
+
+
+@check("the memory format, channels_last or transposed, is kept and changes nothing")
+def memory_format(candidate: Candidate) -> None:
+    for backend, (layout, arranged), same in product(BACKENDS, LAYOUTS.items(), (False, True)):
+        case = f"({backend}, {layout}, {'so' if same else 'contiguous'} the gradient)"
         plain = parameters(shapes=((4, 3, 5, 2),))
-        odd = [torch.nn.Parameter(plain[0].detach().clone(memory_format=torch.channels_last))]
-        a, b = candidate.build(plain, backend=backend), candidate.build(odd, backend=backend)
+        odd = torch.nn.Parameter(arranged(plain[0].detach()))
+        strides = odd.stride()
+        a, b = candidate.build(plain, backend=backend), candidate.build([odd], backend=backend)
         for n in range(7):
             loss = set_gradients(plain, n)
-            odd[0].grad = plain[0].grad.clone()  # type: ignore
+            odd.grad = arranged(plain[0].grad) if same else plain[0].grad.clone()  # type: ignore
             candidate.step(a, loss)
             candidate.step(b, loss)
         # sums over a tensor may run in the order of memory
-        close = torch.allclose(odd[0], plain[0], rtol=1e-12, atol=1e-14)
-        assert close, f"other weights than for a contiguous parameter ({backend})"
-        like = [x for x in [odd[0], *tensors_of(b)] if x.shape == odd[0].shape]
-        assert all(x.stride() == plain_stride(odd[0]) for x in like), f"the memory format is not kept ({backend})"
-
-
-def plain_stride(p: Tensor) -> tuple[int, ...]:
-    return torch.empty(p.shape).to(memory_format=torch.channels_last).stride()
+        close = torch.allclose(odd, plain[0], rtol=1e-12, atol=1e-14)
+        assert close, f"other weights than for a contiguous parameter {case}"
+        like = [x for x in [odd, *tensors_of(b)] if x.shape == odd.shape]
+        assert all(x.stride() == strides for x in like), f"the memory format is not kept {case}"
 
 
 @check("complex parameters are their real view")
@@ -114,18 +137,24 @@ def complex_view(candidate: Candidate) -> None:
             z[0].grad = torch.view_as_complex(x[0].grad.clone())  # type: ignore
             candidate.step(a, loss)
             candidate.step(b, loss)
-        equal([torch.view_as_real(z[0].detach())], x, f"other weights than those of the real view ({backend})")
+        ours = [torch.view_as_real(weight) for weight in evaluated(a, z)]
+        equal(ours, evaluated(b, x), f"other weights than those of the real view ({backend})")
 
 
 @check("sparse gradients are refused")
 def sparse(candidate: Candidate) -> None:
     embedding = torch.nn.Embedding(5, 2, sparse=True)
+    before = copies(embedding.parameters())
     embedding(torch.tensor([1, 2])).sum().backward()
-    try:
-        candidate.step(candidate.build(embedding.parameters()), torch.ones(()))
-    except (ValueError, RuntimeError, NotImplementedError):
-        return
-    raise AssertionError("a sparse gradient was accepted")
+    for backend in BACKENDS:
+        optimizer = candidate.build(embedding.parameters(), backend=backend)
+        try:
+            candidate.step(optimizer, torch.ones(()))
+        except (ValueError, RuntimeError, NotImplementedError):
+            assert not optimizer.state, f"the refused step made state ({backend})"
+            equal(embedding.parameters(), before, f"the refused step moved the parameter ({backend})")
+        else:
+            raise AssertionError(f"a sparse gradient was accepted ({backend})")
 
 
 @check("maximize is descent on negated gradients")

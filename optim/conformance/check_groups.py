@@ -28,8 +28,12 @@ def late_group(candidate: Candidate) -> None:
     optimizer, before = candidate.build(params), copies(late)
     candidate.train(optimizer, params, 4)
     optimizer.add_param_group({"params": late, "lr": optimizer.param_groups[0]["lr"] / 2})
+    first, added = optimizer.param_groups
+    assert added["lr"] == first["lr"] / 2, "the added group has not its learning rate"
+    assert added.keys() == first.keys() - optimizer.pipeline.global_state.keys(), "the added group has other keys"
     candidate.train(optimizer, params + late, 12, start=4)
-    assert optimizer.state[late[0]]["step"] == 12 and optimizer.state[params[0]]["step"] == 16, "steps are miscounted"
+    steps = [optimizer.state[p].get("step") for p in (params[0], late[0])]
+    assert steps == [16, 12], f"steps counted: {steps[0]} of 16, {steps[1]} of the added group's 12"
     assert differ(before, late), "the parameters of the added group have not moved"
 
 

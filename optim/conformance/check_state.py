@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..transform import Context
+from ..pipeline import BoundTransform
+from ..transform import Context, GlobalTransform
 from .candidate import Candidate, copies, parameters, tensors_of
-from .checks import BACKENDS, HALF, NotApplicable, check, equal, goes_on, through_a_file
+from .checks import BACKENDS, check, equal, goes_on, through_a_file
 
 
 @check("it moves every parameter that has a gradient, and stays finite")
@@ -23,6 +25,27 @@ def moves(candidate: Candidate) -> None:
     for x, y in zip(before, after, strict=True):
         assert bool(y.isfinite().all()), "a weight is not finite after 30 steps on bounded gradients"
         assert not torch.equal(x, y), f"a parameter of shape {tuple(x.shape)} has not moved in 30 steps"
+
+
+@check("the state keeps its names and sizes, and counts its steps")
+def state_size(candidate: Candidate) -> None:
+    for backend in BACKENDS:
+        params = parameters()
+        optimizer = candidate.build(params, backend=backend)
+        candidate.train(optimizer, params, 2)
+        before = _described(optimizer, params)
+        candidate.train(optimizer, params, 10, start=2)
+        assert _described(optimizer, params) == before, f"the state has other names or sizes after 12 steps ({backend})"
+        steps = {optimizer.state[p]["step"] for p in params}
+        assert steps == {12}, f"{steps} steps are counted, not 12 ({backend})"
+
+
+def _described(optimizer: Any, params: list[torch.nn.Parameter]) -> list[dict[str, Any]]:
+    """Type of every value of the state, or shape and dtype for tensors."""
+    return [
+        {n: (x.shape, x.dtype) if isinstance(x, Tensor) else type(x) for n, x in optimizer.state[p].items()}
+        for p in params
+    ]
 
 
 @check("resume through torch.save and weights_only goes on")
@@ -57,6 +80,9 @@ def _copied(candidate: Candidate, copied: Callable[[Any], Any]) -> None:
     optimizer = candidate.build(params, seed=3)
     candidate.train(optimizer, params, 4)
     twin = copied(optimizer)
+    assert type(twin) is type(optimizer) and repr(twin) == repr(optimizer), "the copy is another optimizer"
+    for name in ("config", "wrap", "backend"):
+        assert getattr(twin, name) == getattr(optimizer, name), f"the copy has another {name}"
     goes_on(candidate, optimizer, params, twin, twin.param_groups[0]["params"], 4, "the copy")
 
 
@@ -65,24 +91,33 @@ def no_other_writes(candidate: Candidate) -> None:
     params = parameters(shapes=((4, 3),))
     optimizer = candidate.build(params)
     group, p, pipeline = optimizer.param_groups[0], params[0].detach(), optimizer.pipeline
-    if candidate.is_global:
-        raise NotApplicable("its transforms need sums over all parameters")
     state = {name: x + 0.1 for name, x in pipeline.init(p, group).items() if name != "step"}
-    for bound in pipeline.bound_transforms:
-        for t in (1, 2, 12, 60):
-            u = torch.sin(p)
-            kept = copies([u, p])
-            ctx = Context(t, u, torch.tensor(0.5), {bound.label: torch.full_like(p, 0.3)})
-            bound.update(u, p, state, bound.hyper(group), ctx)
-            if bound.has_post_update():
-                bound.post_update(p, state, bound.hyper(group), ctx)
-            equal([u, p], kept, f"{bound.label}: wrote into the update, the gradient or the parameter")
+    for bound, t in product(pipeline.bound_transforms, (1, 2, 12, 60)):
+        u, names = torch.sin(p), list(state)
+        kept = copies([u, p])
+        ctx = Context(t, u, torch.tensor(0.5), {bound.label: torch.full_like(p, 0.3)})
+        _call(bound, u, p, state, group, ctx)
+        equal([u, p], kept, f"{bound.label}: wrote into the update, the gradient or the parameter")
+        assert list(state) == names, f"{bound.label}: changed the names in the state"
+        places = [x.data_ptr() for x in (u, p, *state.values())]
+        assert len(set(places)) == len(places), f"{bound.label}: state shares memory with what it was given"
 
 
-@check("bfloat16 parameters have float32 state, also after loading")
+def _call(bound: BoundTransform, u: Tensor, p: Tensor, s: dict[str, Any], group: dict[str, Any], ctx: Context) -> None:
+    """Everything that a step calls of a transform."""
+    h = bound.hyper(group)
+    if isinstance(bound.transform, GlobalTransform):
+        terms = bound.local_terms(u, p, s, h, ctx)
+        ctx.reduced = bound.transform.for_group(bound.reduce(terms, dict(group), ctx), h)
+    bound.update(u, p, s, h, ctx)
+    if bound.has_post_update():
+        bound.post_update(p, s, h, ctx)
+
+
+@check("parameters of 16 bits have float32 state, also after loading")
 def half(candidate: Candidate) -> None:
-    for backend in BACKENDS:
-        params = parameters(HALF)
+    for backend, dtype in product(BACKENDS, (torch.bfloat16, torch.float16)):
+        params = parameters(dtype)
         optimizer = candidate.build(params, backend=backend)
         halfway = candidate.train(optimizer, params, 4)
         again = [torch.nn.Parameter(x) for x in halfway]
@@ -90,4 +125,4 @@ def half(candidate: Candidate) -> None:
         resumed.load_state_dict(through_a_file(optimizer.state_dict()))
         kinds = {x.dtype for x in [*tensors_of(optimizer), *tensors_of(resumed)]}
         assert kinds <= {torch.float32}, f"state of dtypes {sorted(map(str, kinds))} ({backend})"
-        goes_on(candidate, optimizer, params, resumed, again, 4, f"resumed in bfloat16 ({backend})")
+        goes_on(candidate, optimizer, params, resumed, again, 4, f"resumed in {dtype} ({backend})")

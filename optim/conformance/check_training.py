@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import lr_scheduler
 
 from ..compile_backend import MIN_NUMEL
 from .candidate import SHAPES, Candidate, copies, parameters, set_gradients, tensors_of
+from .check_groups import others
 from .checks import BACKENDS, COMPILE_CHECKS, HALF, check, differ, equal, evaluated
 
+SCHEDULERS: dict[str, Callable[[Any], Any]] = {
+    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 8),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, o.param_groups[0]["lr"], total_steps=9, cycle_momentum=False),
+    "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=0),
+}
 
-@check("schedulers act")
+
+@check("schedulers act, as the same rates set by hand")
 def schedulers(candidate: Candidate) -> None:
-    fixed, moved, late = parameters(), parameters(), parameters()
-    a = candidate.train(candidate.build(fixed), fixed, 8)
-    for params, make in (
-        (moved, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t))),
-        (late, lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 8)),
-    ):
-        optimizer = candidate.build(params)
-        start = optimizer.param_groups[0]["lr"]
-        b = candidate.train(optimizer, params, 8, after=make(optimizer).step)
-        assert optimizer.param_groups[0]["lr"] < start, "the learning rate does not follow the schedule"
-        assert differ(a, b), "a schedule has no effect"
+    fixed = parameters()
+    unscheduled = candidate.train(candidate.build(fixed), fixed, 8)
+    for name, make in SCHEDULERS.items():
+        params, by_hand = parameters(), parameters()
+        optimizer, other = candidate.build(params), candidate.build(by_hand)
+        scheduler, rates = make(optimizer), []
+        for n in range(8):
+            rates.append(optimizer.param_groups[0]["lr"])
+            candidate.train(optimizer, params, 1, start=n)
+            scheduler.step(*([1.0] if name == "ReduceLROnPlateau" else []))  # a loss that stays
+            other.param_groups[0]["lr"] = rates[n]
+            candidate.train(other, by_hand, 1, start=n)
+        assert len(set(rates)) > 3, f"the learning rate does not follow {name}"
+        equal(params, by_hand, f"{name}: other weights than with the same rates set by hand")
+        assert differ(unscheduled, params), f"{name} has no effect"
 
 
 @check("lr=0 moves nothing")
@@ -43,6 +58,7 @@ def tensor_rate(candidate: Candidate) -> None:
             params = parameters()
             lr = kind(candidate.defaults["lr"])
             optimizer = candidate.build([{"params": params, "lr": lr}], backend=backend)
+            assert optimizer.param_groups[0]["lr"] is lr, f"the group has another object as its lr ({backend})"
             schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
             results.append(candidate.train(optimizer, params, 8, after=schedule.step))
         close = all(torch.allclose(x, y, rtol=1e-11, atol=1e-12) for x, y in zip(*results, strict=True))
@@ -95,24 +111,41 @@ def closure(candidate: Candidate) -> None:
 
 @check("evaluation weights come and go without a trace")
 def evaluation(candidate: Candidate) -> None:
-    watched, alone = parameters(), parameters()
+    watched, alone = (parameters() + parameters(HALF, seed=1) for _ in range(2))
     optimizer, other = candidate.build(watched), candidate.build(alone)
+    evaluated(optimizer, watched)
+    equal(watched, alone, "evaluating before the first step moves weights")
     for n in range(12):
         before = candidate.train(optimizer, watched, 1, start=n)
-        evaluated(optimizer, watched)
+        _evaluate_and_raise(optimizer, watched)
         equal(watched, before, "the training weights have not come back")
         candidate.train(other, alone, 1, start=n)
-    equal(watched, alone, "evaluating changes the training")
+    equal([*watched, *tensors_of(optimizer)], [*alone, *tensors_of(other)], "evaluating changes the training")
 
 
-@check("loop and foreach are equal")
+def _evaluate_and_raise(optimizer: Any, params: Sequence[Tensor]) -> None:
+    """Evaluate inside an evaluation, save, and leave by an exception."""
+    with suppress(ZeroDivisionError), optimizer.evaluation_weights():
+        shown = copies(params)
+        with optimizer.evaluation_weights():
+            equal(params, shown, "an evaluation inside another has other weights")
+        equal(params, shown, "the end of an evaluation inside another ends both")
+        optimizer.state_dict()
+        raise ZeroDivisionError
+
+
+@check("loop and foreach are equal, also where groups differ")
 def backends(candidate: Candidate) -> None:
-    results = []
-    for backend in BACKENDS:
-        params = parameters() + parameters(torch.float32, seed=1) + parameters(HALF, seed=2)
-        optimizer = candidate.build(params, backend=backend)
-        results.append(candidate.train(optimizer, params, 20) + tensors_of(optimizer))
-    equal(results[1], results[0], "foreach gives other numbers than the loop")
+    fields = candidate.build(parameters()).group_schema.fields
+    numbers = {key: next(others(fields[key][1], x), x) for key, x in candidate.defaults.items()}
+    for second in ({}, numbers):
+        results = []
+        for backend in BACKENDS:
+            params = parameters() + parameters(torch.float32, seed=1) + parameters(HALF, seed=2)
+            groups = [{"params": params[::2]}, {"params": params[1::2], **second}]
+            optimizer = candidate.build(groups, backend=backend)
+            results.append(candidate.train(optimizer, params, 20) + tensors_of(optimizer))
+        equal(results[1], results[0], "foreach gives other numbers than the loop")
 
 
 @check("compile is within 1e-6 of the loop", COMPILE_CHECKS)

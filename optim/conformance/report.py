@@ -32,11 +32,13 @@ class CheckResult:
 
 def conformance_report(candidate: Candidate, compiled: bool = False) -> list[CheckResult]:
     """Run every check, those of the compile backend only where asked for: they take seconds to minutes."""
-    checks = {**CHECKS, **(COMPILE_CHECKS if compiled else {})}
-    return [_result(name, check, candidate) for name, check in checks.items()]
+    names = [*CHECKS, *(COMPILE_CHECKS if compiled else [])]
+    return [run_check(name, candidate) for name in names]
 
 
-def _result(name: str, check: Callable[[Candidate], None], candidate: Candidate) -> CheckResult:
+def run_check(name: str, candidate: Candidate) -> CheckResult:
+    """Run the check of this name, a key of CHECKS or COMPILE_CHECKS."""
+    check = {**CHECKS, **COMPILE_CHECKS}[name]
     try:
         check(candidate)
     except NotApplicable as reason:

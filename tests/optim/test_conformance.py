@@ -1,130 +1,93 @@
-"""The conformance report passes what is right and names what is not."""
+"""Every case passes every check of the conformance report, and every check fails where it should."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import pytest
 import torch
-from cases_wrapped import ALL
+from broken import MISTAKES, Mistaken, MistakenConfig, mistaken
+from cases import CASES, every_case
 from conftest import ROOT
-from optimizer_cases import needs_cpp
+from problem import needs_cpp
 
-from optim import OptimizerConfig, Transform
-from optim.conformance import CHECKS, COMPILE_CHECKS, Candidate, conformance_report, formatted, step_cost
+from optim.conformance import CHECKS, COMPILE_CHECKS, Candidate, conformance_report, formatted, run_check, step_cost
 from optim.conformance.report import resnet20
-from optim.ranges import ranged
 from optim.rules.aggmo import AggMoConfig
-from optim.rules.sgd import HeavyBall, MomentumConfig
 from optim.wrappers.lookahead import LookaheadWrapper
 
-
-def _failures(config, wrap=(), compiled=False, **options):
-    results = conformance_report(Candidate(config, wrap, options), compiled)
-    return {result.name: result.reason for result in results if result.outcome == "FAIL"}
+NAN_CHECK = "a nan gradient reaches no other parameter"
 
 
-@pytest.mark.parametrize(("config", "wrap"), [(AggMoConfig(0.05, weight_decay=0.1), ()), (MomentumConfig(0.05), ALL)])
-def test_ours_pass(config, wrap):
-    assert _failures(config, wrap) == {}
+@every_case
+@pytest.mark.parametrize("check", CHECKS)
+def test_it_passes(name, check):
+    candidate = CASES[name].candidate
+    result = run_check(check, candidate)
+    expected = "n/a" if check == NAN_CHECK and candidate.uses_loss else "pass"
+    assert result.outcome == expected, result.reason
 
 
-@dataclass(frozen=True)
-class Broken(Transform):
-    """Every usual mistake: decay into p.grad, a count outside the state, a buffer that is the gradient itself,
-    a number that nothing reads, weights written to, one scalar of noise from the global generator, lr=0 that moves.
-    """
-
-    decay: float = ranged(0.1, "[0, 1)")
-    unread: float = ranged(0.1, "[0, 1)")
-    mistake: str = ""
-    counted: ClassVar[list[int]] = [0]
-
-    def init(self, p: Any, h: Any) -> Any:
-        return {"w": torch.zeros(p.shape, dtype=torch.bfloat16) if self.mistake == "cast" else torch.zeros_like(p)}
-
-    def update(self, u: Any, p: Any, s: Any, h: Any, ctx: Any) -> Any:
-        if self.mistake == "in_place":
-            u.add_(p, alpha=h["decay"])
-        elif self.mistake == "alias":
-            s["w"] = u
-            return u + (h["decay"] + h["unread"]) * p
-        elif self.mistake == "count":
-            self.counted[0] += 1
-            u = u / self.counted[0]
-        elif self.mistake == "noise":
-            u = u + torch.randn(()) * h["decay"]
-        elif self.mistake == "cast":
-            previous = s["w"].clone()
-            s["w"].copy_(h["decay"] * u + h["unread"] * s["w"])
-            return u + previous
-        elif self.mistake == "host":
-            u = u if float(u.flatten()[0]) > 0 else 2 * u
-        elif self.mistake == "weights":
-            p.mul_(1 - h["decay"])
-        return u + (h["decay"] + (h["unread"] if self.mistake else 0.0)) * p
+@needs_cpp
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["momentum", "aggmo_l2", "wrapped_in_all"])
+@pytest.mark.filterwarnings("ignore")
+def test_it_passes_compiled(name):
+    (check,) = COMPILE_CHECKS
+    assert run_check(check, CASES[name].candidate).outcome == "pass"
 
 
-@dataclass(frozen=True)
-class Mistaken(OptimizerConfig):
-    lr: float = ranged(0.1, "[0, inf)")
-    mistake: str = ""
-
-    def transforms(self) -> tuple[Transform, ...]:
-        return Broken(mistake=self.mistake), HeavyBall(0.5)
-
-
-# the checks that must fail, by the start of their names; others may fail as a consequence
-MISTAKES = {
-    "": ["every number acts"],
-    "in_place": ["p.grad is left", "transforms write"],
-    "alias": ["p.grad is left"],
-    "count": ["resume", "deepcopy", "pickle", "several groups", "loop and foreach"],
-    "noise": ["resume", "deepcopy", "several groups", "evaluation weights"],
-    "cast": ["bfloat16"],
-    "host": ["0-dim and empty", "loop and foreach"],
-    "weights": ["lr=0", "transforms write"],
-}
+def _mistakes(checks):
+    return [
+        pytest.param(name, check, id=f"{name}-{check}")
+        for name, (_, fail) in MISTAKES.items()
+        for check in fail
+        if check in checks
+    ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_broken_rule_is_seen_and_named(mistake):
-    failures = _failures(Mistaken(mistake=mistake))
-    for start in MISTAKES[mistake]:
-        assert any(name.startswith(start) and why for name, why in failures.items()), (start, failures)
-    if not mistake:
-        assert failures == {"every number acts, and in its own group": "unread is ignored"}
-    if mistake == "in_place":
-        assert any(why.startswith("p.grad was changed") for why in failures.values())
+@pytest.mark.parametrize(("mistake", "check"), _mistakes(CHECKS))
+def test_a_mistake_fails_its_check(mistake, check):
+    result = run_check(check, MISTAKES[mistake][0]())
+    assert result.outcome == "FAIL" and result.reason
 
 
-def test_a_rule_that_raises_fails_with_its_error():
-    class Raising(Broken):
+@needs_cpp
+@pytest.mark.slow
+@pytest.mark.parametrize(("mistake", "check"), _mistakes(COMPILE_CHECKS))
+@pytest.mark.filterwarnings("ignore")
+def test_a_mistake_fails_its_check_compiled(mistake, check):
+    assert run_check(check, MISTAKES[mistake][0]()).outcome == "FAIL"
+
+
+def test_every_check_can_fail():
+    assert {check for _, checks in MISTAKES.values() for check in checks} == {*CHECKS, *COMPILE_CHECKS}
+    assert {result.outcome for result in conformance_report(mistaken())} == {"pass"}
+
+
+def test_the_report_names_what_fails_and_why():
+    results = conformance_report(MISTAKES["supports_scaling"][0]())
+    failures = {result.name: result.reason for result in results if result.outcome == "FAIL"}
+    assert list(failures) == ["GradScaler: unscaled steps, and a skipped step changes nothing"]
+    assert all(failures.values())
+    lines = formatted(results).splitlines()
+    assert len(lines) == len(CHECKS) + 1 and lines[-1] == f"{len(CHECKS) - 1} pass, 1 FAIL, 0 n/a"
+
+
+def test_an_error_of_a_rule_is_a_failure():
+    class Raising(Mistaken):
         def update(self, u, p, s, h, ctx):
             if p.ndim == 0:
                 raise KeyError("no scalars")
             return u
 
-    class Config_(Mistaken):
+    class Config(MistakenConfig):
         def transforms(self):
             return (Raising(),)
 
-    failures = _failures(Config_())
-    assert failures["0-dim and empty parameters"] == "KeyError: 'no scalars'"
-    rows = conformance_report(Candidate(Config_(), (LookaheadWrapper(),)))
-    assert f"{len([r for r in rows if r.outcome == 'FAIL'])} FAIL" in formatted(rows).splitlines()[-1]
-
-
-@needs_cpp
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_the_compiled_property():
-    (name,) = COMPILE_CHECKS
-    rows = {row.name: row.outcome for row in conformance_report(Candidate(MomentumConfig(0.05), ALL), compiled=True)}
-    assert rows[name] == "pass" and len(rows) == len(CHECKS) + 1
+    result = run_check("0-dim and empty parameters", Candidate(Config()))
+    assert (result.outcome, result.reason) == ("FAIL", "KeyError: 'no scalars'")
 
 
 def test_cost_counts_the_state():

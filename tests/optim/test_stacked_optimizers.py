@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from cases import CASES
+from problem import needs_cpp
 
 import optim
 from optim import ComposedOptimizer
@@ -65,9 +67,22 @@ def made(name, wrappers=()):
     return [chain(config(lr=lr), [known[w]() for w in wrappers], run) for run, lr in enumerate(LRS)]
 
 
-@pytest.mark.parametrize("name", sorted(optim.configs()))
-def test_every_rule_on_the_stacked_runs_is_the_rule_alone(name):
-    chains, others = made(name), made(name)
+def scaled(value, factor):
+    return tuple(x * factor for x in value) if isinstance(value, tuple) else value * factor
+
+
+def varied(case):
+    """The runs of a case, each with numbers of its own."""
+    chains = [chain(case.config, case.wrap, run) for run in range(len(LRS))]
+    for each, factor in zip(chains, (0.5, 0.8, 1.0), strict=True):
+        group = each.param_groups[0]
+        group.update({key: scaled(group[key], factor) for key in each.pipeline.defaults})
+    return chains
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_case_on_the_stacked_runs_is_the_case_alone(name):
+    chains, others = varied(CASES[name]), varied(CASES[name])
     alone(chains, 8)
     together(StackedOptimizers(others), 8)
     assert_same(chains, others)
@@ -78,19 +93,6 @@ def test_every_wrapper_on_the_stacked_runs_is_the_wrapper_alone(wrappers):
     chains, others = made("adam", wrappers), made("adam", wrappers)
     alone(chains, 12)
     together(StackedOptimizers(others), 12)
-    assert_same(chains, others)
-
-
-def test_numbers_may_differ_in_everything():
-    def configs():
-        numbers = [(0.9, 0.99, 0.0), (0.5, 0.9, 0.1), (0.0, 0.999, 0.01)]
-        adamw = optim.configs()["adamw"]
-        return [adamw(0.1, (a, b), 10.0**-i, decay) for i, (a, b, decay) in enumerate(numbers)]
-
-    chains = [chain(config, (), run) for run, config in enumerate(configs())]
-    others = [chain(config, (), run) for run, config in enumerate(configs())]
-    alone(chains, 8)
-    together(StackedOptimizers(others), 8)
     assert_same(chains, others)
 
 
@@ -146,12 +148,9 @@ def test_optimizers_of_another_age_are_refused():
         StackedOptimizers(chains)
 
 
+@needs_cpp
 @pytest.mark.slow
 def test_compiled_stacked_runs_is_the_rule_alone():
-    import shutil
-
-    if not shutil.which("g++"):
-        pytest.skip("no C++ compiler on this machine")
     chains, others = made("momo_adam", ["lookahead"]), made("momo_adam", ["lookahead"])
     alone(chains, 6)
     together(StackedOptimizers(others), 6, compiled=True)

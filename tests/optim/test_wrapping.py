@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import inspect
 import pickle
 
 import pytest
 import torch
-from optimizer_cases import assert_same, parameters, set_gradients, state_of, train, weights
+from cases import CASES
+from problem import assert_same, both_backends, close, parameters, set_gradients, state_of, train, weights
 
 import optim
+from optim.noise import draw
 from optim.rules.adam import AdamConfig
+from optim.rules.adamw import AdamWConfig
 from optim.rules.aggmo import AggMoConfig
+from optim.rules.radam import RAdamWConfig
 from optim.wrappers.ema import EMAWrapper
 from optim.wrappers.gradient_dropout import GradientDropoutWrapper
 from optim.wrappers.gradient_noise import GradientNoiseWrapper
@@ -65,7 +68,7 @@ def _evaluated(optimizer, params):
 
 
 @every_nesting
-@pytest.mark.parametrize("backend", ["loop", "foreach"])
+@both_backends
 def test_nesting_is_building_to_the_last_bit(name, backend):
     nest, config, wrap = NESTED[name]
     ours, theirs = parameters(), parameters()
@@ -81,22 +84,6 @@ def test_nesting_is_building_to_the_last_bit(name, backend):
     optim.build(config, parameters(), wrap).load_state_dict(a.state_dict())
 
 
-@every_nesting
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
-def test_nested_optimizers_copy_and_go_on(name, copied):
-    params = parameters()
-    optimizer = NESTED[name][0](params)
-    train(optimizer, params, 4)
-    twin = copied(optimizer)
-    others = twin.param_groups[0]["params"]
-    late = parameters(seed=3), parameters(seed=3)
-    optimizer.add_param_group({"params": late[0], "lr": 0.01})
-    twin.add_param_group({"params": late[1], "lr": 0.01})
-    a = train(optimizer, params + late[0], 9, start=4)
-    assert_same(train(twin, others + late[1], 9, start=4), a)
-    assert optimizer.param_groups[1].keys() == optimizer.param_groups[0].keys()
-
-
 def test_the_inner_optimizer_is_the_one_that_is_returned():
     """There is no second optimizer that could step the same weights behind the wrapper's back."""
     params, seen = parameters(), []
@@ -110,7 +97,7 @@ def test_the_inner_optimizer_is_the_one_that_is_returned():
     assert "lookahead.slow" in inner.state[params[0]]
 
 
-@pytest.mark.parametrize("backend", ["loop", "foreach"])
+@both_backends
 def test_around_an_optimizer_that_has_taken_steps(backend):
     """Slow weights start at the present ones, slow momentum at the present momentum."""
     ours, theirs, k, alpha = parameters(), parameters(), 3, 0.5
@@ -130,8 +117,7 @@ def test_around_an_optimizer_that_has_taken_steps(backend):
                 mom[i] = mom[i] + alpha * (buffer - mom[i])
                 p.data.copy_(slow[i])
                 buffer.copy_(mom[i])
-    for x, y in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-13)
+    close(ours, theirs)
 
 
 def test_ema_around_an_optimizer_that_has_taken_steps():
@@ -229,3 +215,83 @@ def test_state_made_by_joining_goes_through_a_checkpoint(tmp_path):
     resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert_same(train(resumed, again, 7, start=5), train(optimizer, params, 7, start=5))
     assert_same(state_of(resumed), state_of(optimizer))
+
+
+def test_wrappers_act_in_their_places_whatever_their_order():
+    a, b = parameters(), parameters()
+    one = optim.build(AdamConfig(0.1), a, [LookaheadWrapper(2), GradientNoiseWrapper()])
+    two = optim.build(AdamConfig(0.1), b, [GradientNoiseWrapper(), LookaheadWrapper(2)])
+    assert_same(train(one, a, 9), train(two, b, 9))
+
+
+def test_wrapping_leaves_the_names_of_the_base_alone():
+    optimizer = CASES["noisy_lookahead"].build(parameters())
+    keys = optimizer.param_groups[0].keys()
+    assert {"betas", "weight_decay", "lookahead.alpha", "gradient_noise.eta", "gradient_noise.gamma"} <= keys
+    set_gradients(optimizer.param_groups[0]["params"], 0)
+
+
+NEUTRAL = [
+    (GradientNoiseWrapper(0.0),),
+    (LookaheadWrapper(3, 1.0),),
+    (GradientDropoutWrapper(1.0),),
+    (LearningRateDropoutWrapper(1.0),),
+    (EMAWrapper(0.0),),
+    (EMAWrapper(0.0, debias=False),),
+    (LookaheadWrapper(3, 1.0, "pullback"),),
+    (
+        GradientNoiseWrapper(0.0),
+        GradientDropoutWrapper(1.0),
+        LearningRateDropoutWrapper(1.0),
+        LookaheadWrapper(2, 1.0, "pullback"),
+        EMAWrapper(0.0),
+    ),
+]
+
+
+@both_backends
+@pytest.mark.parametrize("wrap", NEUTRAL, ids=lambda wrap: "+".join(w.name for w in wrap))
+@pytest.mark.parametrize("config", [AggMoConfig(0.05, weight_decay=0.1), AdamWConfig(0.05)], ids=lambda s: s.name)
+def test_neutral_settings_are_the_identity_to_the_last_bit(config, wrap, backend):
+    bare, wrapped = parameters() + parameters(torch.bfloat16), parameters() + parameters(torch.bfloat16)
+    a = train(optim.build(config, bare, backend=backend), bare, 12)
+    optimizer = optim.build(config, wrapped, wrap, backend=backend)
+    assert_same(train(optimizer, wrapped, 12), a)
+    with optimizer.evaluation_weights():
+        assert_same(weights(wrapped), a)
+
+
+@both_backends
+def test_radamw_with_nesterov_noise_learning_rate_dropout_and_lookahead(backend):
+    """neural-net-optimization's promise, against the formulas of its five papers, with our draws."""
+    ours, theirs, seed = parameters(), parameters(), 5
+    lr, beta1, beta2, eps, decay, eta, gamma, keep, k, alpha = 0.02, 0.9, 0.99, 1e-8, 0.1, 0.2, 0.55, 0.6, 4, 0.5
+    config = RAdamWConfig(lr, (beta1, beta2), eps, decay, nesterov=True)
+    wrap = [GradientNoiseWrapper(eta, gamma), LearningRateDropoutWrapper(keep), LookaheadWrapper(k, alpha)]
+    optimizer = optim.build(config, ours, wrap, backend=backend, seed=seed)
+    m, v, phi = ([torch.zeros_like(p) for p in theirs] for _ in range(3))
+    phi = weights(theirs)
+    rho_inf = 2 / (1 - beta2) - 1
+    for t in range(1, 41):
+        set_gradients(theirs, t - 1)
+        rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+        for i, p in enumerate(theirs):
+            sigma = (eta / t**gamma) ** 0.5
+            g = p.grad + sigma * draw("normal", p, seed, "gradient_noise", i, t)
+            m[i] = beta1 * m[i] + (1 - beta1) * g
+            v[i] = beta2 * v[i] + (1 - beta2) * g**2
+            u = beta1 * m[i] / (1 - beta1 ** (t + 1)) + (1 - beta1) * g / (1 - beta1**t)
+            if rho > 4:
+                r = ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5
+                u = r * (1 - beta2**t) ** 0.5 * u / (v[i].sqrt() + eps)
+            d = (draw("uniform", p, seed, "learning_rate_dropout", i, t) < keep).double()
+            p.data -= lr * d * (u + decay * p.data)
+            if t % k == 0:
+                phi[i] = phi[i] + alpha * (p.data - phi[i])
+                p.data.copy_(phi[i])
+    got = train(optimizer, ours, 40)
+    for x, y in zip(got, theirs, strict=True):
+        torch.testing.assert_close(x, y.detach(), rtol=1e-10, atol=1e-11)
+    with optimizer.evaluation_weights():
+        for x, y in zip(ours, phi, strict=True):
+            torch.testing.assert_close(x.detach(), y, rtol=1e-10, atol=1e-11)

@@ -1,24 +1,21 @@
-"""Rows of the table in optimizer_cases: methods with second moments, and momentum with decoupled decay.
+"""Independent implementations that the optimizers must equal: other packages, made exact, or the formula.
 
 Where no package is right, or none is worth depending on, the reference is the formula, in float64: `ByFormula`.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import adabound
 import torch
 
-from optim.rules.adabound import AdaBoundConfig, AMSBoundConfig
-from optim.rules.adadelta import AdadeltaConfig
-from optim.rules.adamw import AdamWConfig
-from optim.rules.amsgrad import AMSGradConfig
-from optim.rules.nadam import NAdamConfig
-from optim.rules.radam import RAdamConfig, RAdamWConfig
-from optim.rules.rmsprop import RMSpropConfig
-from optim.rules.sgdw import SGDWConfig
+with warnings.catch_warnings():
+    # its modules use typing and torch names that have gone out of fashion; ours do not
+    warnings.simplefilter("ignore")
+    import torch_optimizer as torch_optimizer
 
 LR, BETAS, EPS, DECAY = 0.05, (0.8, 0.95), 1e-6, 0.1
 B1, B2 = BETAS
@@ -84,7 +81,7 @@ def formula(u: Callable[..., Any]) -> Callable[[Any], torch.optim.Optimizer]:
     return lambda params: ByFormula(params, u)
 
 
-def by_torch(kind: Any, **settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
+def built_by(kind: Any, **settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
     return lambda params: kind(params, lr=LR, **settings)
 
 
@@ -117,60 +114,39 @@ def nadam(**settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
 
 
 def bounded(**settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
+    """adabound's AdaBound."""
     return lambda params: adabound.AdaBound(params, LR, BETAS, 0.04, 0.2, EPS, DECAY, **settings)
 
 
-def rows(case: Any) -> dict[str, Any]:
-    """name: Case(spec, number of buffers, reference)."""
-    torch_adam = {"betas": BETAS, "eps": EPS, "weight_decay": DECAY}
-    return {
-        "sgdw": case(
-            SGDWConfig(LR, 0.9, 0.4, DECAY), 1, decoupled(by_torch(torch.optim.SGD, momentum=0.9, dampening=0.4))
-        ),
-        "sgdw_nesterov": case(
-            SGDWConfig(LR, 0.8, 0.0, DECAY, nesterov=True),
-            1,
-            decoupled(by_torch(torch.optim.SGD, momentum=0.8, nesterov=True)),
-        ),
-        "rmsprop": case(
-            RMSpropConfig(LR, 0.9, EPS, DECAY), 1, by_torch(torch.optim.RMSprop, alpha=0.9, eps=EPS, weight_decay=DECAY)
-        ),
-        "rmsprop_centered": case(
-            RMSpropConfig(LR, 0.9, EPS, 0.0, 0.8, centered=True),
-            3,
-            by_torch(torch.optim.RMSprop, alpha=0.9, eps=EPS, momentum=0.8, centered=True),
-        ),
-        "adamw": case(AdamWConfig(LR, BETAS, EPS, DECAY), 2, by_torch(torch.optim.AdamW, **torch_adam)),
-        "adamw_amsgrad": case(
-            AdamWConfig(LR, BETAS, EPS, DECAY, amsgrad=True), 3, by_torch(torch.optim.AdamW, amsgrad=True, **torch_adam)
-        ),
-        "amsgrad": case(
-            AMSGradConfig(LR, BETAS, EPS, DECAY), 3, by_torch(torch.optim.Adam, amsgrad=True, **torch_adam)
-        ),
-        "amsgrad_before": case(AMSGradConfig(LR, BETAS, EPS, DECAY, "before"), 3, formula(amsgrad_before)),
-        "amsgrad_never": case(AMSGradConfig(LR, BETAS, EPS, 0.0, "never"), 3, formula(amsgrad_never)),
-        "nadam": case(NAdamConfig(LR, BETAS, EPS, DECAY), 2, nadam(), scalars=1),
-        "nadam_constant": case(
-            NAdamConfig(LR, BETAS, EPS, DECAY, 1e9, decoupled_weight_decay=True),
-            2,
-            nadam(momentum_decay=1e9, decoupled_weight_decay=True),
-            scalars=1,
-        ),
-        "radam": case(RAdamConfig(LR, BETAS, EPS, DECAY), 2, formula(radam)),
-        "radam_torch": case(
-            RAdamConfig(LR, BETAS, EPS, DECAY, rho_threshold=5), 2, by_torch(torch.optim.RAdam, **torch_adam)
-        ),
-        "radamw": case(
-            RAdamWConfig(LR, BETAS, EPS, DECAY, rho_threshold=5),
-            2,
-            by_torch(torch.optim.RAdam, decoupled_weight_decay=True, **torch_adam),
-        ),
-        "radamw_nesterov": case(RAdamWConfig(LR, BETAS, EPS, DECAY, nesterov=True), 2, formula(radamw_nesterov)),
-        "adabound": case(AdaBoundConfig(LR, BETAS, 0.04, 0.2, EPS, DECAY), 2, bounded()),
-        "amsbound": case(AMSBoundConfig(LR, BETAS, 0.04, 0.2, EPS, DECAY), 3, bounded(amsbound=True)),
-        "adadelta": case(
-            AdadeltaConfig(LR, 0.9, 1e-3, DECAY),
-            2,
-            by_torch(torch.optim.Adadelta, rho=0.9, eps=1e-3, weight_decay=DECAY),
-        ),
-    }
+def in_double(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """momo-opt keeps <g, x> in the default dtype, whatever the parameters': good to 1e-7 only, but for this."""
+
+    class Double(kind):
+        def step(self, closure: Any = None, loss: Any = None) -> Any:
+            torch.set_default_dtype(torch.float64)
+            try:
+                return super().step(closure, loss)  # type: ignore
+            finally:
+                torch.set_default_dtype(torch.float32)
+
+    return Double
+
+
+class PaperLARS(torch.optim.Optimizer):
+    """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum."""
+
+    def __init__(self, params: Any, exclude_1d: bool = False) -> None:
+        super().__init__(params, {"lr": LR})
+        self.exclude_1d = exclude_1d
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore
+        for group in self.param_groups:
+            for p in group["params"]:
+                excluded = self.exclude_1d and p.ndim < 2
+                decay = 0.0 if excluded else DECAY
+                local = 0.3 * p.square().sum().sqrt() / (p.grad.square().sum().sqrt() + decay * p.square().sum().sqrt())
+                local = 1.0 if excluded else local
+                v = self.state[p].get("v", 0.0)
+                self.state[p]["v"] = v = 0.9 * v + group["lr"] * local * (p.grad + decay * p)
+                p.sub_(v)

@@ -1,11 +1,10 @@
-"""EMA, Lookahead's pullback, and evaluation over nested wrappers."""
+"""EMA and Lookahead: hand-written loops, pullback, evaluation weights."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from cases_wrapped import ALL
-from optimizer_cases import assert_same, parameters, set_gradients, state_of, train, weights
+from problem import assert_same, both_backends, close, parameters, set_gradients, state_of, train, weights
 
 import optim
 from optim.pipeline import Pipeline
@@ -15,7 +14,6 @@ from optim.rules.sgd import MomentumConfig, NesterovConfig, SGDConfig
 from optim.wrappers.ema import EMAWrapper
 from optim.wrappers.lookahead import LookaheadWrapper
 
-both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
 WITH_MOMENTUM = {
     "aggmo_of_two": AggMoConfig(0.05, (0.5, 0.9)),
     **{
@@ -24,11 +22,6 @@ WITH_MOMENTUM = {
         if any(transform.momentum_buffers(Pipeline(s(), ()).defaults) for transform in s().transforms())
     },
 }
-
-
-def _close(xs, ys):
-    for x, y in zip(xs, ys, strict=True):
-        torch.testing.assert_close(x.detach(), y.detach(), rtol=1e-12, atol=1e-13)
 
 
 @both_backends
@@ -45,7 +38,7 @@ def test_ema_is_objaxs_formula(momentum, debias, backend):
         mean = [m + (1 - momentum) * (p - m) for m, p in zip(mean, now, strict=True)]
         scale = 1 / (1 - momentum ** (step + 1)) if debias else 1
         with optimizer.evaluation_weights():
-            _close(params, [m * scale for m in mean])
+            close(params, [m * scale for m in mean])
 
 
 def test_debiased_ema_of_one_step_is_the_weights():
@@ -55,7 +48,7 @@ def test_debiased_ema_of_one_step_is_the_weights():
         assert_same(weights(params), weights(parameters()))
     now = train(optimizer, params, 1)
     with optimizer.evaluation_weights():
-        _close(params, now)
+        close(params, now)
 
 
 @both_backends
@@ -74,7 +67,7 @@ def test_with_both_ema_averages_what_lookahead_leaves_and_is_evaluated(backend):
             mean = [m + 0.3 * (p - m) for m, p in zip(mean, now, strict=True)]
         assert_same(weights(params), now)
         with optimizer.evaluation_weights():
-            _close(params, [m / (1 - 0.7**11) for m in mean])
+            close(params, [m / (1 - 0.7**11) for m in mean])
             results.append(weights(params))
     assert_same(*results)
 
@@ -107,10 +100,10 @@ def test_pullback_is_its_loop_on_every_method_with_momentum(name, pullback, back
                 old = kept.get((i, n), torch.zeros_like(state[n]))
                 new = old + alpha * (state[n] - old) if pullback == "pullback" else torch.zeros_like(old)
                 state[n], kept[i, n] = new, new.clone()
-    _close(ours, theirs)
+    close(ours, theirs)
     for p, q in zip(ours, theirs, strict=True):
         # a global total such as Momo's lives in the group, a number such as NAdam's product in the state
-        _close([optimizer.state[p][n] for n in names], [inner.state[q][n] for n in names])
+        close([optimizer.state[p][n] for n in names], [inner.state[q][n] for n in names])
         assert [n for n in optimizer.state[p] if n.startswith("lookahead.")] == [
             "lookahead.slow",
             *(f"lookahead.{n}" for n in names if pullback == "pullback"),
@@ -159,7 +152,7 @@ def test_pullback_as_in_the_authors_code():
                 buffer = inner.state[p]["momentum_buffer"]
                 buffer.mul_(alpha).add_(mom[i], alpha=1 - alpha)
                 mom[i] = buffer.clone()
-    _close(ours, theirs)
+    close(ours, theirs)
 
 
 def test_slow_momentum_goes_where_its_buffer_goes():
@@ -183,31 +176,6 @@ def test_slow_momentum_goes_where_its_buffer_goes():
         assert_same(state_of(other), before)
 
 
-@both_backends
-@pytest.mark.parametrize(
-    "wrap", [ALL, (EMAWrapper(0.5),), (LookaheadWrapper(2), EMAWrapper(0.5))], ids=["all", "ema", "both"]
-)
-def test_evaluation_never_disturbs_training(wrap, backend):
-    results = []
-    for watch in (False, True):
-        params = parameters() + parameters(torch.bfloat16, seed=1)
-        optimizer = optim.build(AggMoConfig(0.05), params, wrap, backend=backend)
-        for step in range(10):
-            training = train(optimizer, params, 1, start=step)
-            if not watch:
-                continue
-            with pytest.raises(ZeroDivisionError), optimizer.evaluation_weights():
-                shown = weights(params)
-                with optimizer.evaluation_weights():  # nests: the same weights, and still there afterwards
-                    assert_same(weights(params), shown)
-                assert_same(weights(params), shown)
-                optimizer.state_dict()
-                raise ZeroDivisionError
-            assert_same(weights(params), training)
-        results.append(weights(params) + state_of(optimizer))
-    assert_same(*results)
-
-
 def test_evaluation_with_parameters_that_have_taken_no_step():
     params, late = parameters(), parameters(seed=4)
     optimizer = optim.build(AdamConfig(0.1), params, [LookaheadWrapper(2), EMAWrapper(0.9)])
@@ -218,3 +186,53 @@ def test_evaluation_with_parameters_that_have_taken_no_step():
     now = train(optimizer, params + late, 3, start=3)[len(params) :]
     with optimizer.evaluation_weights():
         assert_same(weights(late), now)
+
+
+@both_backends
+@pytest.mark.parametrize("config", [MomentumConfig(0.05), AdamConfig(0.05)], ids=lambda s: s.name)
+def test_lookahead_is_its_loop(config, backend):
+    ours, theirs, k, alpha = parameters(), parameters(), 4, 0.3
+    optimizer, inner = (
+        optim.build(config, ours, [LookaheadWrapper(k, alpha)], backend=backend),
+        optim.build(config, theirs),
+    )
+    slow = weights(theirs)
+    for step in range(30):
+        train(optimizer, ours, 1, start=step)
+        train(inner, theirs, 1, start=step)
+        if (step + 1) % k == 0:
+            slow = [phi + alpha * (theta.detach() - phi) for phi, theta in zip(slow, theirs, strict=True)]
+            for theta, phi in zip(theirs, slow, strict=True):
+                theta.data.copy_(phi)
+        close([*ours], theirs)
+        with optimizer.evaluation_weights():
+            close(weights(ours), slow)
+
+
+def test_slow_weights_start_at_the_weights_before_the_first_step():
+    params = parameters()
+    before = weights(params)
+    optimizer = optim.build(SGDConfig(0.1), params, [LookaheadWrapper(k=5)])
+    train(optimizer, params, 1)
+    with optimizer.evaluation_weights():
+        assert_same(weights(params), before)
+
+
+def test_evaluation_weights_always_give_the_training_weights_back():
+    params = parameters()
+    optimizer = optim.build(AdamConfig(0.1), params, [LookaheadWrapper(k=5)])
+    with optimizer.evaluation_weights():  # before any step there is nothing to show
+        pass
+    training = train(optimizer, params, 3)
+    with pytest.raises(ZeroDivisionError), optimizer.evaluation_weights():
+        assert not torch.equal(params[1], training[1])
+        with optimizer.evaluation_weights():
+            assert not torch.equal(params[1], training[1])
+        assert not torch.equal(params[1], training[1])
+        params[1].data.fill_(7.0)
+        raise ZeroDivisionError
+    assert_same(params, training)
+    with optimizer.evaluation_weights(), pytest.raises(RuntimeError, match="evaluation_weights"):
+        optimizer.step()
+    assert_same(params, training)
+    train(optimizer, params, 1)

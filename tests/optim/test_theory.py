@@ -42,7 +42,9 @@ METHODS["heavy ball"] = ((0.9,), (1.0,))
 METHODS["nesterov"] = ((0.0, 0.99), (2.0, 1.98))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [pytest.param(m, marks=[pytest.mark.slow] if m in ("K=1", "K=2", "K=3") else []) for m in METHODS]
+)
 def test_aggmo_converges_at_the_spectral_radius_of_its_linear_system(method):
     """Lucas et al., figure 3, rates against condition numbers: ||(v, x)|| shrinks by the largest radius over the
     eigenvalues of the quadratic, 1/condition to 1 here, a step."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases_wrapped import ALL
-from optimizer_cases import CASES, needs_cpp, parameters, state_of, train, weights
+from cases import ALL, CASES, every_case
+from problem import close, needs_cpp, parameters, state_of, train, weights
 
 import optim
 from optim.backends import BACKENDS
@@ -52,11 +52,10 @@ def _trained(name, backend, shapes=SHAPES, dtype=torch.float64, steps=6):
 
 
 def _close(ours, theirs, tolerance=1e-11):
-    for x, y in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(x, y, rtol=tolerance, atol=tolerance, equal_nan=True)
+    close(ours, theirs, tolerance)
 
 
-@pytest.mark.parametrize("name", CASES)
+@every_case
 def test_programs_do_what_the_loop_does(name):
     optimizer, ours = _trained(name, "uncompiled")
     _close(ours, _trained(name, "loop")[1])

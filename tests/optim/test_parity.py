@@ -9,7 +9,8 @@ from importlib import import_module
 
 import pytest
 import torch
-from optimizer_cases import CASES, assert_same, parameters, set_gradients, train, weights
+from cases import CASES
+from problem import assert_same, close, parameters, train, trajectory
 
 import optim
 import optim.optimizers
@@ -31,38 +32,14 @@ def test_equals_reference(name):
     for _ in range(3):
         a = train(mine, ours, 16, scheduler=first[0])
         b = train(reference, theirs, 16, scheduler=first[1])
-        for x, y in zip(a, b, strict=True):
-            torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("backend", ["loop", "foreach"])
-def test_aggmo_equals_its_formula(backend):
-    """v_i <- beta_i v_i + g;  p <- p - lr/K sum v_i, written out; two equal betas are two velocities."""
-    ours, theirs, betas, lr, decay = parameters(), parameters(), (0.5, 0.9, 0.9), 0.04, 0.1
-    optimizer = optim.AggMo(ours, lr, betas, decay, backend=backend)
-    v = [[torch.zeros_like(p) for _ in betas] for p in theirs]
-    for step in range(40):
-        set_gradients(theirs, step)
-        with torch.no_grad():
-            for p, velocities in zip(theirs, v, strict=True):
-                g = p.grad + decay * p
-                for i, beta in enumerate(betas):
-                    velocities[i] = beta * velocities[i] + g
-                p.sub_(lr / len(betas) * sum(velocities))
-    for x, y in zip(train(optimizer, ours, 40), weights(theirs), strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
-
-
-def _trajectory(config):
-    params = parameters()
-    return train(optim.build(config, params), params, 30)
+        close(a, b)
 
 
 def test_identities_between_methods():
-    assert_same(_trajectory(AggMoConfig(0.1, (0.7,))), _trajectory(MomentumConfig(0.1, 0.7)))
-    assert_same(_trajectory(AggMoConfig(0.1, (0.0,))), _trajectory(SGDConfig(0.1)))
-    assert_same(_trajectory(MomentumConfig(0.1, 0.0)), _trajectory(SGDConfig(0.1)))
-    assert_same(_trajectory(AggMoExpConfig(0.1, 0.1, 3)), _trajectory(AggMoConfig(0.1, (0.0, 1 - 0.1, 1 - 0.1**2))))
+    assert_same(trajectory(AggMoConfig(0.1, (0.7,))), trajectory(MomentumConfig(0.1, 0.7)))
+    assert_same(trajectory(AggMoConfig(0.1, (0.0,))), trajectory(SGDConfig(0.1)))
+    assert_same(trajectory(MomentumConfig(0.1, 0.0)), trajectory(SGDConfig(0.1)))
+    assert_same(trajectory(AggMoExpConfig(0.1, 0.1, 3)), trajectory(AggMoConfig(0.1, (0.0, 1 - 0.1, 1 - 0.1**2))))
 
 
 def test_heavy_ball_has_the_rate_of_its_eigenvalues():
@@ -75,14 +52,6 @@ def test_heavy_ball_has_the_rate_of_its_eigenvalues():
         peaks.append(abs(p.item()))
     rate = (max(peaks[150:]) / max(peaks[50:100])) ** 0.01
     assert abs(rate - 0.9) < 0.005
-
-
-def test_exponential_form():
-    params = parameters()
-    optimizer = optim.AggMo.from_exp_form(params, lr=0.1, a=0.1, k=4)
-    assert type(optimizer) is optim.AggMo
-    assert optimizer.param_groups[0]["betas"] == pytest.approx((0, 0.9, 0.99, 0.999))
-    assert len(optim.AggMo.from_exp_form(params, 0.1, k=2).param_groups[0]["betas"]) == 2
 
 
 MODULES = sorted(module.name for module in pkgutil.iter_modules(optim.optimizers.__path__, "optim.optimizers."))
@@ -106,8 +75,7 @@ def test_sgd_takes_torchs_arguments(arguments):
     ours, theirs = parameters(), parameters()
     a = train(optim.SGD(ours, lr=0.05, **arguments), ours, 20)
     b = train(torch.optim.SGD(theirs, lr=0.05, **arguments), theirs, 20)
-    for x, y in zip(a, b, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
+    close(a, b)
 
 
 def test_sgd_with_momentum_is_momentum():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from optimizer_cases import CASES, assert_same, parameters, train, weights
+from cases import CASES
+from problem import assert_same, both_backends, parameters, set_gradients, train, weights
 
 import optim
 from optim.wrappers.lookahead import LookaheadWrapper
@@ -76,7 +77,7 @@ def test_cold_is_a_fresh_optimizer_on_these_weights_and_rates(name):
 
 
 @pytest.mark.parametrize("warm", [True, False])
-@pytest.mark.parametrize("backend", ["loop", "foreach"])
+@both_backends
 def test_schedules_and_checkpoints_go_on_afterwards(warm, backend):
     params = parameters()
     config = optim.configs()["aggmo"](lr=0.1)
@@ -92,3 +93,37 @@ def test_schedules_and_checkpoints_go_on_afterwards(warm, backend):
     resumed.load_state_dict(optimizer.state_dict())
     assert resumed.param_groups[0]["betas"] == (0.0, 0.99)
     assert_same(train(resumed, again, 8), train(optimizer, params, 8))
+
+
+def test_momentum_can_be_set():
+    for kind, key, value in [
+        ("Momo", "beta", 0.5),
+        ("MomoAdam", "betas", (0.5, 0.999)),
+        ("AdamP", "betas", (0.5, 0.999)),
+        ("SGDP", "momentum", 0.5),
+        ("LARS", "momentum", 0.5),
+        ("AggMoGeneral", "rates", (2.0, 1.0)),
+    ]:
+        params = parameters()
+        optimizer = getattr(optim, kind)(params)
+        set_gradients(params, 0)
+        optimizer.step(loss=1.0)
+        optimizer.set_momentum(0.5)
+        assert optimizer.param_groups[0][key] == value
+        optimizer.step(loss=1.0)
+        optimizer.set_momentum(0.4, warm=False)
+        assert not optimizer.state and all(
+            not optimizer.param_groups[0][total] for total in optimizer.pipeline.global_state
+        )
+
+
+def test_methods_with_second_moments():
+    for kind in (optim.AdamW, optim.NAdam, optim.AMSGrad, optim.RAdam, optim.RAdamW, optim.AdaBound, optim.AMSBound):
+        optimizer = kind(parameters())
+        optimizer.set_momentum(0.5)
+        assert optimizer.param_groups[0]["betas"] == (0.5, 0.999)
+    optimizer = optim.SGDW(parameters())
+    optimizer.set_momentum(0.5)
+    assert optimizer.param_groups[0]["momentum"] == 0.5
+    with pytest.raises(ValueError, match="Adadelta: has no momentum to set"):
+        optim.Adadelta(parameters()).set_momentum(0.5)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 import torch
-from optimizer_cases import assert_same, parameters, set_gradients, train, weights
+from problem import assert_same, both_backends, close, parameters, set_gradients, train, weights
 
 import optim
 from optim.config import OptimizerConfig
@@ -64,17 +64,8 @@ class Toy(OptimizerConfig):
         return HeavyBall(0.5), LossScaled()
 
 
-BACKENDS = ["loop", "foreach"]
-
-
-def _close(xs, ys, backend):
-    for x, y in zip(xs, ys, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-10, atol=1e-12)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
+@both_backends
 @pytest.mark.parametrize("split", [False, True])
-@pytest.mark.filterwarnings("ignore:.*CUDA")
 def test_clipping_by_the_global_norm(backend, split):
     ours, theirs = parameters(), parameters()
     groups = [{"params": ours[:2]}, {"params": ours[2:]}] if split else ours
@@ -84,7 +75,7 @@ def test_clipping_by_the_global_norm(backend, split):
         set_gradients(theirs, step)
         torch.nn.utils.clip_grad_norm_(theirs, 2.0)
         reference.step()
-    _close(train(optimizer, ours, 12), theirs, backend)
+    close(train(optimizer, ours, 12), theirs, 1e-10)
 
 
 def _with_loss(optimizer, params, steps, start=0):
@@ -94,8 +85,7 @@ def _with_loss(optimizer, params, steps, start=0):
     return weights(params)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.filterwarnings("ignore:.*CUDA")
+@both_backends
 def test_a_global_number_and_the_loss(backend):
     ours, theirs = parameters(), parameters()
     optimizer = optim.ComposedOptimizer(ours, Toy(), [NormClip(5.0)], backend=backend)
@@ -109,7 +99,7 @@ def test_a_global_number_and_the_loss(backend):
         scale = 0.5 * f / (1 + sum((x * x).sum() for x in v).sqrt())
         for p, x in zip(theirs, v, strict=True):
             p.data -= 0.1 * scale * x
-    _close(got, theirs, backend)
+    close(got, theirs, 1e-10)
     assert optimizer.param_groups[0]["f"].item() == pytest.approx(f)
 
 
@@ -126,19 +116,13 @@ def test_reductions_do_not_depend_on_backend_or_grouping_to_the_last_bit():
         assert_same(other, results[0])
 
 
-def test_global_numbers_are_in_the_checkpoint(tmp_path):
+def test_a_checkpoint_without_a_global_number_is_refused():
     params = parameters()
     optimizer = optim.ComposedOptimizer(params, Toy())
-    halfway = _with_loss(optimizer, params, 5)
-    torch.save(optimizer.state_dict(), tmp_path / "state.pt")
-    again = [torch.nn.Parameter(x) for x in halfway]
-    resumed = optim.ComposedOptimizer(again, Toy())
-    resumed.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    assert_same(_with_loss(resumed, again, 5, start=5), _with_loss(optimizer, params, 5, start=5))
-    saved = optim.ComposedOptimizer(again, Toy()).state_dict()
+    saved = optimizer.state_dict()
     del saved["param_groups"][0]["f"]
     with pytest.raises(ValueError, match="group 0 lacks f"):
-        resumed.load_state_dict(saved)
+        optimizer.load_state_dict(saved)
 
 
 def test_a_missing_loss_is_named():

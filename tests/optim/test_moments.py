@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import cases_moments
 import pytest
 import torch
-from optimizer_cases import CASES, Case, assert_same, parameters, set_gradients, train, weights
+from cases import MOMENT_CASES
+from problem import assert_same, both_backends, close, parameters, set_gradients, train, trajectory, weights
 
 import optim
 from optim.rules.adabound import AdaBoundConfig, AMSBoundConfig
@@ -20,21 +20,6 @@ from optim.rules.radam import RAdamConfig, RAdamWConfig
 from optim.rules.rmsprop import RMSpropConfig
 from optim.rules.sgd import MomentumConfig, NesterovConfig
 from optim.rules.sgdw import SGDWConfig
-
-ROWS = cases_moments.rows(Case)
-both_backends = pytest.mark.parametrize("backend", ["loop", "foreach"])
-
-
-def _trajectory(config, steps=30, backend="auto", schedule=None):
-    params = parameters()
-    optimizer = optim.build(config, params, backend=backend)
-    scheduler = schedule and torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
-    return train(optimizer, params, steps, scheduler=scheduler)
-
-
-def _close(xs, ys, tolerance=1e-12):
-    for x, y in zip(xs, ys, strict=True):
-        torch.testing.assert_close(x, y, rtol=tolerance, atol=tolerance)
 
 
 @both_backends
@@ -56,7 +41,7 @@ def _close(xs, ys, tolerance=1e-12):
     ids=lambda config: config.name,
 )
 def test_no_decay_and_two_names_are_the_same_to_the_last_bit(without, plain, backend):
-    assert_same(_trajectory(without, backend=backend), _trajectory(plain, backend=backend))
+    assert_same(trajectory(without, backend=backend), trajectory(plain, backend=backend))
 
 
 @both_backends
@@ -72,7 +57,7 @@ def test_decoupled_decay_shrinks_each_weight_by_its_own_share(kind, backend):
             p.grad = torch.zeros_like(p)
         optimizer.step()
         scheduler.step()
-    _close(params, [p.detach() * (1 - 0.02) * (1 - 0.01) * (1 - 0.005) for p in start])
+    close(params, [p.detach() * (1 - 0.02) * (1 - 0.01) * (1 - 0.005) for p in start])
 
 
 @pytest.mark.parametrize(
@@ -87,12 +72,15 @@ def test_l2_is_decay_of_the_gradient_by_hand(kind):
         for p in theirs:
             p.grad.add_(p.detach(), alpha=0.3)
         plain.step()
-    _close(train(decayed, ours, 12), theirs)
+    close(train(decayed, ours, 12), theirs)
 
 
 def test_adam_without_momentum_is_rmsprop_debiased():
-    ours = _trajectory(RMSpropConfig(0.1, 0.95, 0.0), schedule=lambda t: math.sqrt(1 - 0.95 ** (t + 1)))
-    _close(ours, _trajectory(AdamConfig(0.1, (0.0, 0.95), 0.0)))
+    params = parameters()
+    optimizer = optim.build(RMSpropConfig(0.1, 0.95, 0.0), params)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: math.sqrt(1 - 0.95 ** (t + 1)))
+    ours = train(optimizer, params, 30, scheduler=scheduler)
+    close(ours, trajectory(AdamConfig(0.1, (0.0, 0.95), 0.0)))
 
 
 def test_rmsprop_with_momentum_is_a_chain():
@@ -137,7 +125,7 @@ def test_the_maximum_is_no_other_while_gradients_grow(kind, plain):
     assert_same(*results)
 
 
-def _on_reddis_problem(config, c=3.0, steps=3000):
+def _on_reddis_problem(config, c=3.0, steps=1000):
     """f_t(x) = c x if t = 1 mod 3, else -x, on [-1, 1] with lr / sqrt(t): the regret is least at x = -1."""
     p = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
     optimizer = optim.build(config, [p])
@@ -159,7 +147,7 @@ def test_amsgrad_converges_where_adam_does_not():
 
 
 def test_the_three_amsgrads_differ():
-    results = [_trajectory(AMSGradConfig(0.1, debias=debias)) for debias in ("after", "before", "never")]
+    results = [trajectory(AMSGradConfig(0.1, debias=debias)) for debias in ("after", "before", "never")]
     for i in range(3):
         assert not torch.equal(results[i][2], results[i - 1][2])
 
@@ -167,13 +155,13 @@ def test_the_three_amsgrads_differ():
 def test_nadam_with_a_constant_momentum_is_dozats_simple_form():
     """optax.nadam: beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 - beta1^t) over sqrt(v') + eps."""
     params, (b1, b2), m, v = parameters(), (0.8, 0.9), 0, 0
-    ours, p = _trajectory(NAdamConfig(0.1, (b1, b2), momentum_decay=1e9), 20), params[2]
+    ours, p = trajectory(NAdamConfig(0.1, (b1, b2), momentum_decay=1e9), 20), params[2]
     for t in range(1, 21):
         set_gradients(params, t - 1)
         m, v = b1 * m + (1 - b1) * p.grad, b2 * v + (1 - b2) * p.grad**2
         ahead = b1 * m / (1 - b1 ** (t + 1)) + (1 - b1) * p.grad / (1 - b1**t)
         p.data -= 0.1 * ahead / (torch.sqrt(v / (1 - b2**t)) + 1e-8)
-    _close([ours[2]], [p.detach()])
+    close([ours[2]], [p.detach()])
 
 
 def test_nadams_product_is_of_each_mu_once_and_grows_towards_beta1():
@@ -225,13 +213,13 @@ def test_adadelta_has_the_units_of_the_weights():
 
 
 @both_backends
-@pytest.mark.parametrize("name", [name for name, case in ROWS.items() if hasattr(case.config, "betas")])
+@pytest.mark.parametrize("name", [name for name, case in MOMENT_CASES.items() if hasattr(case.config, "betas")])
 def test_betas_may_be_tensors(name, backend):
     """RAdam's rho is then a tensor too, and what to do is chosen without looking at its value."""
     numbers, tensors = parameters(), parameters()
-    betas = tuple(torch.tensor(beta, dtype=torch.float64) for beta in ROWS[name].config.betas)
-    a = train(ROWS[name].build(numbers, backend=backend), numbers, 12)
-    _close(train(ROWS[name].build([{"params": tensors, "betas": betas}], backend=backend), tensors, 12), a)
+    betas = tuple(torch.tensor(beta, dtype=torch.float64) for beta in MOMENT_CASES[name].config.betas)
+    a = train(MOMENT_CASES[name].build(numbers, backend=backend), numbers, 12)
+    close(train(MOMENT_CASES[name].build([{"params": tensors, "betas": betas}], backend=backend), tensors, 12), a)
 
 
 @pytest.mark.parametrize(
@@ -255,18 +243,6 @@ def test_out_of_range(make, message):
     assert str(error.value) == message
 
 
-def test_set_momentum():
-    for kind in (optim.AdamW, optim.NAdam, optim.AMSGrad, optim.RAdam, optim.RAdamW, optim.AdaBound, optim.AMSBound):
-        optimizer = kind(parameters())
-        optimizer.set_momentum(0.5)
-        assert optimizer.param_groups[0]["betas"] == (0.5, 0.999)
-    optimizer = optim.SGDW(parameters())
-    optimizer.set_momentum(0.5)
-    assert optimizer.param_groups[0]["momentum"] == 0.5
-    with pytest.raises(ValueError, match="Adadelta: has no momentum to set"):
-        optim.Adadelta(parameters()).set_momentum(0.5)
-
-
 def test_arguments_have_the_names_and_order_of_torch():
     params = parameters()
     assert optim.AdamW(params, 0.1, (0.5, 0.6), 1e-3, 0.2, True).config == AdamWConfig(
@@ -276,51 +252,3 @@ def test_arguments_have_the_names_and_order_of_torch():
         ours, theirs = optim.configs()[kind.lower()](), getattr(torch.optim, kind)(params).param_groups[0]
         for key, value in vars(ours).items():
             assert theirs.get(key, value) == value, f"{kind}: {key}"
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        SGDWConfig,
-        RMSpropConfig,
-        AdamWConfig,
-        NAdamConfig,
-        AMSGradConfig,
-        RAdamConfig,
-        RAdamWConfig,
-        AdaBoundConfig,
-        AMSBoundConfig,
-        AdadeltaConfig,
-    ],
-)
-def test_it_trains(kind):
-    x = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
-    y = (x @ torch.tensor([1.0, -2.0, 0.5, 3.0]) > 0).float()
-    w = torch.nn.Parameter(torch.zeros(4))
-    optimizer = optim.build(
-        kind(
-            lr={SGDWConfig: 0.5, RMSpropConfig: 0.02, RAdamConfig: 0.2, RAdamWConfig: 0.2, AdadeltaConfig: 5.0}.get(
-                kind, 0.05
-            )
-        ),
-        [w],
-    )
-    for _ in range(200):
-        w.grad = x.T @ (torch.sigmoid(x @ w.detach()) - y) / 200
-        optimizer.step()
-    assert torch.nn.functional.binary_cross_entropy_with_logits(x @ w, y).item() < 0.2
-
-
-def test_names_of_the_state():
-    for name, keys in {
-        "sgdw": "v",
-        "rmsprop": "r",
-        "rmsprop_centered": "r m v",
-        "amsgrad": "m v v_max",
-        "nadam": "m v mu_product",
-        "adadelta": "v d",
-    }.items():
-        params = parameters()
-        optimizer = CASES[name].build(params)
-        train(optimizer, params, 1)
-        assert list(optimizer.state[params[0]]) == ["step", *keys.split()]
