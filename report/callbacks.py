@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
 
 #: modules that draw_run imports
 PRELOAD = (
@@ -12,17 +15,34 @@ PRELOAD = (
 )
 
 
-def draw_run(folder: Path) -> None:
-    """Draw curves.png, trajectory.png and reconstructions.png of a run, each where its folder has the data."""
+def draw_run(folder: Path) -> str:
+    """Draw curves.png, trajectory.png and reconstructions.png of a run, each where its folder has the data.
+
+    Returns a line on each picture that can't be drawn, which is no reason for a run to fail. Raises OSError only.
+    """
     from report.diagnostics.reconstructions import draw_images
     from report.diagnostics.trajectories import run_trajectory
     from report.figures.curves import draw_curves
     from report.figures.drawing import draw
 
-    draw_curves(folder)
-    if panels := run_trajectory(folder):
-        draw(panels, folder / "trajectory", formats=["png"])
-    draw_images(folder)
+    def draw_trajectory(folder: Path) -> None:
+        if panels := run_trajectory(folder):
+            draw(panels, folder / "trajectory", formats=["png"])
+
+    drawings = {"curves": draw_curves, "trajectory": draw_trajectory, "reconstructions": draw_images}
+    return "\n".join(filter(None, (try_to_draw(name, draw, folder) for name, draw in drawings.items())))
+
+
+def try_to_draw(name: str, draw: Callable[[Path], object], folder: Path) -> str:
+    """Draw; return the error in one line, or nothing."""
+    try:
+        draw(folder)
+    except OSError:  # a full disk concerns the whole run
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [""])[0]
+        return f"{name}.png was not drawn: {type(error).__name__}: {reason}"
+    return ""
 
 
 def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Collection, Iterable, Sequence, Sized
 from dataclasses import fields, replace
@@ -28,6 +29,7 @@ MOST_WARNINGS = 8  # on the console; the page has all
 def main(argv: Sequence[str]) -> int:
     """Write the report; return 0, or 2 after one line on what is wrong."""
     options = parser().parse_args(argv)
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
     try:
         return report(options)
     except (ValueError, FileNotFoundError) as error:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def ignore_run(folder: Path) -> None:
+def ignore_run(folder: Path) -> str:
     """Do nothing."""
+    return ""
 
 
 def ignore_sweep(runs: Sequence[Path], folder: Path) -> str:
@@ -20,12 +21,13 @@ def ignore_sweep(runs: Sequence[Path], folder: Path) -> str:
 class Callbacks:
     """Top-level functions of a module: they are pickled for runs in other processes.
 
-    on_run_end(run): called with a run's folder once a run that is done or diverged has written its files.
+    on_run_end(run): called with a run's folder once a run that is done or diverged has written its files; returns
+    what to print, or "".
     on_sweep_end(runs, folder): called with the folders of a sweep's runs and its own; returns what to print, or "".
     preload: modules that on_run_end imports, loaded once before processes are forked.
     """
 
-    on_run_end: Callable[[Path], None] = ignore_run
+    on_run_end: Callable[[Path], str | None] = ignore_run
     on_sweep_end: Callable[[Sequence[Path], Path], str] = ignore_sweep
     preload: tuple[str, ...] = ()
 

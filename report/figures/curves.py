@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from report.figures.axes import log_axis
-from report.figures.drawing import blank_figure
+from report.figures.drawing import blank_figure, figure_style
 from report.figures.series_style import COLOURS
 from report.names import FRACTIONS, NAMES
 from results.metrics import read_rows, value_keys
@@ -25,13 +25,14 @@ def draw_curves(folder: Path) -> None:
     if not rows:
         return
     keys = value_keys(rows[0])
-    figure = blank_figure(INCHES[0] * len(keys), INCHES[1])
-    for i, key in enumerate(keys):
-        axes = figure.add_axes(((i + 0.155) / len(keys), 0.14, 0.82 / len(keys), 0.83))
-        draw_metric(axes, rows, key)
-        if i == 0:
-            axes.legend(loc="upper right")
-    figure.savefig(folder / "curves.png", dpi=120, pil_kwargs={"compress_level": 1})
+    with figure_style({}):  # matplotlib's defaults, which are drawn fastest
+        figure = blank_figure(INCHES[0] * len(keys), INCHES[1])
+        for i, key in enumerate(keys):
+            axes = figure.add_axes(((i + 0.155) / len(keys), 0.14, 0.82 / len(keys), 0.83))
+            draw_metric(axes, rows, key)
+            if i == 0:
+                axes.legend(loc="upper right")
+        figure.savefig(folder / "curves.png", dpi=120, pil_kwargs={"compress_level": 1})
 
 
 def draw_metric(axes: Any, rows: list[dict[str, Any]], key: str) -> None:

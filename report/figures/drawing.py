@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,11 +34,13 @@ FEW = 8  # points that each have a marker, or a label on the axis
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
-    """matplotlib's settings of all figures, for creating them and for saving them."""
+def figure_style(settings: Mapping[Any, Any] = RC) -> Iterator[None]:
+    """matplotlib's settings of all figures, for creating them and for saving them; none are the user's."""
     import matplotlib
 
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(settings)
         yield
 
 

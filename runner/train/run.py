@@ -166,7 +166,8 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
             save_images(folder.path, images)
         if trajectory:
             save_trajectory(folder.path, trajectory)
-        callbacks.on_run_end(folder.path)
+        if message := callbacks.on_run_end(folder.path):
+            console.print(message)
     trainer.metrics.loggers.close(status)  # before the run counts as finished: its rows would not be sent again
     content = write_status(folder, config.task, status, trainer.progress, **results)
     console.print(result_lines(config, content, folder))
