@@ -123,6 +123,7 @@ class Plateau(Schedule):
     """lr_decay once the watched loss has gone more than `patience` epochs without improving by `threshold`.
 
     torch's ReduceLROnPlateau with mode "min", threshold_mode "rel" and no cooldown. `LRScheduler` keeps its state.
+    Deviation: of a best loss below zero, which torch never sees fail to improve, the threshold is a part of its size.
     """
 
     name: ClassVar[str] = "plateau"
@@ -179,7 +180,9 @@ class LRScheduler:
         if not isinstance(self.schedule, Plateau):
             return
         loss = val_loss if self.schedule.watch == "val" else train_loss
-        if isfinite(loss) and loss < self.best * (1 - self.schedule.threshold):
+        # torch takes (1 - threshold) times a negative best too, which every equal loss is below
+        threshold = self.schedule.threshold if self.best > 0 else -self.schedule.threshold
+        if isfinite(loss) and loss < self.best * (1 - threshold):
             self.best, self.bad_epochs = loss, 0
             return
         self.bad_epochs += 1

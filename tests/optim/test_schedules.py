@@ -66,6 +66,17 @@ def test_plateau_is_torchs(patience):
     assert optimizer.param_groups[0]["lr"] < 0.1
 
 
+@pytest.mark.parametrize("shift", [0.0, -1.0, -10.0])
+def test_plateau_sees_whether_losses_of_either_sign_improve(shift):
+    scheduler = LRScheduler(Plateau(lr_decay=0.1, patience=0, threshold=0.01), 1, 99)
+    for loss in (0.9, 0.5, 0.2):
+        scheduler.end_epoch(0.0, loss + shift)
+    assert scheduler.scale == 1.0, "each is better by more than the threshold"
+    for _ in range(2):
+        scheduler.end_epoch(0.0, 0.2 + shift)
+    assert scheduler.scale == pytest.approx(0.01)
+
+
 def test_plateau_watches_what_it_is_told_to():
     pace = LRScheduler(Plateau(patience=0, watch="train"), 1, 9)
     for loss in (1.0, 1.0):
