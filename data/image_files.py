@@ -102,12 +102,9 @@ class Decoder:
         return len(self.files)
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor] | str:
-        from PIL import Image
-
         path = os.fsdecode(self.files[i])
         try:
-            with Image.open(path) as file:
-                image = file.convert("RGB")
+            image = read_rgb(path)
         except Exception as error:  # PIL raises many kinds for damaged files
             reason = str(error).replace(f" file '{path}'", " it")
             return f"{path} is not an image that can be read ({reason}); replace or remove it"
@@ -115,6 +112,23 @@ class Decoder:
             return self.transform(image), self.y[i]
         with global_generator(int(self.seeds[i])):
             return self.transform(image), self.y[i]
+
+
+def read_rgb(path: str) -> Image:
+    """An image file as RGB of 8 bits; 16-bit greys are scaled to them, where PIL would cut them off at 255.
+
+    Raises ValueError for pixels of 32 bits, whose range no file names; else whatever PIL raises.
+    """
+    import numpy
+    from PIL import Image
+
+    with Image.open(path) as file:
+        if file.mode in ("I", "F"):
+            raise ValueError(f"its pixels have 32 bits (PIL's mode {file.mode}); convert them to 8 or 16 bits")
+        if file.mode.startswith("I;16"):
+            greys = numpy.asarray(file).astype(numpy.uint32)
+            return Image.fromarray(((greys + 128) // 257).astype(numpy.uint8)).convert("RGB")
+        return file.convert("RGB")
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 import os
 
+import numpy
 import pytest
 import torch
 from conftest import write_images
 from PIL import Image
 
+from data.image_files import read_rgb
 from data.imagefolder import ImageFolder
 
 
@@ -185,3 +187,22 @@ def test_a_grey_and_a_palette_image_become_colour(tmp_path):
         Image.open(tmp_path / "val" / "cat" / "0.jpg").convert(kind).save(tmp_path / "val" / "cat" / f"{name}.png")
     x, _ = whole(load(tmp_path).eval_batches("test", 10))
     assert x.shape == (6, 3, 32, 32)
+
+
+GREY = [(0, 0), (257, 1), (32768, 128), (65535, 255)]  # of 16 bits, as 8 bits
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_sixteen_bit_images_keep_their_greys(tmp_path, ending):
+    path = tmp_path / f"grey.{ending}"
+    for value, expected in GREY:
+        Image.fromarray(numpy.full((64, 64), value, dtype=numpy.uint16)).save(path)
+        assert numpy.asarray(read_rgb(str(path)))[0, 0].tolist() == [expected] * 3
+
+
+@pytest.mark.parametrize("dtype", [numpy.int32, numpy.float32])
+def test_pixels_of_unknown_range_are_refused_with_their_file(tmp_path, dtype):
+    write_images(tmp_path)
+    Image.fromarray(numpy.full((64, 64), 3, dtype=dtype)).save(tmp_path / "val" / "cat" / "deep.tif")
+    with pytest.raises(ValueError, match=r"deep\.tif.*32 bits"):
+        whole(load(tmp_path, augment="none").eval_batches("test", 100))
