@@ -12,7 +12,7 @@ from conftest import ROOT
 from small_sweeps import metrics
 
 WORDS = ["optim=sgd,adam,aggmo", "seed=0,1", "epochs=6", "limit_train=400", "logger=[]", "threads=1"]
-KILLS = 6  # for each launcher
+KILLS = 4  # for each launcher
 STACKED_RTOL = 1e-3  # of losses: runs that were divided into other stacks sum in another order; training amplifies it
 
 
