@@ -4,7 +4,8 @@
 
 All contenders of one method step in turn within each round, in this process, in float32; figures are medians with
 [least, most]. A ratio is the median over rounds of the ratios within a round; the ratio of the least times stands
-beside it, for machines where others work too. torch is its default, which is a loop on a CPU. `compile` is timed where
+beside it, for machines where others work too. torch is its default, which is a loop on a CPU; foreach is compared with
+torch's foreach, its default on CUDA. `compile` is timed where
 --backends names it, and its first step in a process of its own, with an empty cache of torch.compile.
 Each method is printed as it is done; last comes a table of the ratios, and which are within the limit.
 """
@@ -12,6 +13,7 @@ Each method is printed as it is done; last comes a table of the ratios, and whic
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import platform
 import statistics
@@ -33,17 +35,17 @@ import optim  # noqa: E402
 LIMIT = 1.15  # of torch's time
 
 # every method that torch has, by its defaults here
-TORCH: dict[str, Callable[[Any], torch.optim.Optimizer]] = {
-    "sgd": lambda p: torch.optim.SGD(p, 0.01),
-    "momentum": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9),
-    "nesterov": lambda p: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True),
-    "rmsprop": lambda p: torch.optim.RMSprop(p, 0.01),
-    "adam": lambda p: torch.optim.Adam(p, 1e-3),
-    "adamw": lambda p: torch.optim.AdamW(p, 1e-3),
-    "amsgrad": lambda p: torch.optim.Adam(p, 1e-3, amsgrad=True),
-    "nadam": lambda p: torch.optim.NAdam(p),
-    "radam": lambda p: torch.optim.RAdam(p),
-    "adadelta": lambda p: torch.optim.Adadelta(p),
+TORCH: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": lambda p, **how: torch.optim.SGD(p, 0.01, **how),
+    "momentum": lambda p, **how: torch.optim.SGD(p, 0.01, momentum=0.9, **how),
+    "nesterov": lambda p, **how: torch.optim.SGD(p, 0.01, momentum=0.9, nesterov=True, **how),
+    "rmsprop": lambda p, **how: torch.optim.RMSprop(p, 0.01, **how),
+    "adam": lambda p, **how: torch.optim.Adam(p, 1e-3, **how),
+    "adamw": lambda p, **how: torch.optim.AdamW(p, 1e-3, **how),
+    "amsgrad": lambda p, **how: torch.optim.Adam(p, 1e-3, amsgrad=True, **how),
+    "nadam": lambda p, **how: torch.optim.NAdam(p, **how),
+    "radam": lambda p, **how: torch.optim.RAdam(p, **how),
+    "adadelta": lambda p, **how: torch.optim.Adadelta(p, **how),
 }
 
 
@@ -84,6 +86,7 @@ def compare(name: str, backends: list[str], rounds: int) -> list[Ratio]:
     steps = {backend: stepper(lambda p, backend=backend: ours(name, p, backend))[0] for backend in backends}
     if name in TORCH:
         steps["torch"] = stepper(TORCH[name])[0]
+        steps["torch foreach"] = stepper(functools.partial(TORCH[name], foreach=True))[0]
     for step in [*steps.values(), *steps.values()]:
         step()
     times: dict[str, list[float]] = {kind: [] for kind in steps}
@@ -92,8 +95,10 @@ def compare(name: str, backends: list[str], rounds: int) -> list[Ratio]:
             times[kind].append(timed(step))
     print(f"\n{name}, n={rounds}", flush=True)
     for kind, values in times.items():
-        print(f"  {kind:<8} {statistics.median(values):7.1f} [{min(values):.1f}, {max(values):.1f}] ms", flush=True)
-    return [ratio(f"{name}, {x}", times[x], times["torch"]) for x in backends] if name in TORCH else []
+        print(f"  {kind:<14} {statistics.median(values):7.1f} [{min(values):.1f}, {max(values):.1f}] ms", flush=True)
+    if name not in TORCH:
+        return []
+    return [ratio(f"{name}, {x}", times[x], times["torch foreach" if x == "foreach" else "torch"]) for x in backends]
 
 
 def ratio(name: str, ours: list[float], theirs: list[float]) -> Ratio:
