@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import yaml
-
+from results.typed import load_yaml
 from results.values import format_value
 from runner.cli.help import summaries
 from runner.cli.overrides import is_group_choice
@@ -57,7 +56,10 @@ def read_grids(name: str) -> list[dict[str, list[str]]]:
     known = dict(summaries(CONFIGS, "sweep"))
     if name not in known:
         raise ConfigError(f"sweep={name} is unknown; {list_choices(name, known)}")
-    content = yaml.safe_load((CONFIGS / "sweep" / f"{name}.yaml").read_text(encoding="utf-8"))
+    try:
+        content = load_yaml(CONFIGS / "sweep" / f"{name}.yaml", f"configs/sweep/{name}.yaml")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if not isinstance(content, list) or not all(isinstance(grid, dict) for grid in content):
         raise ConfigError(f"configs/sweep/{name}.yaml is not a list of tables from keys to values")
     return [dict(grid_axis(key, values) for key, values in grid.items()) for grid in content]
