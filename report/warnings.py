@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from results.paths import METRICS
 from results.run import Run
 from results.settings import Setting, best
 from results.signature import changes_results
@@ -125,7 +126,7 @@ def unfinished(settings: Sequence[Setting]) -> Iterator[str]:
 
 def has_rows(run: Run) -> bool:
     """Decided by the file's size, as reading it takes longer than all other checks."""
-    file = run.folder / "metrics.jsonl"
+    file = run.folder / METRICS
     return file.is_file() and file.stat().st_size > 0
 
 

@@ -46,6 +46,11 @@ def one_line(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip().splitlines() or ["(no message)"])[0]
+
+
 def varying_keys(settings: Iterable[Mapping[str, Any]], per_optimizer: bool = False) -> list[str]:
     """The flattened keys whose values differ between the settings that have them, in the settings' order.
 

@@ -19,6 +19,7 @@ from report.figures.series_style import COLOURS, STYLES, SeriesStyle, styles_of
 from report.figures.smoothing import running
 from report.selection import chosen, labels
 from results.metrics import read_rows, step_rows
+from results.paths import METRICS
 from results.settings import Setting
 from results.trajectory import Contour, Point, Series, Trajectory, Window, read_trajectory
 
@@ -90,7 +91,7 @@ def run_trajectory(folder: Path) -> list[Panel]:
     """The panels of one run: its path, where the problem has two coordinates, and its series, those of one name in one
     panel. Empty where the run has no trajectory.
     """
-    trajectory, rows = read_trajectory(folder), step_rows(read_rows(folder / "metrics.jsonl"))
+    trajectory, rows = read_trajectory(folder), step_rows(read_rows(folder / METRICS))
     if trajectory is None or not rows:
         return []
     run = DrawnRun(trajectory, rows, f"{rows[-1]['step']} steps", PATH, single=True)

@@ -14,6 +14,7 @@ from report.figures.drawing import blank_figure, figure_style
 from report.figures.series_style import COLOURS
 from report.names import FRACTIONS, NAMES
 from results.metrics import read_rows, value_keys
+from results.paths import METRICS
 
 STYLES = {"train": ("-", COLOURS[0]), "val": ("--", COLOURS[1])}
 INCHES = (5.0, 3.6)  # a panel
@@ -21,7 +22,7 @@ INCHES = (5.0, 3.6)  # a panel
 
 def draw_curves(folder: Path) -> None:
     """Draw metrics.jsonl of a run's folder; nothing before the first epoch's end."""
-    rows = [row for row in read_rows(folder / "metrics.jsonl") if row.get("per") == "epoch"]
+    rows = [row for row in read_rows(folder / METRICS) if row.get("per") == "epoch"]
     if not rows:
         return
     keys = value_keys(rows[0])

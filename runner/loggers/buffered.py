@@ -9,6 +9,7 @@ from typing import Any
 
 from results.paths import LOGGERS
 from results.run_folder import RunFolder
+from results.values import first_line
 from runner.loggers.logger import Logger, Row
 from runner.loggers.run_info import RunInfo
 
@@ -58,9 +59,8 @@ class BufferedLogger:
         except (Exception, KeyboardInterrupt) as error:  # trackers raise many kinds; Ctrl-C ends a slow one
             self.is_disabled = True
             self.buffer.clear()
-            reason = (str(error).strip().splitlines() or ["(no message)"])[0]
             self.print_line(
-                f"logger={self.logger.name} is disabled: {type(error).__name__}: {reason}; "
+                f"logger={self.logger.name} is disabled: {type(error).__name__}: {first_line(error)}; "
                 "the run continues, and metrics.jsonl has every row"
             )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from results.values import first_line
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError
 from runner.sweep.job_watcher import JobFiles, JobWatcher
@@ -24,7 +25,7 @@ from runner.sweep.plan import Job
 from runner.sweep.run_job import OnEnd
 from runner.sweep.slots import available_cores
 from runner.sweep.worker import Worker, current_site
-from runner.train.output import first_line, print_line
+from runner.train.output import print_line
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 ROOT = Path(__file__).resolve().parents[2]

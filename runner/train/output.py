@@ -11,8 +11,3 @@ def print_line(text: str, stream: TextIO | None = None) -> None:
     """Print and flush; a closed pipe (`| head`) is no error."""
     with contextlib.suppress(BrokenPipeError):
         print(text, file=stream or sys.stdout, flush=True)
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip().splitlines() or ["(no message)"])[0]

@@ -21,12 +21,13 @@ from results.paths import LOG, METRICS, STATUS
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
 from results.trajectory import save_trajectory
+from results.values import first_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
 from runner.train.console import Console
 from runner.train.distributed import FAILED, SINGLE_PROCESS, DistributedContext
-from runner.train.output import first_line, print_line
+from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
 from runner.train.status import result_lines, write_status

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from optim import ComposedOptimizer
+from results.values import first_line
 from runner.config.schema import Settings
 from runner.train.acceleration import Compiler, accelerated, compile_network, state_restored
 from runner.train.data_parallel import data_parallel
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.forward import Network, forward
 from runner.train.norm_tracker import NormTracker
-from runner.train.output import first_line
 from runner.train.sharding import BatchSharding, Shard
 from runner.train.step_timer import StepTimer
 from tasks.task import Task

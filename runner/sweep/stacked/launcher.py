@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import OutOfMemoryError
 
+from results.values import first_line
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError
 from runner.sweep.local import run_parallel
@@ -19,7 +20,7 @@ from runner.sweep.stacked.autotune import PROCESSES, choose_form
 from runner.sweep.stacked.group import RunGroup
 from runner.sweep.stacked.grouping import config_obstacle, group_runs
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
-from runner.train.output import first_line, print_line
+from runner.train.output import print_line
 from runner.train.signals import Interrupted
 
 
