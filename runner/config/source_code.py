@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 from io import StringIO
@@ -65,11 +64,8 @@ class Module(NamedTuple):
 @functools.cache
 def read_module(name: str) -> Module | None:
     """A module that is a file of this project; None for all others."""
-    loaded = sys.modules.get(name)
-    path = (
-        Path(loaded.__file__) if loaded and loaded.__file__ else PROJECT.joinpath(*name.split(".")).with_suffix(".py")
-    )
-    if path.suffix != ".py" or path.name == "__init__.py" or not path.is_relative_to(PROJECT) or not path.is_file():
+    path = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
+    if not path.is_file():
         return None
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
