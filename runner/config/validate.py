@@ -12,6 +12,7 @@ from optim.config import check_wrappers
 from results.typed import as_mapping, read_dataclass
 from results.values import quote
 from runner.config.errors import ConfigError
+from runner.config.external import config_class, is_external
 from runner.config.registry import CHOICE_KEYS, entries
 from runner.config.schema import Config, Settings
 from runner.config.suggestions import KnownKeys, list_choices
@@ -81,6 +82,8 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "") -> type:
         raise ConfigError(f"{group}.{key} is missing; it is one of {', '.join(sorted(known))}")
     if not isinstance(node[key], str):
         raise ConfigError(f"{group}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
+    if group == "optim" and is_external(node[key]):
+        return config_class(node[key])
     if node[key] not in known:
         raise ConfigError(f"{group}.{key}={quote(node[key])} is unknown; {list_choices(str(node[key]), known)}")
     return known[node[key]]
