@@ -29,7 +29,9 @@ from runner.config.validate import validate
 from runner.train import checkpoint
 from runner.train.device import choose_device
 from runner.train.evaluation import evaluate
+from runner.train.evaluation_weights import EvaluationWeights
 from runner.train.prepare import load_samples
+from runner.train.sharding import BatchSharding
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,7 +96,7 @@ def load_run(folder: Path | str, weights: Weights = "best", changes: Sequence[st
             raise ValueError(f"{path} is missing: the run has not come so far")
         with torch.random.fork_rng(devices=[]):  # building draws initial weights
             model = config.model.build(config.data.shape, config.data.classes).to(device)
-        load_weights(model, config, content, weights)
+        load_weights(model, config, content, weights, device)
         epoch = int(content["epoch"] if weights == "best" else content["progress"]["epoch"])
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = error if str(path) in str(error) else f"{path} is not of this run ({error})"
@@ -113,12 +115,15 @@ def read_config(folder: Path, changes: Sequence[str]) -> Config:
     return validate(read_saved([f"config={folder / CONFIG}", *changes]))
 
 
-def load_weights(model: nn.Module, config: Config, content: dict[str, Any], weights: Weights) -> None:
+def load_weights(model: nn.Module, config: Config, content: dict[str, Any], weights: Weights, device: str) -> None:
     """Put the weights to evaluate with into the model. content: of best.pt, which holds them, or of last.pt."""
     model.load_state_dict(content["model"])
-    if weights == "last":
-        optimizer = ComposedOptimizer(model.parameters(), config.optim, config.wrap)
-        optimizer.load_state_dict(content["optimizer"])
-        with optimizer.evaluation_weights():
-            state = {name: value.clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(state)
+    optimizer = ComposedOptimizer(model.parameters(), config.optim, config.wrap)
+    if weights == "best" or optimizer.pipeline.evaluator is None:
+        return
+    optimizer.load_state_dict(content["optimizer"])
+    samples, settings = load_samples(config).to(device), config.settings
+    averaged = EvaluationWeights(model, optimizer, samples, settings, BatchSharding(settings.full_pass, 0, 1))
+    with averaged.loaded(content["progress"]["step"]):
+        state = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state)
