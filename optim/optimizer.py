@@ -40,6 +40,8 @@ class ComposedOptimizer(torch.optim.Optimizer):
     Raises ValueError for an unknown group key or backend, a group's value out of its range, a wrapper given twice.
     """
 
+    needs_closure = False  # gradients may be there already
+
     def __init__(
         self,
         params: Params,
@@ -111,6 +113,16 @@ class ComposedOptimizer(torch.optim.Optimizer):
         # a Python number in full precision: the transform casts it to its own
         loss = loss.detach() if isinstance(loss, Tensor) else torch.tensor(loss, dtype=torch.float64)
         return -loss if self.param_groups[0]["maximize"] else loss
+
+    @property
+    def uses_loss(self) -> bool:
+        """Whether step() needs the loss."""
+        return self.pipeline.uses_loss
+
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether evaluation_weights() shows others than the training weights."""
+        return self.pipeline.evaluator is not None
 
     @contextmanager
     def evaluation_weights(self) -> Iterator[None]:

@@ -1,11 +1,9 @@
-"""Lets Hydra choose optimizers that no file of configs/optim describes: optim=torch/Adafactor, optim=<file of plugins/>.
+"""Lets Hydra choose what no file of configs/ describes: optim=torch/Adafactor, model=mine for plugins/mine.py.
 
 Hydra asks a ConfigSource for configurations that the folder `configs` lacks; this one makes them of the signatures.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
@@ -16,7 +14,7 @@ SCHEME = "external"
 
 
 class ExternalChoices(ConfigSource):
-    """The configurations `optim/<name>` of external optimizers."""
+    """The configurations `<group>/<name>` of packages' optimizers and of plugins."""
 
     @staticmethod
     def scheme() -> str:
@@ -27,12 +25,12 @@ class ExternalChoices(ConfigSource):
 
         from runner.config.external import default_node
 
-        node = default_node(choice(config_path))
-        content = {"defaults": [{"/optim/lr_schedule@lr_schedule": "constant"}, "_self_"], **node}
-        return ConfigResult(
-            config=OmegaConf.create(content), path=f"{SCHEME}://{self.path}", provider=self.provider,
-            header={"package": "optim"},
-        )
+        group, name = group_and_name(config_path)
+        content = default_node(group, name)
+        if group == "optim":
+            content = {"defaults": [{"/optim/lr_schedule@lr_schedule": "constant"}, "_self_"], **content}
+        path, header = f"{SCHEME}://{self.path}", {"package": group}
+        return ConfigResult(config=OmegaConf.create(content), path=path, provider=self.provider, header=header)
 
     def available(self) -> bool:
         return True
@@ -43,7 +41,7 @@ class ExternalChoices(ConfigSource):
     def is_config(self, config_path: str) -> bool:
         from runner.config.external import is_external
 
-        return config_path.startswith("optim/") and is_external(choice(config_path))
+        return is_external(*group_and_name(config_path))
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         return []
@@ -54,5 +52,6 @@ class ExternalChoicesSearchPath(SearchPathPlugin):
         search_path.append(SCHEME, f"{SCHEME}://")
 
 
-def choice(config_path: str) -> Any:
-    return config_path.removeprefix("optim/").removesuffix(".yaml")
+def group_and_name(config_path: str) -> tuple[str, str]:
+    group, _, name = config_path.removesuffix(".yaml").partition("/")
+    return group, name

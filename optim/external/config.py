@@ -1,4 +1,4 @@
-"""The configuration of an optimizer class from elsewhere, made from its constructor's signature."""
+"""The configuration of an optimizer class from elsewhere: its constructor's arguments."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 
 from ..config import OptimizerConfig
 from ..transform import Transform
-from .keys import keys
 
 
 @dataclasses.dataclass(frozen=True)
 class ExternalConfig(OptimizerConfig):
-    """Base of the configurations of classes from elsewhere; `make_config` makes them."""
+    """Base of the configurations of classes from elsewhere; runner/config/external.py makes them of the signatures.
+
+    source: the files or packages that the class is from, each with its hash or version.
+    """
 
     optimizer_class: ClassVar[type]
-    source: ClassVar[tuple[str, str]]  # where the class comes from, and that place's version or hash
+    source: ClassVar[dict[str, str]]
 
     def transforms(self) -> tuple[Transform, ...]:
         raise self.error("is not made of transforms")
@@ -40,23 +42,3 @@ class ExternalConfig(OptimizerConfig):
         except Exception as error:  # a constructor raises what it likes
             message = (str(error).strip().splitlines() or [""])[0]
             raise ValueError(f"optim={self.name} refuses these arguments: {type(error).__name__}: {message}") from None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # the class is made at run time: another process makes it anew
-        return make_and_fill, (self.name, self.optimizer_class, self.source, dataclasses.asdict(self))
-
-
-def make_config(name: str, optimizer_class: type, source: tuple[str, str]) -> type[ExternalConfig]:
-    """A configuration class with a field for each argument. Raises ValueError if there can't be one."""
-    try:
-        fields = keys(optimizer_class)
-    except ValueError as error:
-        raise ValueError(f"optim={name} can't be configured: {error}") from None
-    namespace = {"name": name, "optimizer_class": optimizer_class, "source": source, "__module__": __name__}
-    return dataclasses.make_dataclass(
-        f"{optimizer_class.__name__}Config", fields, bases=(ExternalConfig,), frozen=True, kw_only=True, namespace=namespace
-    )
-
-
-def make_and_fill(name: str, optimizer_class: type, source: tuple[str, str], values: dict[str, Any]) -> ExternalConfig:
-    return make_config(name, optimizer_class, source)(**values)

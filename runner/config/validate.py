@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optim.config import check_wrappers
+from optim.external.config import ExternalConfig
 from results.typed import as_mapping, read_dataclass
 from results.values import quote
 from runner.config.errors import ConfigError
@@ -82,8 +83,8 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "") -> type:
         raise ConfigError(f"{group}.{key} is missing; it is one of {', '.join(sorted(known))}")
     if not isinstance(node[key], str):
         raise ConfigError(f"{group}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
-    if group == "optim" and is_external(node[key]):
-        return config_class(node[key])
+    if node[key] not in known and is_external(group, node[key]):
+        return config_class(group, node[key])
     if node[key] not in known:
         raise ConfigError(f"{group}.{key}={quote(node[key])} is unknown; {list_choices(str(node[key]), known)}")
     return known[node[key]]
@@ -97,7 +98,10 @@ def check_combinations(config: Config) -> None:
     """Raise ValueError for combinations of valid values that can't work together."""
     config.data.validate()
     config.model.validate()
-    check_wrappers(config.optim, config.wrap)
+    if isinstance(config.optim, ExternalConfig):
+        check_external(config.optim, config.wrap)
+    else:
+        check_wrappers(config.optim, config.wrap)
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)
@@ -109,6 +113,14 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
+
+
+def check_external(optim: ExternalConfig, wrap: tuple[Any, ...]) -> None:
+    """Raise ValueError for wrappers, and for arguments that the optimizer's class refuses."""
+    if wrap:
+        names = ",".join(wrapper.name for wrapper in wrap)
+        raise ValueError(f"wrap=[{names}] goes around this project's own optimizers only, not around {optim.name}")
+    optim.check()
 
 
 def check_loggers(names: tuple[str, ...]) -> None:

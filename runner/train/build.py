@@ -10,6 +10,9 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from data.samples import Samples
+from optim.external.config import ExternalConfig
+from optim.external.optimizer import ExternalOptimizer
+from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
 from results.paths import CONFIG, ENVIRONMENT, LAST
@@ -62,7 +65,7 @@ def build_trainer(
 
 def build_model_and_optimizer(
     config: Config, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, ComposedOptimizer]:
+) -> tuple[nn.Module, TrainingOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
     torch.manual_seed(stream_seed(seed, "init"))
@@ -71,13 +74,17 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    settings, noise_seed = config.settings, stream_seed(seed, "noise")
-    optimizer = ComposedOptimizer(
-        model.parameters(), config.optim, config.wrap, backend=settings.backend, seed=noise_seed
-    )
+    optimizer = build_optimizer(config, model)
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
+
+
+def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
+    if isinstance(config.optim, ExternalConfig):
+        return ExternalOptimizer(model.parameters(), config.optim)
+    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
+    return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
 
 
 def start(trainer: Trainer, device: str) -> None:

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 
 
 class NormTracker:
@@ -42,7 +42,7 @@ class NormTracker:
         self.set("gradient_norm", norms, total_norm(norms))
 
     @contextmanager
-    def measure_update(self, optimizer: ComposedOptimizer) -> Iterator[None]:
+    def measure_update(self, optimizer: TrainingOptimizer) -> Iterator[None]:
         """Measure what the optimizer's step inside this context changes."""
         old = [p.detach().clone() for p in self.parameters]
         yield

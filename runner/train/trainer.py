@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 from optim.schedules import LRScheduler
 from results.paths import BEST, LAST
 from results.run_folder import RunFolder
@@ -46,7 +46,7 @@ class Trainer:
         config: Config,
         samples: Samples,
         model: nn.Module,
-        optimizer: ComposedOptimizer,
+        optimizer: TrainingOptimizer,
         folder: RunFolder,
         console: Console,
         stop: StopRequest,

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from optim import OptimizerConfig
+from optim.external.config import ExternalConfig
 from runner.config.schema import Config
 from runner.config.validate import to_plain
 
@@ -29,6 +30,8 @@ def group_runs(configs: Sequence[Config]) -> list[list[int]]:
 def config_obstacle(config: Config) -> str:
     """The setting for which a run can't be stacked; empty if it can."""
     settings = config.settings
+    if isinstance(config.optim, ExternalConfig):
+        return f"{config.optim.name} is not made of this project's transforms"
     if settings.finetune.epochs:
         return "finetune changes the optimizer's state in mid-run"
     if settings.accumulate > 1:

@@ -1,41 +1,36 @@
-"""The keys of an optimizer class's configuration: types and defaults of its constructor's arguments."""
+"""The keys of a configuration that is made of a signature: types and defaults of a constructor's arguments."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 NUMBER = int | float  # a whole number stays one: range(k) needs it
 SCALARS = (bool, int, float, str)
 
 
-def keys(kind: type) -> list[tuple[str, Any, Any]]:
-    """(name, type, dataclass field) of each argument that a configuration can give; the first argument, the
-    parameters, aside.
+def fields_of(target: Callable[..., Any], without: Container[str]) -> list[tuple[str, Any, Any]]:
+    """(name, type, dataclass field) of each argument of a class or function that a configuration can give.
 
     Types come from the hints, or from the defaults where there are none. A default that is no plain value (a function,
-    a marker) becomes null, which stands for the class's own. Arguments of other types are left out.
-    Raises ValueError for an argument that must be given and has no usable type, and where there is no `lr`.
+    a marker) becomes null, which stands for the class's own. Arguments of other types are left out, and those named in
+    `without`. Raises ValueError for an argument that must be given and has no usable type.
     """
-    parameters = list(inspect.signature(kind).parameters.values())[1:]
-    hints = hints_of(kind)
-    found = []
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+    hints, found = hints_of(target), []
+    for parameter in inspect.signature(target).parameters.values():
+        name, default = parameter.name, parameter.default
+        if name in without or parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
-        required = parameter.default is parameter.empty
-        hint = simple(hints[parameter.name]) if parameter.name in hints else None
-        if hint is None and not required and parameter.name not in hints:
-            hint = type_of(parameter.default)
-        if hint is None and required:
-            raise ValueError(f"its argument {parameter.name} has no default, and no type that a configuration can give")
+        hint = simple(hints[name]) if name in hints else None
+        if hint is None and name not in hints and default is not parameter.empty:
+            hint = type_of(default)
         if hint is not None:
-            found.append((parameter.name, *with_default(hint, parameter.default)))
-    if "lr" not in [name for name, *_ in found]:
-        raise ValueError("its constructor has no argument lr, which schedules and sweeps set")
+            found.append((name, *with_default(hint, default)))
+        elif default is parameter.empty:
+            raise ValueError(f"its argument {name} has no default, and no type that a configuration can give")
     return found
 
 
@@ -52,9 +47,9 @@ def with_default(hint: Any, default: Any) -> tuple[Any, Any]:
     return hint | None, dataclasses.field(default=None)
 
 
-def hints_of(kind: type) -> Mapping[str, Any]:
+def hints_of(target: Callable[..., Any]) -> Mapping[str, Any]:
     try:
-        return get_type_hints(kind.__init__)
+        return get_type_hints(target.__init__ if isinstance(target, type) else target)
     except Exception:  # names that only a type checker imports
         return {}
 

@@ -5,6 +5,7 @@ Only these are looked into, and only for subclasses of torch.optim.Optimizer: no
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
@@ -15,16 +16,19 @@ from types import ModuleType
 
 @dataclass(frozen=True)
 class Package:
-    """module: where the classes are. distribution: what `pip install` and importlib.metadata call it."""
+    """module: where the classes are. distribution: what `pip install` and importlib.metadata call it. registry: the
+    module's functions that list more names and return the class of one.
+    """
 
     module: str
     distribution: str
+    registry: tuple[str, str] | None = None
 
 
 PACKAGES = {
     "torch": Package("torch.optim", "torch"),
     "pytorch_optimizer": Package("pytorch_optimizer", "pytorch-optimizer"),
-    "timm": Package("timm.optim", "timm"),
+    "timm": Package("timm.optim", "timm", ("list_optimizers", "get_optimizer_class")),
     "schedulefree": Package("schedulefree", "schedulefree"),
     "heavyball": Package("heavyball", "heavyball"),
     "prodigyopt": Package("prodigyopt", "prodigyopt"),
@@ -63,16 +67,21 @@ def classes(package: str) -> dict[str, type]:
     except Exception as error:  # of any kind: a version that does not go with this torch
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{package} can't be imported ({reason})") from None
-    return optimizer_classes(module)
+    found = optimizer_classes(module)
+    if registry := PACKAGES[package].registry:
+        names, class_of = (getattr(module, function) for function in registry)
+        for name in names():
+            with contextlib.suppress(Exception):  # one that this machine lacks the hardware or a package for
+                found.setdefault(name, class_of(name, bind_defaults=False))
+    return found
 
 
 def optimizer_classes(module: ModuleType) -> dict[str, type]:
     """The subclasses of torch.optim.Optimizer that a module has, public ones only."""
-    import torch
+    return {name: value for name, value in vars(module).items() if is_optimizer(value) and not name.startswith("_")}
 
-    base = torch.optim.Optimizer
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, base) and value is not base and not name.startswith("_")
-    }
+
+def is_optimizer(value: object) -> bool:
+    from torch.optim import Optimizer
+
+    return isinstance(value, type) and issubclass(value, Optimizer) and value is not Optimizer
