@@ -179,7 +179,7 @@ class ComposedOptimizer(torch.optim.Optimizer):
         return {key: first.new_tensor(value) for key, value in self.pipeline.global_state.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load what state_dict() gave. The dict is left as it is, and every tensor keeps its dtype.
+        """Load what state_dict() gave, whatever the dtype of the parameters then; the dict is left as it is.
 
         Raises ValueError, before anything changes, if it is not of this optimizer.
         """

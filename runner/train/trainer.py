@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from math import isfinite
 
@@ -12,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer, update_statistics
+from optim import ComposedOptimizer
 from optim.schedules import LRScheduler
-from optim.statistics import buffers_restored
 from results.paths import BEST, LAST
 from results.run_folder import RunFolder
 from runner.config.schema import Config
@@ -22,11 +20,11 @@ from runner.train import checkpoint
 from runner.train.console import Console
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.evaluation import evaluate
-from runner.train.forward import forward
+from runner.train.evaluation_weights import EvaluationWeights
 from runner.train.metrics_writer import MetricsWriter
 from runner.train.norm_tracker import NormTracker, to_floats
 from runner.train.progress import Diverged, Means, Progress, StepResult
-from runner.train.rng import epoch_order, statistics_order
+from runner.train.rng import epoch_order
 from runner.train.seeding import stream_seed
 from runner.train.signals import Interrupted, StopRequest
 from runner.train.state import TrainState
@@ -65,7 +63,7 @@ class Trainer:
         self.progress = Progress()
         self.state = TrainState(model, optimizer, self.scheduler, self.progress, self.settings.seed, distributed)
         self.step_s = MAX_CHUNK_S  # seconds of a step in the slowest process, once measured
-        self.statistics: tuple[int, dict[str, Tensor]] | None = None  # a step, and its evaluation weights' buffers
+        self.weights_to_evaluate = EvaluationWeights(model, optimizer, samples, self.settings, self.step.sharding)
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
@@ -194,36 +192,9 @@ class Trainer:
         with self.progress.timer("eval"), weights:
             return evaluate(self.model, self.task, self.samples, part, self.settings, self.distributed)
 
-    @contextmanager
-    def evaluation_weights(self) -> Iterator[None]:
+    def evaluation_weights(self) -> AbstractContextManager[None]:
         """Inside, the model has the weights to evaluate with and the running statistics that belong to them."""
-        if self.optimizer.pipeline.evaluator is None:
-            yield
-            return
-        with self.optimizer.evaluation_weights(), buffers_restored(self.model):
-            self.load_statistics()
-            yield
-
-    @torch.no_grad()
-    def load_statistics(self) -> None:
-        """Estimate the running statistics of the present weights, once for each step."""
-        step, model = self.progress.step, self.model
-        if self.statistics is None or self.statistics[0] != step:
-            update_statistics(model, self.statistics_inputs(), partial(forward, model, settings=self.settings))
-            self.statistics = step, {name: buffer.clone() for name, buffer in model.named_buffers()}
-            return
-        for name, buffer in model.named_buffers():
-            buffer.copy_(self.statistics[1][name])
-
-    def statistics_inputs(self) -> Iterator[Tensor]:
-        """Training inputs, as many as go through the network at once in training: this process's shards of them."""
-        settings, sharding, step = self.settings, self.step.sharding, self.progress.step
-        order = statistics_order(len(self.samples.train), settings.batch_size, settings.seed, step)
-        size = min(settings.batch_size, len(order))
-        shards, seed = sharding.shards(size), stream_seed(settings.seed, "statistics_augment", step)
-        local = sharding.local_order(order, size)
-        for x, _ in self.samples.train_batches(local, sharding.local_size(size), 0, seed):
-            yield from x.split([shard.size for shard in shards])
+        return self.weights_to_evaluate.loaded(self.progress.step)
 
     def test(self) -> dict[str, dict[str, float]]:
         """Test the last weights and the best, {"last": means, "best": means}, and leave the best in the model."""

@@ -194,7 +194,10 @@ class StackedTrainer:
         try:
             self.steps.update_statistics((x for x, _ in batches), self.same_batches)
             for r, member in enumerate(self.members):
-                member.statistics = step, {name: buffer[r].clone() for name, buffer in buffers.items()}
+                member.weights_to_evaluate.estimate = (
+                    step,
+                    {name: buffer[r].clone() for name, buffer in buffers.items()},
+                )
             yield
         finally:
             for name, buffer in buffers.items():

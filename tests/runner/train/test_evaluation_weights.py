@@ -30,13 +30,12 @@ def test_training_is_as_without_and_the_best_weights_have_their_statistics(run, 
 def test_statistics_see_the_batches_that_training_would(make_trainer):
     """100 samples in batches of 40 and two passes: the last batch, of 20, is left out."""
     trainer = make_trainer(*SMALL, "accumulate=2")
-    inputs = list(trainer.statistics_inputs())
+    inputs = list(trainer.weights_to_evaluate.inputs(0))
     assert [len(x) for x in inputs] == [20, 20, 20, 20]
-    assert [len(x) for x in make_trainer(*SMALL, "batch_size=300").statistics_inputs()] == [100]
-    again = list(trainer.statistics_inputs())
+    assert [len(x) for x in make_trainer(*SMALL, "batch_size=300").weights_to_evaluate.inputs(0)] == [100]
+    again = list(trainer.weights_to_evaluate.inputs(0))
     assert all(map(torch.equal, inputs, again))
-    trainer.progress.step = 1
-    assert not torch.equal(next(trainer.statistics_inputs()), inputs[0])
+    assert not torch.equal(next(trainer.weights_to_evaluate.inputs(1)), inputs[0])
 
 
 def test_statistics_need_a_bounded_number_of_samples():
