@@ -6,23 +6,8 @@ from runs import configure
 from small_sweeps import SmallSweep
 
 import data.mnist
-from runner.callbacks import NO_CALLBACKS
-from runner.sweep.launch import launch
+from runner.sweep.fetch import fetch_data
 from runner.sweep.plan import TODO, Job
-
-
-class Recorder:
-    """A table and a launcher of this machine that only note what they are given."""
-
-    def __init__(self):
-        self.ended, self.started = [], []
-
-    def record_end(self, job, code, error=""):
-        self.ended.append((job.number, code, error))
-
-    def run_jobs(self, jobs, on_end, callbacks):
-        self.started += [job.number for job in jobs]
-        return 0
 
 
 @pytest.fixture
@@ -45,11 +30,11 @@ def test_missing_data_are_asked_for_once_and_end_their_runs_alone(tmp_path, aske
     choices = [(name, seed) for name in ("fashion_mnist", "mnist", "digits") for seed in (0, 1)]
     words = [["task=mnist", "model=mlp", f"data={name}", f"data.root={tmp_path}"] for name, _ in choices]
     jobs = [Job(i, (), TODO, configure(*each, f"seed={i % 2}")) for i, each in enumerate(words)]
-    recorder = Recorder()
-    assert launch(jobs, recorder, recorder, NO_CALLBACKS) == 0  # type: ignore[arg-type]
-    assert asked == ["FashionMNIST", "MNIST"] and recorder.started == [2, 3, 4, 5]
-    assert [end[:2] for end in recorder.ended] == [(0, 2), (1, 2)]
-    assert all("data=fashion_mnist: files are missing" in error for *_, error in recorder.ended)
+    ended = []
+    ready = fetch_data(jobs, lambda job, code, error: ended.append((job.number, code, error)))
+    assert asked == ["FashionMNIST", "MNIST"] and [job.number for job in ready] == [2, 3, 4, 5]
+    assert [end[:2] for end in ended] == [(0, 2), (1, 2)]
+    assert all("data=fashion_mnist: files are missing" in error for *_, error in ended)
 
 
 @pytest.mark.slow
@@ -58,6 +43,6 @@ def test_a_sweep_goes_on_without_the_runs_whose_data_are_missing(launcher, tmp_p
     sweep = SmallSweep(tmp_path, monkeypatch, capsys)
     words = ["task=mnist", "data=fashion_mnist,mnist", "seed=0,1", f"++data.root={tmp_path}"]
     code, console = sweep(*words, "epochs=1", "limit_val=8", f"hydra/launcher={launcher}")
-    assert code == 1 and asked == ["FashionMNIST", "MNIST"]
+    assert code == 1 and asked == ["FashionMNIST", "MNIST"], console
     assert [row["status"] for row in sweep.table()] == ["failed", "failed", "done", "done"], console
     assert console.count("data=fashion_mnist: files are missing") == 2 and "Traceback" not in console
