@@ -92,6 +92,8 @@ def start(trainer: Trainer, device: str) -> None:
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
+    for note in trainer.samples.notes:
+        trainer.console.print(note)
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
