@@ -16,6 +16,7 @@ from results.status import FINISHED, is_finished
 from results.values import flat, format_value, varying_keys
 from runner.config.errors import ConfigError
 from runner.sweep.plan import DONE, REFUSED, Job
+from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
 
@@ -44,9 +45,11 @@ class SweepTable:
         """
         row = self.rows[job.number] = read_row(job)
         self.num_ended += 1
+        if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
+            row["status"] = "interrupted"  # perhaps before it had a status
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
-            row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
+            row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
         remaining = self.num_to_run - self.num_ended
         estimate = (time.monotonic() - self.start) / self.num_ended * remaining
         eta = f"; about {format_duration(estimate)} to go" if remaining else ""
@@ -57,8 +60,9 @@ class SweepTable:
         name = setting_text(self.settings[job.number], self.columns)
         if row["status"] == "done":
             return f"{name}: test {row['metric']} {format_metric(row['test_' + row['metric']])}, {row['seconds']} s"
-        log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
-        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else log}"
+        if row["status"] == "failed":
+            return f"{name}: {failure_text(row)}"
+        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
 
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
@@ -102,10 +106,16 @@ def read_row(job: Job) -> Row:
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
-    row["error"] = (status.get("diverged") or {}).get("what", "")
+    row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
     row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
     row["folder"] = str(job.folder)
     return row
+
+
+def failure_text(row: Row) -> str:
+    """What ended a failed run, and where its traceback is."""
+    text, log = f"failed: {row['error']}" if row["error"] else "failed", Path(row["folder"], LOG)
+    return f"{text}; see {log}" if row["folder"] and log.is_file() else text
 
 
 def metric_columns(rows: Iterable[Row]) -> list[str]:
