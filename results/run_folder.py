@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from results.files import read_json, write_atomic, write_json
+from results.files import write_atomic, write_json
 from results.lock import FolderLock
 from results.paths import CHECKPOINTS, RUN_FILES
 
@@ -40,10 +40,6 @@ class RunFolder:
         for pattern in RUN_FILES:
             for file in self.path.glob(pattern):
                 file.unlink()
-
-    def read_json(self, name: str) -> dict[str, Any] | None:
-        """The content of a file of this run; None if there is none or it is damaged."""
-        return read_json(self.path / name)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         write_json(self.path / name, content)

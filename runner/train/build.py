@@ -12,6 +12,7 @@ from torch import nn
 from data.samples import Samples
 from optim.optimizer import ComposedOptimizer
 from results.paths import CONFIG, ENVIRONMENT, LAST
+from results.records import read_environment
 from results.run_folder import RunFolder
 from runner.config.registry import entries
 from runner.config.schema import Config
@@ -103,7 +104,7 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = folder.read_json(ENVIRONMENT) or environment(device, distributed.size)
+    recorded = read_environment(folder.path) or environment(device, distributed.size)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
 
@@ -120,7 +121,7 @@ def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> Me
 
 def run_info(config: Config, folder: RunFolder) -> RunInfo:
     """What loggers record of the run beside its rows."""
-    git = (folder.read_json(ENVIRONMENT) or {}).get("git") or {}
+    git = read_environment(folder.path).get("git") or {}
     return RunInfo(
         folder=folder.path.absolute(),
         outputs=Path(config.settings.outputs).expanduser().absolute(),
