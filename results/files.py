@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -40,14 +41,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
-def read_file(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+def read_file(path: Path, max_bytes: float = MAX_BYTES) -> bytes:
     """A file's content. Raises OSError where it can't be read, and ValueError for what is no plain file or longer."""
     if problem := find_file_problem(path, max_bytes):
         raise ValueError(problem)
     return path.read_bytes()
 
 
-def find_file_problem(path: Path, max_bytes: int) -> str:
+def find_file_problem(path: Path, max_bytes: float = math.inf) -> str:
     """Why a file is not to be opened: a pipe would wait for ever, a sparse file fill the memory. Empty if it may be.
 
     Raises OSError where it is missing or can't be reached.

@@ -40,7 +40,7 @@ class RowFiles:
         self.files = {}
         for name in (METRICS, TIMINGS):
             file = open(folder / name, "ab")  # noqa: SIM115 - open for the run's life
-            length = lengths[name] if lengths else 0
+            length = lengths.get(name, 0) if lengths else 0
             if file.tell() < length:
                 file.close()
                 raise ValueError(f"{folder / name} is shorter than its checkpoint says; rerun=true runs from the start")

@@ -25,7 +25,7 @@ def is_finished(status: dict[str, Any] | None, metric: str) -> bool:
 def has_numbers(result: Any, *keys: str) -> bool:
     """Whether a mapping has a finite number under each of the keys."""
     values = [result.get(key) if isinstance(result, dict) else None for key in keys]
-    return all(is_number(value) and math.isfinite(value) for value in values)
+    return all(is_number(value) and math.isfinite(value or 0) for value in values)
 
 
 def result_text(status: dict[str, Any], metric: str) -> str:

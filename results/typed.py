@@ -108,7 +108,7 @@ def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey | None = un
         return convert_tuple(value, args, path, on_unknown)
     if origin is Sequence:
         return list(convert_tuple(value, (args[0], Ellipsis), path, on_unknown))
-    if origin is Mapping:
+    if origin in (Mapping, dict):
         return {
             key: convert(item, args[1], f"{path}.{key}", on_unknown) for key, item in as_mapping(value, path).items()
         }

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from data.samples import Samples
     from runner.train.trainer import Trainer
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)  # not a failure of the run itself
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_ERRORS = (*FULL, errno.EROFS, errno.EIO, errno.ESTALE)  # not a failure of the run itself
 
 
 def run(
@@ -70,7 +71,9 @@ def run(
                         folder.clear()  # an interrupted rerun is resumed instead
                 return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
             except OSError as error:
-                return report_disk_error(error, folder)
+                if not is_of_folder(error, folder):
+                    raise
+                return report_folder_error(error, folder)
 
 
 def open_folder(folder: RunFolder) -> None:
@@ -82,17 +85,27 @@ def open_folder(folder: RunFolder) -> None:
         raise RunInProgressError(message) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ConfigError(f"outputs: {error}") from None
 
 
-def report_disk_error(error: OSError, folder: RunFolder) -> int:
-    """Print why the folder can't be written and return the exit code; other errors are raised."""
-    if error.errno not in DISK_ERRORS:
-        raise error
-    print_line(
-        f"error: can't write {folder.path}: {error.strerror}. Make room and repeat the command: it resumes from the "
-        "last checkpoint.",
-        sys.stderr,
-    )
+def is_of_folder(error: OSError, folder: RunFolder) -> bool:
+    """Whether an error is of the disk, or of a file in the run's folder, and not of the run itself."""
+    if error.errno in DISK_ERRORS:
+        return True
+    path = error.filename if isinstance(error.filename, str | os.PathLike) else ""
+    return bool(path) and Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder.path))
+
+
+def report_folder_error(error: OSError, folder: RunFolder) -> int:
+    """Print why the folder can't be used any more, and return the exit code."""
+    if folder.path.exists():
+        repeat = "Make room and repeat" if error.errno in FULL else "Repeat"
+        problem = f"can't write {error.filename or folder.path}: {error.strerror}"
+        reason = f"{problem}. {repeat} the command: it resumes from the last checkpoint."
+    else:
+        reason = f"{folder.path} was removed while the run was writing it; the same command starts it again"
+    print_line(f"error: {reason}", sys.stderr)
     return FAILED
 
 
@@ -124,7 +137,7 @@ def run_in_folder(
             write_status(folder, config.task, status, progress)
             return exit_code_of(interruption, console)
         except Exception as error:
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            if isinstance(error, OSError) and is_of_folder(error, folder):
                 raise
             console.end()
             write_status(folder, config.task, status, progress)
