@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.files import read_json, write_atomic
-from results.paths import LOG, STATUS, SWEEP_TABLE
+from results.files import write_atomic
+from results.paths import LOG, SWEEP_TABLE
+from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
 from results.values import flat, format_value, varying_keys
@@ -98,7 +99,7 @@ class SweepTable:
 
 def read_row(job: Job) -> Row:
     """The row of a run, from its folder."""
-    status = read_json(job.folder / STATUS) or {}
+    status = read_status(job.folder) or {}
     metric = job.checked_config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
     if row["status"] in FINISHED and not is_finished(status, metric):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from results.images import save_images
 from results.lock import FolderInUse
 from results.metrics import read_rows, step_rows
-from results.paths import LOG, METRICS, STATUS
+from results.paths import LOG, METRICS
+from results.records import read_status
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
 from results.trajectory import save_trajectory
@@ -45,7 +46,7 @@ def run(
     quiet: print to log.txt only, as one run of a sweep does. distributed: all processes call this together.
     """
     folder = RunFolder(config.run_path) if distributed.is_main else ReadOnlyRunFolder(config.run_path)
-    earlier = distributed.all_gather(folder.read_json(STATUS))[0]
+    earlier = distributed.all_gather(read_status(folder.path))[0]
     if earlier and is_finished(earlier, config.task.metric) and not config.settings.rerun:
         print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
         return 0
@@ -91,6 +92,8 @@ def open_folder(folder: RunFolder) -> None:
         raise RunInProgressError(message) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ConfigError(f"outputs: {error}") from None
 
 
 def run_in_folder(

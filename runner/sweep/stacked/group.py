@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import dataclass, field
 
 from data.samples import Part
-from results.paths import ENVIRONMENT, LOG, STATUS
+from results.paths import ENVIRONMENT, LOG
+from results.records import read_environment, read_status
 from results.run_folder import RunFolder
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError
@@ -70,8 +71,7 @@ class RunGroup:
             )
             assert isinstance(member, MemberTrainer)
             self.members.append(member)
-            environment = folder.read_json(ENVIRONMENT) or {}
-            folder.write_json(ENVIRONMENT, {**environment, "stacked": len(self.jobs)})
+            folder.write_json(ENVIRONMENT, {**read_environment(folder.path), "stacked": len(self.jobs)})
         if reason := model_obstacle(self.members[0].model, isinstance(samples.train, Part)):
             raise ConfigError(f"model={config.model.name}: {reason}")
         by_step: dict[int, list[MemberTrainer]] = {}
@@ -83,7 +83,7 @@ class RunGroup:
         folder = RunFolder(job.folder)
         open_folder(folder)
         self.exit_stack.callback(folder.close)
-        status = folder.read_json(STATUS) or {}
+        status = read_status(folder.path) or {}
         if job.checked_config.settings.rerun and status.get("status") not in ("running", "interrupted"):
             folder.clear()
         return folder
