@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.files import read_json, write_atomic
+from results.files import write_atomic
 from results.labels import label, optimizer_name, varying_keys
-from results.paths import LOG, STATUS, SWEEP_TABLE
+from results.paths import LOG, SWEEP_TABLE
+from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
 from results.values import flat
 from runner.config.errors import ConfigError
 from runner.sweep.plan import DONE, REFUSED, Job
+from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
 
@@ -47,9 +49,11 @@ class SweepTable:
         """
         row = self.rows[job.number] = read_row(job)
         self.num_ended += 1
+        if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
+            row["status"] = "interrupted"  # perhaps before it had a status
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
-            row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
+            row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
         remaining = self.num_to_run - self.num_ended
         estimate = (time.monotonic() - self.start) / self.num_ended * remaining
         eta = f"; about {format_duration(estimate)} to go" if remaining else ""
@@ -61,8 +65,9 @@ class SweepTable:
         if row["status"] == "done":
             result = f"test {row['metric']} {format_metric(row['test_' + row['metric']])}"
             return f"{name}: {result}, {row['seconds']} s of training"
-        log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
-        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else log}"
+        if row["status"] == "failed":
+            return f"{name}: {failure_text(row)}"
+        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
 
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
@@ -104,7 +109,7 @@ class SweepTable:
 
 def read_row(job: Job) -> Row:
     """The row of a run, from its folder."""
-    status = read_json(job.folder / STATUS) or {}
+    status = read_status(job.folder) or {}
     metric = job.checked_config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
     if row["status"] in FINISHED and not is_finished(status, metric):
@@ -112,10 +117,16 @@ def read_row(job: Job) -> Row:
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
-    row["error"] = (status.get("diverged") or {}).get("what", "")
+    row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
     row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
     row["folder"] = str(job.folder)
     return row
+
+
+def failure_text(row: Row) -> str:
+    """What ended a failed run, and where its traceback is."""
+    text, log = f"failed: {row['error']}" if row["error"] else "failed", Path(row["folder"], LOG)
+    return f"{text}; see {log}" if row["folder"] and log.is_file() else text
 
 
 def metric_columns(rows: Iterable[Row]) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import torch
 
 from data.samples import Samples
-from runner.config.errors import ConfigError
+from runner.config.errors import ConfigError, data_errors
 from runner.config.schema import Config
 from runner.train.device import choose_device
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -57,12 +57,8 @@ def load_local_main_first(config: Config, distributed: DistributedContext) -> Sa
 
 def load_samples(config: Config, distributed: DistributedContext = SINGLE_PROCESS) -> Samples:
     """The samples of `data`; ConfigError if they are missing, unreadable, or do not go with the batch size."""
-    try:
+    with data_errors(config.data.name):
         samples = config.data.load(config.limits)
-    except (FileNotFoundError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-    except OSError as error:
-        raise ConfigError(f"data={config.data.name}: can't read {error.filename}: {error.strerror}") from None
     batch_size, n = config.settings.batch_size, len(samples.train)
     if config.settings.drop_last and n < batch_size:
         raise ConfigError(f"drop_last=true with batch_size={batch_size} leaves nothing of {n} training samples")
