@@ -43,7 +43,7 @@ def late_range(lines: Sequence[Line]) -> tuple[tuple[float, float] | None, str]:
     if not values:
         return None, ""
     top = max(values)
-    gaps = {line.label: top - min(line.y[-1], *line.low[-1:]) for line in drawn}
+    gaps = {line.label: top - min([line.y[-1], *line.low[-1:]]) for line in drawn}
     bound = OUTLIER * median_low(gaps.values()) if len(gaps) > 3 else max(gaps.values())
     span = max(gap for gap in gaps.values() if gap <= bound)
     if not 0 < span < LATE_SHARE * (top - min(values)):
