@@ -28,7 +28,7 @@ from runner.train.failure import Failure
 from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
-from runner.train.status import result_lines, write_status
+from runner.train.status import rerun_text, result_lines, write_status
 
 if TYPE_CHECKING:
     from data.samples import Samples
@@ -48,7 +48,7 @@ def run(
     folder = RunFolder(config.run_path) if distributed.is_main else ReadOnlyRunFolder(config.run_path)
     earlier = distributed.all_gather(read_status(folder.path))[0]
     if earlier and is_finished(earlier, config.task.metric) and not config.settings.rerun:
-        print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
+        print_line(f"This run is finished; {rerun_text(config, folder)}.\n{result_lines(config, earlier, folder)}")
         return 0
     with StopRequest(distributed.launched) as stop:  # first: a signal while torch is imported would break the import
         try:
