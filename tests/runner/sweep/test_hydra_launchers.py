@@ -130,8 +130,8 @@ def test_a_worker_stops_after_a_killed_sweep_on_its_machine_only(tmp_path):
     code += "files = JobFiles(Path(sys.argv[1])).__enter__(); print('in use', flush=True); time.sleep(60)"
     root = str(Path(__file__).resolve().parents[3])
     command = [sys.executable, "-c", code, str(folder)]
-    worker = Worker(".", str(folder), (), 1, current_site(), NO_CALLBACKS)
-    elsewhere = Worker(".", str(folder), (), 1, "another machine", NO_CALLBACKS)
+    worker = Worker(".", str(folder), (), 1, current_site(), {}, NO_CALLBACKS)
+    elsewhere = Worker(".", str(folder), (), 1, "another machine", {}, NO_CALLBACKS)
     environment = {**os.environ, "PYTHONPATH": root}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as sweep:
         assert sweep.stdout.readline() == "in use\n"
