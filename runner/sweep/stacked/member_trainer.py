@@ -6,6 +6,7 @@ import time
 
 from torch import Tensor
 
+from results.paths import BEST
 from runner.train import checkpoint
 from runner.train.progress import Diverged, Means
 from runner.train.trainer import Trainer
@@ -38,7 +39,7 @@ class MemberTrainer(Trainer):
 
     def save_best(self) -> None:
         """Copy the weights; they are saved with the next checkpoint."""
-        with self.optimizer.evaluation_weights():
+        with self.evaluation_weights():
             self.best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def save(self) -> None:
@@ -52,7 +53,7 @@ class MemberTrainer(Trainer):
     def write_best(self) -> None:
         if self.best_weights is not None:
             content = {"model": self.best_weights, **(self.progress.best or {})}
-            checkpoint.save(self.folder.path / "checkpoints" / "best.pt", content)
+            self.progress.best_checksum = checkpoint.save(self.folder.path / BEST, content)
             self.best_weights = None
 
     def end(self) -> None:
