@@ -43,6 +43,16 @@ def _rate(value):
     return check
 
 
+def _numpys_numbers(make):
+    """As a schedule of one's own writes them."""
+    optimizer = steps(make(small()))
+    (group,) = optimizer.param_groups
+    for kind in (np.float64, np.float32):
+        for key in group.keys() & {"lr", "betas", "momentum", "weight_decay", "eps"}:
+            group[key] = tuple(map(kind, group[key])) if isinstance(group[key], tuple) else kind(group[key])
+        assert all(p.isfinite().all() for p in steps(optimizer).param_groups[0]["params"])
+
+
 def _empty_first_group(make):
     optimizer = steps(make([{"params": []}, {"params": small()}]))
     optimizer.load_state_dict(optimizer.state_dict())
@@ -162,6 +172,7 @@ ACCEPTED = {
     **{f"lr is {kind}": _rate(value) for kind, value in NUMBERS.items()},
     **{f"groups after {name}": _scheduled(schedule) for name, schedule in SCHEDULERS.items()},
     "ReduceLROnPlateau": _plateau,
+    "numpy's numbers in a group": _numpys_numbers,
     "an empty first group": _empty_first_group,
     "only an empty group": _only_an_empty_group,
     "one tensor a group": _one_tensor_a_group,
