@@ -11,9 +11,11 @@ import pytest
 import torch
 from conftest import write_images
 from PIL import Image
+from runs import configure
 
 from data.image_files import read_rgb
 from data.imagefolder import ImageFolder
+from runner.train.prepare import load_samples
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +209,13 @@ def test_batches_that_shared_memory_can_not_hold_arrive_all_the_same(folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     expected = whole(replace(part, num_workers=0).in_order(4))
     assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+def test_runs_that_share_the_cores_share_them_for_their_workers_too(folder):
+    """threads: what each run of a sweep in parallel processes is given."""
+    words = ["task=imagenet", f"data.path={folder}", "model=mlp"]
+    for more, workers in ((["threads=1"], 1), (["threads=64"], 8), (["threads=1", "data.num_workers=3"], 3)):
+        assert load_samples(configure(*words, *more)).train.num_workers == workers
 
 
 def read_in_process(part, connection):
