@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: would be a server of its own, and each worker would import torch anew, in every epoch. Elsewhere: Python's choice.
 START_METHOD = "fork" if sys.platform == "linux" else None
 SHARED_MEMORY = "/dev/shm"  # on Linux
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,12 @@ class ImageFiles:
             multiprocessing_context=START_METHOD if num_workers else None,
             collate_fn=stack,
             pin_memory=cuda,
-            worker_init_fn=leave_signals_alone,
+            worker_init_fn=ignore_signals,
             generator=torch.Generator(),  # else it draws from the global one, and a resumed run would draw once more
         )
-        for batch in loader:
+        with blocked_signals():  # in the workers until they ignore them
+            stream = iter(loader)
+        for batch in stream:
             if isinstance(batch, str):
                 raise ValueError(batch)
             x, y = map(torch.as_tensor, batch)
@@ -203,7 +206,21 @@ def free_shared_memory() -> float:
     return found.f_bavail * found.f_frsize
 
 
-def leave_signals_alone(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the run decides when its workers end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+@contextmanager
+def blocked_signals() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back in this thread; a process that is started inside holds them back as well."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_signals(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group of processes: a run saves first, and its workers end with
+    it. Ended by the signal themselves, they would fail it."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

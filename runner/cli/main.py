@@ -6,6 +6,7 @@ torch is not imported before it is needed, so help, `--cfg job` and mistakes are
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,10 +36,10 @@ def main(argv: list[str], callbacks: Callbacks = NO_CALLBACKS) -> int:
     distributed = distributed_context()
     try:
         return distributed.run(lambda: run_command(argv, distributed, callbacks))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the second signal
         if distributed.is_main:
             print("interrupted", file=sys.stderr)
-        return 130
+        return STOPPED_BY_SIGNAL + signal.SIGINT
 
 
 def run_command(argv: list[str], distributed: DistributedContext, callbacks: Callbacks) -> int:

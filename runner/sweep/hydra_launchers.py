@@ -26,7 +26,7 @@ from runner.sweep.run_job import OnEnd
 from runner.sweep.slots import available_cores
 from runner.sweep.worker import Worker, current_site
 from runner.train.output import print_line
-from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest, blocked_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_KILLED = "the worker that ran it was killed"
@@ -64,7 +64,8 @@ def launch_and_wait(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[
     """
     launcher.task_function = dataclasses.replace(worker, numbers=tuple(job.number for job in jobs))
     try:
-        returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+        with blocked_signals():  # in the launcher's processes; the watcher's thread lets them through to this one
+            returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
     except BrokenProcessPool:
         return None
     except Exception as error:  # of any kind: no Slurm on this machine, a cluster that does not answer
