@@ -62,7 +62,7 @@ def run(
             with distributed.raise_together():
                 open_folder(folder)
             with contextlib.closing(folder):
-                return Failure(error).report(folder, config.task, Progress(), distributed, quiet)
+                return Failure(error).report(folder, config, Progress(), distributed, quiet)
         with distributed.raise_together():
             open_folder(folder)
         with contextlib.closing(folder):
@@ -130,7 +130,7 @@ def run_in_folder(
                     status = "interrupted" if stop.number and status == "failed" else status
                     trainer.metrics.loggers.close(status)  # no effect where train() has closed them
     except Exception as error:
-        return Failure(error, stop.number).report(folder, config.task, progress, distributed, quiet)
+        return Failure(error, stop.number).report(folder, config, progress, distributed, quiet)
 
 
 def exit_code_of(interruption: BaseException, stop: StopRequest, console: Console) -> int:

@@ -95,7 +95,7 @@ class RunGroup:
         try:
             train(member, member.console, self.callbacks)
         except Exception as error:
-            code = Failure(error).report(member.folder, member.task, member.progress, member.distributed, quiet=True)
+            code = Failure(error).report(member.folder, member.config, member.progress, member.distributed, quiet=True)
             member.metrics.loggers.close("failed")
         self.ended.add(job.number)
         self.on_end(job, code)
