@@ -39,6 +39,7 @@ class ImageFiles:
     num_workers: int
     device: torch.device
     random: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -121,15 +122,18 @@ class Decoder:
 def read_rgb(path: str) -> Image:
     """An image file as RGB of 8 bits; 16-bit greys are scaled to them, where PIL would cut them off at 255.
 
-    Raises ValueError for pixels of 32 bits, whose range no file names; else whatever PIL raises.
+    Raises ValueError for pixels of 32 bits or with a sign, whose range no file names; else whatever PIL raises.
     """
     import numpy
     from PIL import Image
 
     with Image.open(path) as file:
-        if file.mode in ("I", "F"):
-            raise ValueError(f"its pixels have 32 bits (PIL's mode {file.mode}); convert them to 8 or 16 bits")
-        if file.mode.startswith("I;16"):
+        is_16_bit = file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM")  # PGM, as PIL reads it
+        if file.mode in ("I", "F") and not is_16_bit:
+            raise ValueError(
+                f"its pixels have 32 bits or a sign (PIL's mode {file.mode}); convert them to unsigned 8 or 16 bits"
+            )
+        if is_16_bit:
             greys = numpy.asarray(file).astype(numpy.uint32)
             return Image.fromarray(((greys + 128) // 257).astype(numpy.uint8)).convert("RGB")
         return file.convert("RGB")

@@ -46,6 +46,12 @@ class Run:
         """environment.json; empty where it is missing or damaged."""
         return read_json(self.folder / ENVIRONMENT) or {}
 
+    @property
+    def code(self) -> dict[str, str]:
+        """The source files that decide the run (optimizer, wrappers, model, task, data set), and a hash of each."""
+        code = self.environment.get("code")
+        return code if isinstance(code, dict) else {}
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The configuration with dotted keys: {"optim.lr": 0.1, ...}."""
@@ -61,7 +67,7 @@ class Run:
     def signature(self) -> str:
         """The hash of everything but the seed and what changes no result."""
         _, named = label_and_signature(self.folder)
-        return named or signature(self.config)
+        return named or signature(self.config, self.code)
 
     @property
     def task(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from results.values import one_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.cli.errors import describe_error
+from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
 from runner.cli.overrides import GRID, hydra_arguments
 from runner.config.compose import CONFIGS, compose, read_saved
@@ -48,6 +49,10 @@ def run_command(argv: list[str], distributed: DistributedContext, callbacks: Cal
             return 0
         if distributed.size > 1 and any(word == "-m" or word.startswith("--m") for word in argv):
             raise ConfigError(f"-m is for one process; start each experiment alone with {distributed.size} processes")
+        if any(word.startswith(WORD) for word in argv):
+            if distributed.size > 1:
+                raise ConfigError("evaluate=FOLDER is for one process")
+            return evaluate_command(argv)
         if any(word.startswith("config=") for word in argv):
             return run_one(lambda: read_saved(argv), distributed, callbacks)
         return compose_and_run(argv, distributed, callbacks)

@@ -40,7 +40,8 @@ def run_with_hydra_launcher(
     make_project_importable()
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{os.getpid()}").absolute()))
-        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), callbacks)
+        code = {path: digest for job in jobs for path, digest in job.checked_config.code.items()}
+        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks)
         start_ray(launcher)
         stop = stack.enter_context(StopRequest())
         stack.enter_context(errors_returned())

@@ -18,6 +18,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
+from results.earlier_code import changed_files
 from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.sweep.run_job import run_job
@@ -36,13 +37,17 @@ POLL_S = 0.2  # seconds between two checks for a request to stop
 class RunProcess:
     """A run in a process of its own, started at once."""
 
-    def __init__(self, config: Config, slot: Slot, callbacks: Callbacks) -> None:
+    def __init__(self, config: Config, slot: Slot, callbacks: Callbacks, code: dict[str, str] | None = None) -> None:
+        """code: Config.code where the sweep was planned, if that is not this process."""
         context: Any = multiprocessing.get_context(START_METHOD)
         if START_METHOD == "forkserver":
             context.set_forkserver_preload([*PRELOAD, *callbacks.preload])
             resource_tracker.ensure_running()  # it unblocks signals
         self.connection, child_connection = context.Pipe()
-        self.process = context.Process(target=run_in_process, args=(config, slot, child_connection, callbacks))
+        self.process = context.Process(
+            target=run_in_process,
+            args=(config, config.code if code is None else code, slot, child_connection, callbacks),
+        )
         with blocked_signals():  # in the run until it handles them, and in the fork server for its life
             self.process.start()
         child_connection.close()
@@ -74,8 +79,13 @@ class RunProcess:
         return code, error
 
 
-def run_in_process(config: Config, slot: Slot, connection: Connection, callbacks: Callbacks) -> None:
-    """Body of the process: run, send the error, exit with the run's code."""
+def run_in_process(
+    config: Config, planned_code: dict[str, str], slot: Slot, connection: Connection, callbacks: Callbacks
+) -> None:
+    """Body of the process: run, send the error, exit with the run's code.
+
+    planned_code: Config.code in the sweep's process; this one reads the files anew.
+    """
     if hasattr(os, "setsid"):  # a terminal's Ctrl-C then reaches the sweep only, which asks each run to stop once
         os.setsid()
     ignore_signals()
@@ -83,6 +93,9 @@ def run_in_process(config: Config, slot: Slot, connection: Connection, callbacks
         threading.Thread(target=stop_on_request, args=(connection,), daemon=True).start()
         if slot.gpu is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+        if edited := changed_files(planned_code, config.code):
+            connection.send(f"{', '.join(edited)} was edited after the sweep had started; repeat the command")
+            raise SystemExit(2)
         settings = dataclasses.replace(config.settings, threads=config.settings.threads or slot.threads)
         code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)
         if error:

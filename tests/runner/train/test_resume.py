@@ -26,6 +26,11 @@ KINDS = {
         *("optim/lr_schedule=plateau", "optim.lr_schedule.patience=0", "optim.lr_schedule.warmup=1.5"),
         *("checkpoint.unit=step", "checkpoint.every=7", "track=true"),
     ],
+    "batch norm, averaged": [
+        *("task=digits", "model=cnn_bn", "optim=adam", "wrap=[lookahead,ema]", "epochs=3", "limit_train=90"),
+        *("limit_val=50", "limit_test=50", "batch_size=40", "checkpoint.unit=step", "checkpoint.every=2"),
+        *("log.every=2", "logger=[tensorboard]"),
+    ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
     "rosenbrock": [*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"],
@@ -41,7 +46,9 @@ def words_of(tmp_path_factory):
     return lambda kind: [*KINDS[kind], *([f"data.root={folder}"] if "autoencoder" in kind else [])]
 
 
-@pytest.mark.parametrize("kind", ["digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"])
+@pytest.mark.parametrize(
+    "kind", ["digits", "digits, all on", "batch norm, averaged", "autoencoder, step", "rosenbrock", "amsgrad"]
+)
 def test_interrupted_in_any_step_and_resumed(kind, run, words_of, tmp_path):
     words = words_of(kind)
     expected = read_results(run(*words).folder)
