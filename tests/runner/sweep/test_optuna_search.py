@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from optuna.trial import TrialState  # noqa: E402
 
 from results.lock import locked  # noqa: E402
 from runner.callbacks import Callbacks  # noqa: E402
+from runner.sweep.study import exclusive_access  # noqa: E402
 
 OPTUNA = ["hydra/sweeper=optuna", "epochs=1", "batch_size=64"]
 SEARCH = [*OPTUNA, "optim=adam", "optim.lr=tag(log,interval(1e-4,1))"]
@@ -83,11 +85,21 @@ def test_the_same_command_shows_the_result(undisturbed, monkeypatch, capsys):
     assert f"optim.lr={best.params['optim.lr']}\n" in console and metrics(undisturbed) == rows
 
 
-def test_only_one_command_works_on_a_study(undisturbed, monkeypatch, capsys):
-    (folder,) = undisturbed.glob("outputs/sweeps/*")
-    with locked(folder):
-        code, console = SmallSweep(undisturbed, monkeypatch, capsys)(*SEARCH, f"hydra.sweeper.n_trials={TRIALS}")
-    assert code == 2 and "another process" in console
+def test_only_one_command_works_on_a_study(tmp_path, capsys):
+    entered, printed = threading.Event(), ""
+
+    def command():
+        with exclusive_access(tmp_path):
+            entered.set()
+
+    with locked(tmp_path):
+        thread = threading.Thread(target=command)
+        thread.start()
+        while "\n" not in printed:
+            printed += capsys.readouterr().out
+        assert "Another process" in printed and str(tmp_path) in printed and not entered.is_set()
+    thread.join(60)
+    assert entered.is_set()
 
 
 class Killed(BaseException):
