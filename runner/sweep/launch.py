@@ -8,9 +8,8 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
-from results.files import read_json
 from results.lock import is_locked
-from results.paths import STATUS
+from results.records import read_status
 from results.status import is_finished
 from runner.callbacks import Callbacks
 from runner.config.schema import Settings
@@ -86,7 +85,7 @@ def wait_for_others(jobs: Sequence[Job], table: SweepTable) -> tuple[list[Job], 
         time.sleep(POLL_S)
         for job in [job for job in waiting if not is_locked(job.folder)]:
             waiting.remove(job)
-            if is_finished(read_json(job.folder / STATUS), job.checked_config.task.metric):
+            if is_finished(read_status(job.folder), job.checked_config.task.metric):
                 table.record_end(job, 0)
             else:
                 left.append(job)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.files import read_json, write_atomic
+from results.files import write_atomic
+from results.labels import label, optimizer_name, varying_keys
 from results.lock import is_locked
-from results.paths import LOG, STATUS, SWEEP_TABLE
+from results.paths import LOG, SWEEP_TABLE
+from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
-from results.values import flat, format_value, varying_keys
+from results.values import flat
 from runner.config.errors import ConfigError
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job
 from runner.train.signals import STOPPED_BY_SIGNAL
@@ -35,6 +37,8 @@ class SweepTable:
         self.num_to_run = sum(job.state in (TODO, RESUME) for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
+        keys = varying_keys(self.settings.values())
+        self.names = {number: f"{label(each, keys)} seed={each['seed']}" for number, each in self.settings.items()}
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.ended: set[int] = set()  # numbers of jobs
         self.start = time.monotonic()
@@ -68,9 +72,10 @@ class SweepTable:
         self.write()
 
     def result_line(self, job: Job, row: Row) -> str:
-        name = setting_text(self.settings[job.number], self.columns)
+        name = self.names[job.number]
         if row["status"] == "done":
-            return f"{name}: test {row['metric']} {format_metric(row['test_' + row['metric']])}, {row['seconds']} s"
+            result = f"test {row['metric']} {format_metric(row['test_' + row['metric']])}"
+            return f"{name}: {result}, {row['seconds']} s of training"
         if row["status"] == "failed":
             return f"{name}: {failure_text(row)}"
         return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
@@ -78,11 +83,17 @@ class SweepTable:
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
         text = io.StringIO()
-        columns = [*("run", "status", "epochs"), *self.columns, *metric_columns(self.rows.values()), "folder"]
+        columns = [
+            *("run", "status", "epochs", "optimizer"),
+            *self.columns,
+            *metric_columns(self.rows.values()),
+            "folder",
+        ]
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for job in self.jobs:
             values = {key: self.settings[job.number].get(key, "") for key in self.columns}
+            values["optimizer"] = optimizer_name(self.settings[job.number])
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,9 +107,9 @@ class SweepTable:
 
     def as_text(self) -> str:
         """The table for the console: run, status, epochs, best, test, seconds."""
-        lines = [("run", "status", "epochs", "best", "test", "seconds")]
+        lines = [("run", "status", "epochs", "best", "test", "s (training)")]
         for job in self.jobs:
-            row, name = self.rows[job.number], setting_text(self.settings[job.number], self.columns)
+            row, name = self.rows[job.number], self.names[job.number]
             best, test = (format_metric(row.get(f"{which}_{row['metric']}", "")) for which in ("best", "test"))
             lines.append((name, row["status"], str(row["epochs"]), best, test, row["seconds"]))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -109,7 +120,7 @@ class SweepTable:
 
 def read_row(job: Job) -> Row:
     """The row of a run, from its folder."""
-    status = read_json(job.folder / STATUS) or {}
+    status = read_status(job.folder) or {}
     metric = job.checked_config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
     if row["status"] in FINISHED and not is_finished(status, metric):
@@ -138,14 +149,7 @@ def metric_columns(rows: Iterable[Row]) -> list[str]:
 
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
-    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs, per_optimizer=True), "seed"]))
-
-
-def setting_text(settings: dict[str, Any], columns: Sequence[str]) -> str:
-    """`digits adam lr=0.01 seed=0`: a run by the values of its columns."""
-    shown = [key for key in columns[2:] if settings.get(key) is not None]
-    parts = [f"{key.removeprefix('optim.')}={format_value(settings[key])}" for key in shown]
-    return " ".join([settings["task.name"], settings["optim.name"], *parts])
+    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs), "seed"]))
 
 
 def format_metric(value: Any) -> str:

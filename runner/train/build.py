@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from torch import nn
 from data.samples import Samples
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
-from results.paths import CONFIG, ENVIRONMENT, LAST
+from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
+from results.records import read_environment
 from results.run_folder import RunFolder
+from results.typed import convert
+from results.values import quote
 from runner.config.registry import entries
 from runner.config.schema import Config
 from runner.loggers.buffered import open_loggers
@@ -101,16 +105,38 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
     folder, distributed = trainer.folder, trainer.distributed
     try:
         trainer.state.load_state_dict(saved)
-    except (KeyError, TypeError, ValueError) as error:
-        path = folder.path / LAST
-        raise ValueError(f"{path} is not of this run ({error}); rerun=true runs from the start") from error
+        convert(saved["file_lengths"], Mapping[str, int], "file_lengths")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # as torch raises them
+        path, reason = folder.path / LAST, quote(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"{path} is not of this run ({reason}); {checkpoint.RERUN}") from error
+    if distributed.is_main:
+        check_best(trainer)
     if len(set(distributed.all_gather(trainer.progress.step))) > 1:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = folder.read_json(ENVIRONMENT) or environment(device, distributed.size, trainer.config.code)
+    recorded = read_environment(folder.path) or environment(device, distributed.size, trainer.config.code)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
+
+
+def check_best(trainer: Trainer) -> None:
+    """Raise ValueError if best.pt is missing or not the one that the checkpoint knows.
+
+    It may be of a later step: the run was killed after it was written, and trains that step again.
+    """
+    path, progress = trainer.folder.path / BEST, trainer.progress
+    if progress.best is None or progress.best_checksum is None:
+        return
+    try:
+        found = checkpoint.load(path, checksum=progress.best_checksum)
+    except ValueError:
+        found = checkpoint.load(path)
+        step = found.get("step") if found else None
+        if not isinstance(step, int) or step <= progress.step:
+            raise
+    if found is None:
+        raise ValueError(f"{path} is missing; {checkpoint.RERUN}")
 
 
 def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> MetricsWriter:
@@ -125,7 +151,7 @@ def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> Me
 
 def run_info(config: Config, folder: RunFolder) -> RunInfo:
     """What loggers record of the run beside its rows."""
-    git = (folder.read_json(ENVIRONMENT) or {}).get("git") or {}
+    git = read_environment(folder.path).get("git") or {}
     return RunInfo(
         folder=folder.path.absolute(),
         outputs=Path(config.settings.outputs).expanduser().absolute(),

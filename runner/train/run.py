@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from results.images import save_images
 from results.lock import FolderInUse
 from results.metrics import read_rows, step_rows
-from results.paths import LOG, METRICS, STATUS
+from results.paths import LOG, METRICS
+from results.records import read_status
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
 from results.trajectory import save_trajectory
@@ -73,7 +74,7 @@ def run(
 
 def show_finished(folder: RunFolder, config: Config, quiet: bool, distributed: DistributedContext) -> bool:
     """Whether the run is finished and is not to be run again; if so, print its result."""
-    status = distributed.all_gather(folder.read_json(STATUS))[0]
+    status = distributed.all_gather(read_status(folder.path))[0]
     if not status or not is_finished(status, config.task.metric) or config.settings.rerun:
         return False
     if not quiet:
@@ -83,7 +84,7 @@ def show_finished(folder: RunFolder, config: Config, quiet: bool, distributed: D
 
 def clear_for_rerun(folder: RunFolder, config: Config) -> None:
     """Remove an earlier run's files for rerun=true; an interrupted rerun is resumed instead."""
-    status = folder.read_json(STATUS) or {}
+    status = read_status(folder.path) or {}
     if config.settings.rerun and status.get("status") not in ("running", "interrupted"):
         folder.clear()
 
@@ -108,6 +109,8 @@ def open_folder(folder: RunFolder) -> None:
         ) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
+    except ValueError as error:
+        raise ConfigError(f"outputs: {error}") from None
 
 
 def run_in_folder(

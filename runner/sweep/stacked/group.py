@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from data.samples import Part
 from results.paths import ENVIRONMENT, LOG
+from results.records import read_environment
 from results.run_folder import RunFolder
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
@@ -70,8 +71,7 @@ class RunGroup:
             )
             assert isinstance(member, MemberTrainer)
             self.members.append(member)
-            environment = folder.read_json(ENVIRONMENT) or {}
-            folder.write_json(ENVIRONMENT, {**environment, "stacked": len(self.jobs)})
+            folder.write_json(ENVIRONMENT, {**read_environment(folder.path), "stacked": len(self.jobs)})
         if not self.members:
             return []
         if reason := model_obstacle(self.members[0].model, isinstance(samples.train, Part)):

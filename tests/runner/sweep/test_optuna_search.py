@@ -149,10 +149,10 @@ def test_a_failed_trial_is_recorded_and_tried_again_by_the_next_command(sweep, t
 
 
 def test_a_diverged_trial_is_pruned_and_the_seeds_are_averaged(sweep, tmp_path):
-    words = [*OPTUNA, "optim=sgd", "optim.lr=0.1,1e30", "seed=0,1"]
+    words = [*OPTUNA, "optim=sgd", "optim.lr=0.1,1e17", "seed=0,1"]
     code, console = sweep(*words, "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler=random")
     found = {trial.params["optim.lr"]: trial for trial in trials(tmp_path)}
-    assert code == 0 and (found["1e+30"].state, found["1e+30"].value) == (TrialState.PRUNED, None)
+    assert code == 0 and (found["1e+17"].state, found["1e+17"].value) == (TrialState.PRUNED, None)
     accs = [status["best"]["acc"] for status in statuses(tmp_path).values() if status["status"] == "done"]
     assert len(accs) == 2 and found["0.1"].value == pytest.approx(sum(accs) / 2)
     assert ": diverged\n" in console
@@ -173,7 +173,7 @@ def test_samplers_avoid_what_diverged():
 
 
 def test_the_direction_is_the_tasks(sweep, tmp_path):
-    words = ["task=rosenbrock", "optim=sgd", "optim.lr=interval(1e29,1e30)"]  # diverges at once
+    words = ["task=rosenbrock", "optim=sgd", "optim.lr=interval(1e16,1e17)"]  # diverges at once
     assert sweep(*OPTUNA, *words, "hydra.sweeper.n_trials=1")[0] == 0
     with open_study(tmp_path) as study:
         assert study.direction == optuna.study.StudyDirection.MINIMIZE

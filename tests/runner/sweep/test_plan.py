@@ -80,8 +80,10 @@ def test_states(composer, tmp_path):
     for folder, status in ((done, "done"), (resumed, "interrupted")):
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "checkpoints" / "last.pt").touch()
-        result = {key: {"acc": 0.5} for key in ("best", "final", "test", "test_last")}
-        (folder / "status.json").write_text(json.dumps({"status": status, **result}))
+        result = {key: {"acc": 0.5, "epoch": 1} for key in ("best", "final", "test", "test_last")}
+        (folder / "status.json").write_text(
+            json.dumps({"status": status, "metric": "acc", "better": "max", "seconds": {"train": 1}, **result})
+        )
     jobs = plan_jobs([*words, ["++optim.lrr=1"]], composer)
     assert [job.state for job in jobs] == [DONE, RESUME, TODO, REPEATED, REFUSED]
     assert [job.number for job in jobs] == [0, 1, 2, 3, 4]
