@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from runs import configure
 
 from runner.callbacks import NO_CALLBACKS
 from runner.cli.errors import describe_error
@@ -53,7 +54,7 @@ def finish(worker, number, code=0, error=""):
 def run_all(act, folder, ended=None):
     """Run three jobs; return the exit code, {number: (exit code, error)}, and the overrides of each launch."""
     ended, launcher = {} if ended is None else ended, StandIn(act)
-    jobs = [Job(10 + i, (f"seed={i}",), TODO) for i in range(3)]
+    jobs = [Job(10 + i, (f"seed={i}",), TODO, configure(f"seed={i}")) for i in range(3)]
 
     def on_end(job, code, error=""):
         ended[job.number] = code, error
