@@ -74,7 +74,7 @@ def check_files(group: str, value: str) -> None:
     """Raise ConfigError for a chosen file of configs/ that is no YAML, or that Hydra would not come to an end with."""
     for name in re.findall(r"[\w./-]+", value):
         file = CONFIGS / group.strip("+~").partition("@")[0] / f"{name}.yaml"
-        if file.is_file():
+        if os.path.isfile(file):
             try:
                 load_yaml(file, file.relative_to(CONFIGS.parent).as_posix())
             except ValueError as error:
