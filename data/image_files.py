@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from data.samples import Batches
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @dataclass(frozen=True)
 class ImageFiles:
@@ -37,6 +39,7 @@ class ImageFiles:
     num_workers: int
     device: torch.device
     random: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -79,10 +82,12 @@ class ImageFiles:
             num_workers=min(self.num_workers, len(batches)),
             collate_fn=stack,
             pin_memory=cuda,
-            worker_init_fn=leave_signals_alone,
+            worker_init_fn=ignore_signals,
             generator=torch.Generator(),  # else it draws from the global one, and a resumed run would draw once more
         )
-        for batch in loader:
+        with blocked_signals():  # in the workers until they ignore them
+            stream = iter(loader)
+        for batch in stream:
             if isinstance(batch, str):
                 raise ValueError(batch)
             x, y = batch
@@ -117,15 +122,18 @@ class Decoder:
 def read_rgb(path: str) -> Image:
     """An image file as RGB of 8 bits; 16-bit greys are scaled to them, where PIL would cut them off at 255.
 
-    Raises ValueError for pixels of 32 bits, whose range no file names; else whatever PIL raises.
+    Raises ValueError for pixels of 32 bits or with a sign, whose range no file names; else whatever PIL raises.
     """
     import numpy
     from PIL import Image
 
     with Image.open(path) as file:
-        if file.mode in ("I", "F"):
-            raise ValueError(f"its pixels have 32 bits (PIL's mode {file.mode}); convert them to 8 or 16 bits")
-        if file.mode.startswith("I;16"):
+        is_16_bit = file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM")  # PGM, as PIL reads it
+        if file.mode in ("I", "F") and not is_16_bit:
+            raise ValueError(
+                f"its pixels have 32 bits or a sign (PIL's mode {file.mode}); convert them to unsigned 8 or 16 bits"
+            )
+        if is_16_bit:
             greys = numpy.asarray(file).astype(numpy.uint32)
             return Image.fromarray(((greys + 128) // 257).astype(numpy.uint8)).convert("RGB")
         return file.convert("RGB")
@@ -163,7 +171,21 @@ def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Tensor, Tensor] | s
     return torch.stack(x), torch.stack(y)
 
 
-def leave_signals_alone(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the run decides when its workers end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+@contextmanager
+def blocked_signals() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back in this thread; a process that is started inside holds them back as well."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_signals(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group of processes: a run saves first, and its workers end with
+    it. Ended by the signal themselves, they would fail it."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

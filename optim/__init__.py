@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .optimizers.radam import RAdam, RAdamW
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
+    from .statistics import evaluation_statistics, update_statistics
     from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
@@ -48,6 +49,7 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
+    "statistics": ("evaluation_statistics", "update_statistics"),
     "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -107,6 +109,7 @@ __all__ = [
     "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
     "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout", "Lookahead",
     "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs", "wrappers",
+    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs",
+    "evaluation_statistics", "update_statistics", "wrappers",
 ]
 # fmt: on

@@ -1,8 +1,9 @@
-"""Loading a state_dict without torch's cast of the state to the parameters' dtype.
+"""Loading a state_dict into the dtypes that the transforms work in.
 
-torch.optim turns the float32 momentum of a bfloat16 parameter into bfloat16 on load, and has no hook to stop
-it; it also shares the loaded tensors' memory with the dict. Here state keeps its dtype, gets its own memory,
-and what does not fit the optimizer is refused by name.
+torch.optim casts state to its parameter's dtype, which turns the float32 momentum of a bfloat16 parameter into
+bfloat16, and has no hook to stop it; it also shares the loaded tensors' memory with the dict. Here loaded state has
+the dtype, device and memory format of state made afresh for the parameter, whatever it was saved from, and its own
+memory, and what does not fit the optimizer is refused by name.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from .backends import working
 from .pipeline import PipelineOptimizer
 
 
-def matched(optimizer: PipelineOptimizer, saved: Mapping[str, Any]) -> tuple[dict[Tensor, Any], list[dict[str, Any]]]:
+def matched(optimizer: PipelineOptimizer, saved: Mapping[str, Any]) -> tuple[dict[Any, Any], list[dict[str, Any]]]:
     """The state and the groups that `saved` stands for, on this optimizer's parameters; changes nothing."""
     groups = [_group(optimizer, n, *pair) for n, pair in enumerate(_pairs(optimizer, saved))]
-    state: dict[Tensor, Any] = {}
+    other, state = dict(saved["state"]), {}
     for group, old in zip(groups, saved["param_groups"], strict=True):
         for key, p in zip(old["params"], group["params"], strict=True):
-            if key in saved["state"]:
-                state[p] = _state(optimizer, key, p, group, saved["state"][key])
-    return state, groups
+            if of_parameter := other.pop(key, None):
+                state[p] = _state(optimizer, key, p, group, of_parameter)
+    # what belongs to no parameter is kept as it is, as torch.optim does
+    return {**other, **state}, groups
 
 
 def _pairs(optimizer: PipelineOptimizer, saved: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -47,21 +49,21 @@ def _group(optimizer: PipelineOptimizer, number: int, ours: dict[str, Any], save
     if "param_names" in ours:
         group.setdefault("param_names", ours["param_names"])
     for key in optimizer.pipeline.global_state if number == 0 else ():
-        group[key] = group[key].to(optimizer.param_groups[0][key].device)
+        group[key] = torch.empty_like(ours[key]).copy_(torch.as_tensor(group[key]).reshape(()))
     return {"params": ours["params"], **group}
 
 
 def _state(
     optimizer: PipelineOptimizer, key: Any, p: Tensor, group: dict[str, Any], saved: Mapping[str, Any]
 ) -> dict[str, Any]:
-    expected = optimizer.pipeline.init(working(p.detach()), group)
-    if odd := sorted(expected.keys() ^ saved.keys()):
+    state = optimizer.pipeline.init(working(p.detach()), group)
+    if odd := sorted(state.keys() ^ saved.keys()):
         raise ValueError(f"state_dict is of another optimizer: parameter {key} differs in {', '.join(odd)}")
-    state = {}
     for name, x in saved.items():
-        if isinstance(x, Tensor):
-            if x.shape != expected[name].shape:
-                raise ValueError(f"parameter {key}: {name} has shape {tuple(x.shape)}, not {tuple(p.shape)}")
-            x = x.detach().clone(memory_format=torch.preserve_format).to(p.device)
-        state[name] = x
+        if name == "step":
+            state[name] = int(x)
+        elif x.shape != state[name].shape:
+            raise ValueError(f"parameter {key}: {name} has shape {tuple(x.shape)}, not {tuple(state[name].shape)}")
+        else:
+            state[name].copy_(x.detach())
     return state

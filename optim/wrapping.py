@@ -45,10 +45,11 @@ def Lookahead(
     it, "reset" zeroes it, "pullback" makes of it what alpha makes of theta: w <- w + alpha (v - w);  v <- w,
     w = 0 before the first step. Whatever else the method keeps (Adam's v, the count of steps) stays.
     alpha = 1 without a reset leaves the inner optimizer as it is, to the last bit.
-    The slow weights phi are the ones to evaluate with.
+    The slow weights phi are the ones to evaluate with; batch norm's statistics for them: `evaluation_statistics`.
     Source: Zhang, Lucas, Hinton and Ba, NeurIPS 2019, algorithm 1; pullback as in the authors' code.
     Deviations: none in the rule. The authors' code stores an alias of the momentum with pullback, so that its w
-    moves with v, and leaves phi out of its state_dict; its alpha is 0.8 by default, here the paper's 0.5.
+    moves with v, and leaves phi out of its state_dict; its alpha is 0.8 by default, here the paper's 0.5. It evaluates
+    phi with batch norm's statistics of theta.
     """
     return wrap(LookaheadWrapper(k, alpha, pullback), optimizer)
 
@@ -60,9 +61,11 @@ def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = Tr
     which is near 0 for the first 1 / (1 - momentum) steps. p are the weights that training goes on from: with
     Lookahead, those after its synchronisation, wherever the two are put, and m is then what is evaluated.
     Put around an optimizer that has taken steps already, the mean counts them as steps at the present weights.
+    Batch norm's statistics for the mean: `evaluation_statistics`.
     Source: objax (Google, 2020), optimizer.ExponentialMovingAverage.
     Deviations: debias is on unless it is turned off (objax: the other way round), and lacks objax's eps = 1e-6
-    against a division by 0 before the first step, when here the weights themselves are evaluated.
+    against a division by 0 before the first step, when here the weights themselves are evaluated. objax averages batch
+    norm's statistics too; the mean of statistics is not what the mean weights have.
     """
     return wrap(EMAWrapper(momentum, debias), optimizer)
 
@@ -70,7 +73,7 @@ def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = Tr
 def GradientNoise(optimizer: ComposedOptimizer, eta: float = 0.01, gamma: float = 0.55) -> ComposedOptimizer:
     """g <- g + N(0, eta / (1 + t)^gamma), independent in each coordinate, t = 0 at the first step.
 
-    eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, inf).
+    eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, 20].
     Source: Neelakantan et al., 2015 (arXiv 1511.06807), eq. 1; the paper chooses eta from {0.01, 0.3, 1.0}
     and gamma = 0.55.
     Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.

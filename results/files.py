@@ -73,12 +73,3 @@ def parse_json(content: bytes, name: str) -> Any:
 
 def refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A file's JSON object; None where the file is missing or damaged."""
-    try:
-        content = parse_json(read_file(path), path.name)
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -45,6 +45,12 @@ class Run:
         """environment.json; empty where it is missing or can't be used."""
         return read_environment(self.folder)
 
+    @property
+    def code(self) -> dict[str, str]:
+        """The source files that decide the run (optimizer, wrappers, model, task, data set), and a hash of each."""
+        code = self.environment.get("code")
+        return code if isinstance(code, dict) else {}
+
     @cached_property
     def settings(self) -> dict[str, Any]:
         """The configuration with dotted keys: {"optim.lr": 0.1, ...}."""
@@ -60,7 +66,7 @@ class Run:
     def signature(self) -> str:
         """The hash of everything but the seed and what changes no result."""
         _, named = label_and_signature(self.folder)
-        return named or signature(self.config)
+        return named or signature(self.config, self.code)
 
     @property
     def task(self) -> str:

@@ -1,4 +1,4 @@
-"""The signature: a short hash of the configuration that decides a run's results, which names the run's folder."""
+"""The signature: a hash of the configuration and the code that decide a run's results; it names the run's folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ UNSIGNED = (
 )
 
 
-def signature(config: Mapping[str, Any]) -> str:
-    """Eight hexadecimal digits of a nested configuration without its unsigned keys."""
+def signature(config: Mapping[str, Any], code: Mapping[str, str]) -> str:
+    """Eight hexadecimal digits of a nested configuration without its unsigned keys, and of its code.
+
+    code: a hash of each source file that decides the run, as environment.json has it; empty where it is not known.
+    """
     signed = {key: value for key, value in config.items() if key not in UNSIGNED}
     signed["data"] = {key: value for key, value in config.get("data", {}).items() if f"data.{key}" not in UNSIGNED}
     signed["wrap"] = list((config.get("wrap") or {}).values())  # a list, because the wrappers' order counts
-    return digest(json.dumps(signed, sort_keys=True))
+    return digest(json.dumps([signed, dict(code)], sort_keys=True))
 
 
 def digest(text: str) -> str:

@@ -67,7 +67,7 @@ COMMANDS = [
     for path in DOCUMENTS
     for line in COMMAND.findall(path.read_text().replace("\\\n", " "))
 ]
-NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "logger=", "--cfg", "job", "-m")
+NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "evaluate=", "weights=", "logger=", "--cfg", "job", "-m")
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..pipeline import BoundTransform
 from ..transform import Context, GlobalTransform
 from .candidate import Candidate, copies, parameters, tensors_of
-from .checks import BACKENDS, check, equal, goes_on, through_a_file
+from .checks import BACKENDS, HALF, check, equal, goes_on, through_a_file
 
 
 @check("it moves every parameter that has a gradient, and stays finite")
@@ -126,3 +126,21 @@ def half(candidate: Candidate) -> None:
         kinds = {x.dtype for x in [*tensors_of(optimizer), *tensors_of(resumed)]}
         assert kinds <= {torch.float32}, f"state of dtypes {sorted(map(str, kinds))} ({backend})"
         goes_on(candidate, optimizer, params, resumed, again, 4, f"resumed in {dtype} ({backend})")
+
+
+@check("state saved in another precision goes on in the working one")
+def other_precision(candidate: Candidate) -> None:
+    narrow, wide = torch.float32, torch.float64
+    for backend, (saved, loaded) in product(BACKENDS, ((HALF, wide), (narrow, wide), (wide, narrow), (wide, HALF))):
+        params, where = parameters(saved), f"loaded from {saved} into {loaded} ({backend})"
+        optimizer = candidate.build(params, backend=backend)
+        candidate.train(optimizer, params, 3)
+        again, others = parameters(loaded), parameters(loaded)
+        fresh, resumed = (candidate.build(ps, backend=backend) for ps in (others, again))
+        resumed.load_state_dict(optimizer.state_dict())
+        candidate.train(fresh, others, 1)
+        wanted = [x.to(like.dtype) for x, like in zip(tensors_of(optimizer), tensors_of(fresh), strict=True)]
+        equal(tensors_of(resumed), wanted, f"other state {where}")
+        candidate.train(resumed, again, 3, start=3)
+        kept = [x.dtype == y.dtype for x, y in zip(tensors_of(resumed), wanted, strict=True)]
+        assert all(kept), f"the state's dtype changes {where}"

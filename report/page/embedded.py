@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from results.run import Run
+from results.run_labels import labels
 
 MAX_TEXT = 64 * 1024  # bytes of one text, before it is compressed
 MAX_LOGS = 16 * 1024 * 1024  # bytes of all logs together, before they are compressed
@@ -38,9 +39,10 @@ def runs_data(runs: Sequence[Run]) -> dict[str, Any]:
     limit = min(MAX_TEXT, MAX_LOGS // max(len(runs), 1))
     pool: dict[str, int] = {}
     rows = []
-    for run in runs:
+    for run, label in zip(runs, labels(runs), strict=True):
         texts = [pool.setdefault(read_text(run.folder / name, limit), len(pool)) for name in TEXTS]
-        rows.append({**row_of(run), "folder": clean(os.path.relpath(run.folder, root)), "texts": texts})
+        names = {"setting": clean(label), "folder": clean(os.path.relpath(run.folder, root))}
+        rows.append({**row_of(run), **names, "texts": texts})
     return {"names": TEXTS, "rows": rows, "texts": [packed(text) for text in pool]}
 
 
@@ -50,7 +52,6 @@ def row_of(run: Run) -> dict[str, Any]:
     best, test, seconds = ((status.get(key) or {}) for key in ("best", "test", "seconds"))
     value, tested, total = best.get(metric), test.get(metric), seconds.get("total")
     return {
-        "setting": clean(run.setting),
         "task": clean(str((run.config.get("task") or {}).get("name", ""))),
         "seed": run.config.get("seed"),
         "status": clean(str(status.get("status", "unknown"))),

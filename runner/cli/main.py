@@ -6,6 +6,7 @@ torch is not imported before it is needed, so help, `--cfg job` and mistakes are
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from results.values import one_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.cli.errors import describe_error
+from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
 from runner.cli.overrides import GRID, hydra_arguments
 from runner.config.compose import CONFIGS, compose, read_saved
@@ -34,10 +36,10 @@ def main(argv: list[str], callbacks: Callbacks = NO_CALLBACKS) -> int:
     distributed = distributed_context()
     try:
         return distributed.run(lambda: run_command(argv, distributed, callbacks))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the second signal
         if distributed.is_main:
             print("interrupted", file=sys.stderr)
-        return 130
+        return STOPPED_BY_SIGNAL + signal.SIGINT
 
 
 def run_command(argv: list[str], distributed: DistributedContext, callbacks: Callbacks) -> int:
@@ -47,6 +49,10 @@ def run_command(argv: list[str], distributed: DistributedContext, callbacks: Cal
             return 0
         if distributed.size > 1 and any(word == "-m" or word.startswith("--m") for word in argv):
             raise ConfigError(f"-m is for one process; start each experiment alone with {distributed.size} processes")
+        if any(word.startswith(WORD) for word in argv):
+            if distributed.size > 1:
+                raise ConfigError("evaluate=FOLDER is for one process")
+            return evaluate_command(argv)
         if any(word.startswith("config=") for word in argv):
             return run_one(lambda: read_saved(argv), distributed, callbacks)
         return compose_and_run(argv, distributed, callbacks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from results.paths import label, run_path
 from results.signature import signature
+from runner.config.source_code import source_digests
 
 if TYPE_CHECKING:
     from data.dataset import DataSet
@@ -98,13 +99,19 @@ class Config:
     @property
     def signature(self) -> str:
         """Eight hexadecimal digits of all that decides the results, the seed aside."""
-        return signature(self.plain)
+        return signature(self.plain, self.code)
 
     @property
     def run_path(self) -> Path:
         """The folder of this run."""
         settings = self.settings
         return run_path(settings.outputs, self.task.name, self.label, self.signature, settings.seed)
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The source files of optimizer, wrappers, model, task and data set, and a hash of each, as this process has
+        them."""
+        return source_digests(map(type, (self.task, self.data, self.model, self.optim, *self.wrap)))
 
     @property
     def limits(self) -> tuple[int | None, int | None, int | None]:

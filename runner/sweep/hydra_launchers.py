@@ -26,7 +26,7 @@ from runner.sweep.run_job import OnEnd
 from runner.sweep.slots import available_cores
 from runner.sweep.worker import Worker, current_site
 from runner.train.output import print_line
-from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest, blocked_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_KILLED = "the worker that ran it was killed"
@@ -40,7 +40,8 @@ def run_with_hydra_launcher(
     make_project_importable()
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{os.getpid()}").absolute()))
-        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), callbacks)
+        code = {path: digest for job in jobs for path, digest in job.checked_config.code.items()}
+        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks)
         start_ray(launcher)
         stop = stack.enter_context(StopRequest())
         stack.enter_context(errors_returned())
@@ -63,7 +64,8 @@ def launch_and_wait(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[
     """
     launcher.task_function = dataclasses.replace(worker, numbers=tuple(job.number for job in jobs))
     try:
-        returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+        with blocked_signals():  # in the launcher's processes; the watcher's thread lets them through to this one
+            returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
     except BrokenProcessPool:
         return None
     except Exception as error:  # of any kind: no Slurm on this machine, a cluster that does not answer

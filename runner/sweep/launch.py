@@ -9,6 +9,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 
 from runner.callbacks import Callbacks
 from runner.config.schema import Settings
+from runner.sweep.fetch import fetch_data
 from runner.sweep.hydra_launchers import run_with_hydra_launcher
 from runner.sweep.plan import Job
 from runner.sweep.run_job import run_sequentially
@@ -22,11 +23,23 @@ def launch(jobs: Sequence[Job], launcher: Any, table: SweepTable, callbacks: Cal
 
     launcher: this project's have a method run_jobs(jobs, on_end, callbacks).
     """
+    if on_this_machine(launcher):  # a cluster's machines may have data folders of their own
+        jobs = fetch_data(jobs, table.record_end)
+        if not jobs:
+            return 0
     if hasattr(launcher, "run_jobs"):
         return launcher.run_jobs(jobs, table.record_end, callbacks)
     if isinstance(launcher, BasicLauncher):
         return run_sequentially(jobs, table.record_end, callbacks)
     return run_with_hydra_launcher(launcher, jobs, table.record_end, table.folder, callbacks)
+
+
+def on_this_machine(launcher: Any) -> bool:
+    return hasattr(launcher, "run_jobs") or isinstance(launcher, BasicLauncher) or is_joblib(launcher)
+
+
+def is_joblib(launcher: Any) -> bool:
+    return type(launcher).__name__ == "JoblibLauncher"
 
 
 def runs_at_a_time(launcher: Any, settings: Settings) -> int:
@@ -35,7 +48,7 @@ def runs_at_a_time(launcher: Any, settings: Settings) -> int:
         return 1
     if hasattr(launcher, "slots"):
         return len(launcher.slots(settings))
-    if type(launcher).__name__ == "JoblibLauncher":
+    if is_joblib(launcher):
         from joblib import effective_n_jobs  # installed with its launcher only
 
         return effective_n_jobs(launcher.joblib["n_jobs"])

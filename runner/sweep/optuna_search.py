@@ -24,7 +24,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from results.paths import LOG, SWEEP_TABLE
+from results.paths import SWEEP_TABLE
 from results.signature import digest
 from results.status import FINISHED
 from runner.callbacks import Callbacks
@@ -35,7 +35,7 @@ from runner.sweep.launch import launch, runs_at_a_time
 from runner.sweep.plan import RESUME, TODO, Job, common_outputs, plan_jobs
 from runner.sweep.search_space import SearchSpace, read_search_space
 from runner.sweep.study import exclusive_access, open_study
-from runner.sweep.table import Row, SweepTable, read_row
+from runner.sweep.table import Row, SweepTable, failure_text, read_row
 from runner.train.output import print_line
 from runner.train.seeding import stream_seed
 from runner.train.signals import STOPPED_BY_SIGNAL
@@ -189,7 +189,7 @@ class OptunaSearch:
 
     def row(self, job: Job) -> Row:
         if job.config is None:
-            return {"status": "failed", "error": job.error}
+            return {"status": "failed", "error": job.error, "folder": ""}
         return self.rows.get(job.folder) or read_row(job)
 
     def record(self, trial: Trial, rows: Sequence[Row]) -> None:
@@ -241,4 +241,4 @@ def trial_result(rows: Sequence[Row]) -> tuple[TrialState, float | None, str]:
     if statuses <= set(FINISHED):
         return TrialState.PRUNED, None, "diverged"
     failed = next(row for row in rows if row["status"] not in FINISHED)
-    return TrialState.FAIL, None, f"failed: {failed['error'] or 'see ' + str(Path(failed['folder'], LOG))}"
+    return TrialState.FAIL, None, failure_text(failed)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from results.earlier_code import EarlierRun, runs_by_other_code, summarise
 from results.paths import LAST
 from results.records import read_status
 from results.status import is_finished
@@ -42,6 +43,9 @@ class Job:
     @property
     def folder(self) -> Path:
         return self.checked_config.run_path
+
+    def runs_by_other_code(self) -> list[EarlierRun]:
+        return runs_by_other_code(self.folder, self.checked_config.plain, self.checked_config.code)
 
 
 def plan_jobs(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], dict[str, Any]]) -> list[Job]:
@@ -77,6 +81,9 @@ def plan_summary(jobs: Sequence[Job]) -> str:
     counts = Counter(job.state for job in jobs)
     parts = [f"{counts[state]} {state}" for state in (DONE, RESUME, TODO, REPEATED, REFUSED) if counts[state]]
     lines = [f"{run_count(jobs)}: {', '.join(parts)}"]
+    new = [job for job in jobs if job.state == TODO]
+    if earlier := summarise(each for job in new for each in job.runs_by_other_code()):
+        lines.append(earlier)
     by_reason = defaultdict(list)
     for job in jobs:
         if job.state == REFUSED:

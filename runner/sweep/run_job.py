@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from results.values import first_line
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
 from runner.sweep.plan import Job
 from runner.train.run import run
-from runner.train.signals import STOPPED_BY_SIGNAL
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 FOLDER_TIMEOUT_S = 10.0  # the processes of a sweep that was killed need a moment to release their runs' folders
 
@@ -31,16 +32,19 @@ def run_job(config: Config, callbacks: Callbacks) -> tuple[int, str]:
             time.sleep(0.2)
         except ConfigError as error:
             return 2, str(error)
+        except Exception as error:  # of any kind, where not even its folder could take it
+            return 1, f"{type(error).__name__}: {first_line(error)}"
 
 
 def run_sequentially(jobs: Sequence[Job], on_end: OnEnd, callbacks: Callbacks) -> int:
-    """Run all jobs in this process, in order; return 0, or the exit code of a run that a signal stopped.
+    """Run all jobs in this process, in order; return 0, or 128 + the signal that stopped the sweep.
 
     A run that fails does not stop the others; Ctrl-C and SIGTERM do.
     """
-    for job in jobs:
-        code, error = run_job(job.checked_config, callbacks)
-        on_end(job, code, error)
-        if code > STOPPED_BY_SIGNAL:
-            return code
-    return 0
+    with StopRequest() as stop:
+        for job in jobs:
+            if stop.number:
+                break
+            code, error = run_job(job.checked_config, callbacks)
+            on_end(job, code, error)
+    return STOPPED_BY_SIGNAL + stop.number if stop.number else 0

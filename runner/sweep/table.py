@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from results.files import write_atomic
+from results.labels import label, optimizer_name, varying_keys
 from results.paths import LOG, SWEEP_TABLE
 from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
-from results.values import flat, format_value, varying_keys
+from results.values import flat
 from runner.config.errors import ConfigError
 from runner.sweep.plan import DONE, REFUSED, Job
+from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
 
@@ -34,6 +36,8 @@ class SweepTable:
         self.num_to_run = sum(job.state != DONE for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
+        keys = varying_keys(self.settings.values())
+        self.names = {number: f"{label(each, keys)} seed={each['seed']}" for number, each in self.settings.items()}
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.num_ended, self.start = 0, time.monotonic()
         self.write()
@@ -45,9 +49,11 @@ class SweepTable:
         """
         row = self.rows[job.number] = read_row(job)
         self.num_ended += 1
+        if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
+            row["status"] = "interrupted"  # perhaps before it had a status
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
-            row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
+            row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
         remaining = self.num_to_run - self.num_ended
         estimate = (time.monotonic() - self.start) / self.num_ended * remaining
         eta = f"; about {format_duration(estimate)} to go" if remaining else ""
@@ -55,20 +61,28 @@ class SweepTable:
         self.write()
 
     def result_line(self, job: Job, row: Row) -> str:
-        name = setting_text(self.settings[job.number], self.columns)
+        name = self.names[job.number]
         if row["status"] == "done":
-            return f"{name}: test {row['metric']} {format_metric(row['test_' + row['metric']])}, {row['seconds']} s"
-        log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
-        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else log}"
+            result = f"test {row['metric']} {format_metric(row['test_' + row['metric']])}"
+            return f"{name}: {result}, {row['seconds']} s of training"
+        if row["status"] == "failed":
+            return f"{name}: {failure_text(row)}"
+        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
 
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
         text = io.StringIO()
-        columns = [*("run", "status", "epochs"), *self.columns, *metric_columns(self.rows.values()), "folder"]
+        columns = [
+            *("run", "status", "epochs", "optimizer"),
+            *self.columns,
+            *metric_columns(self.rows.values()),
+            "folder",
+        ]
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for job in self.jobs:
             values = {key: self.settings[job.number].get(key, "") for key in self.columns}
+            values["optimizer"] = optimizer_name(self.settings[job.number])
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,9 +96,9 @@ class SweepTable:
 
     def as_text(self) -> str:
         """The table for the console: run, status, epochs, best, test, seconds."""
-        lines = [("run", "status", "epochs", "best", "test", "seconds")]
+        lines = [("run", "status", "epochs", "best", "test", "s (training)")]
         for job in self.jobs:
-            row, name = self.rows[job.number], setting_text(self.settings[job.number], self.columns)
+            row, name = self.rows[job.number], self.names[job.number]
             best, test = (format_metric(row.get(f"{which}_{row['metric']}", "")) for which in ("best", "test"))
             lines.append((name, row["status"], str(row["epochs"]), best, test, row["seconds"]))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -103,10 +117,16 @@ def read_row(job: Job) -> Row:
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
-    row["error"] = (status.get("diverged") or {}).get("what", "")
+    row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
     row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
     row["folder"] = str(job.folder)
     return row
+
+
+def failure_text(row: Row) -> str:
+    """What ended a failed run, and where its traceback is."""
+    text, log = f"failed: {row['error']}" if row["error"] else "failed", Path(row["folder"], LOG)
+    return f"{text}; see {log}" if row["folder"] and log.is_file() else text
 
 
 def metric_columns(rows: Iterable[Row]) -> list[str]:
@@ -118,14 +138,7 @@ def metric_columns(rows: Iterable[Row]) -> list[str]:
 
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
-    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs, per_optimizer=True), "seed"]))
-
-
-def setting_text(settings: dict[str, Any], columns: Sequence[str]) -> str:
-    """`digits adam lr=0.01 seed=0`: a run by the values of its columns."""
-    shown = [key for key in columns[2:] if settings.get(key) is not None]
-    parts = [f"{key.removeprefix('optim.')}={format_value(settings[key])}" for key in shown]
-    return " ".join([settings["task.name"], settings["optim.name"], *parts])
+    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs), "seed"]))
 
 
 def format_metric(value: Any) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import socket
 import threading
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from runner.config.validate import validate
 from runner.sweep.job_watcher import JobFiles
 from runner.sweep.run_process import POLL_S, RunProcess
 from runner.sweep.slots import Slot, available_cores
+from runner.train.signals import ignore_signals
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Worker:
 
     directory: where the command was given. folder: of the JobFiles. numbers: of the sweep's jobs, in the order in
     which the launcher counts them. threads: CPU threads of a run that does not set them; None: the cores of the worker.
-    site: of the sweep's process, see current_site.
+    site: of the sweep's process, see current_site. code: Config.code of all jobs together.
     """
 
     directory: str
@@ -41,12 +41,13 @@ class Worker:
     numbers: tuple[int, ...]
     threads: int | None
     site: str
+    code: dict[str, str]
     callbacks: Callbacks
 
     def __call__(self, composed: Any) -> None:
         os.chdir(self.directory)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the sweep passes it on
+            ignore_signals()  # those to all processes: the sweep passes them on
         number = self.numbers[HydraConfig.get().job.num]
         if not self.should_stop():
             code, error = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]
@@ -57,7 +58,7 @@ class Worker:
     def run(self, config: Config) -> tuple[int, str]:
         # joblib has registered a start method of its own, which is unknown in the run's process
         multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
-        process = RunProcess(config, Slot(self.threads or available_cores()), self.callbacks)
+        process = RunProcess(config, Slot(self.threads or available_cores()), self.callbacks, self.planned_code(config))
         stop_sent = False
         while process.is_alive():
             wait([process.sentinel], timeout=POLL_S)
@@ -65,6 +66,9 @@ class Worker:
                 stop_sent = True
                 process.stop()
         return process.result()
+
+    def planned_code(self, config: Config) -> dict[str, str]:
+        return {path: digest for path, digest in self.code.items() if path in config.code}
 
     @property
     def files(self) -> JobFiles:

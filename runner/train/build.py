@@ -12,6 +12,7 @@ from torch import nn
 
 from data.samples import Samples
 from optim.optimizer import ComposedOptimizer
+from results.earlier_code import runs_by_other_code
 from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
 from results.records import read_environment
 from results.run_folder import RunFolder
@@ -86,13 +87,17 @@ def build_model_and_optimizer(
 def start(trainer: Trainer, device: str) -> None:
     """Record the environment of a new run and print what it trains, and where."""
     config, size = trainer.config, trainer.distributed.size
-    trainer.folder.write_json(ENVIRONMENT, environment(device, size))
+    for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
+        trainer.console.print(str(earlier))
+    trainer.folder.write_json(ENVIRONMENT, environment(device, size, config.code))
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
+    for note in trainer.samples.notes:
+        trainer.console.print(note)
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
@@ -110,7 +115,7 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = read_environment(folder.path) or environment(device, distributed.size)
+    recorded = read_environment(folder.path) or environment(device, distributed.size, trainer.config.code)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
 

@@ -10,6 +10,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,22 @@ import torch
 
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
 MAX_DIFF_LENGTH = 200_000  # characters
+#: run folders and data sets in the checkout are no changes of the code
+LIST_UNTRACKED_CODE = ("ls-files", "--others", "--exclude-standard", "--", "*.py", "configs/*.yaml")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def environment(device: str, processes: int = 1) -> dict[str, Any]:
-    """JSON-ready values; what is unknown is null. device: torch's name. processes: of the run."""
+def environment(device: str, processes: int, code: dict[str, str]) -> dict[str, Any]:
+    """JSON-ready values; what is unknown is null.
+
+    device: torch's name. processes: of the run. code: a hash of each source file that decides it (Config.code).
+    """
     return {
         "time": now(),
         "command": shlex.join([sys.executable, *sys.orig_argv[1:]]),
-        "git": git_state(),
+        "git": (git := git_state()),
+        "code": code,
+        "sources": unrecorded_sources(code, git),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "device": device,
@@ -62,7 +70,7 @@ def git_state() -> dict[str, Any] | None:
     if commit is None:
         return None
     diff = command_output("git", "-C", str(PROJECT), "diff", "HEAD") or ""
-    untracked = command_output("git", "-C", str(PROJECT), "ls-files", "--others", "--exclude-standard") or ""
+    untracked = command_output("git", "-C", str(PROJECT), *LIST_UNTRACKED_CODE) or ""
     return {
         "commit": commit.strip(),
         "dirty": bool(diff or untracked),
@@ -70,6 +78,12 @@ def git_state() -> dict[str, Any] | None:
         "diff_cut": len(diff) > MAX_DIFF_LENGTH,
         "untracked": untracked.split("\n")[:-1],
     }
+
+
+def unrecorded_sources(code: Iterable[str], git: dict[str, Any] | None) -> dict[str, str]:
+    """The text of those source files that neither a commit nor the recorded changes hold."""
+    unknown = code if git is None or git["diff_cut"] else set(code) & set(git["untracked"])
+    return {path: (PROJECT / path).read_text(encoding="utf-8") for path in sorted(unknown)}
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""torch's random number generators: the order of an epoch, and the global generators' seeds and states."""
+"""torch's random number generators: orders of samples, and the global generators' seeds and states."""
 
 from __future__ import annotations
 
@@ -7,12 +7,23 @@ from torch import Tensor
 
 from runner.train.seeding import stream_seed
 
+#: of training, at most, by whose batches the running statistics (batch norm's) of evaluation weights are estimated
+STATISTICS_SAMPLES = 10_000
+
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Tensor:
     """Indices (n,) on the CPU of the training samples in the order of the 1-based `epoch`."""
     if not shuffle:
         return torch.arange(n)
     return torch.randperm(n, generator=torch.Generator().manual_seed(stream_seed(seed, "order", epoch)))
+
+
+def statistics_order(n: int, batch_size: int, seed: int, step: int) -> Tensor:
+    """Indices on the CPU of the training samples by which running statistics are estimated after `step`: whole batches
+    of at most STATISTICS_SAMPLES samples, or the one batch that has more; of fewer samples than a batch, all."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(stream_seed(seed, "statistics_order", step)))
+    batches = min(n // batch_size, max(1, STATISTICS_SAMPLES // batch_size))
+    return order[: batches * batch_size] if batches else order
 
 
 def seed_process(seed: int, rank: int, step: int = 0) -> None:

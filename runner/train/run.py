@@ -6,11 +6,8 @@ torch is imported late: a finished run is shown without it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
-import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +19,12 @@ from results.records import read_status
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
 from results.trajectory import save_trajectory
-from results.values import first_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
 from runner.train.console import Console
-from runner.train.distributed import FAILED, SINGLE_PROCESS, DistributedContext
+from runner.train.distributed import SINGLE_PROCESS, DistributedContext
+from runner.train.failure import Failure
 from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
@@ -36,9 +33,6 @@ from runner.train.status import result_lines, write_status
 if TYPE_CHECKING:
     from data.samples import Samples
     from runner.train.trainer import Trainer
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DISK_ERRORS = (*FULL, errno.EROFS, errno.EIO, errno.ESTALE)  # not a failure of the run itself
 
 
 def run(
@@ -57,23 +51,36 @@ def run(
         print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
         return 0
     with StopRequest(distributed.launched) as stop:  # first: a signal while torch is imported would break the import
-        from runner.train.prepare import load_local_main_first, prepare_torch
-
-        with distributed.raise_together():
-            device = prepare_torch(config, distributed)
-        samples = load_local_main_first(config, distributed).to(device)
+        try:
+            samples, device = prepare(config, stop, distributed)
+        except Interrupted as stopped:
+            if not quiet:
+                print_line(f"Stopped by {stopped} before the first step; the same command starts again.")
+            return stopped.exit_code
+        except ConfigError:
+            raise
+        except Exception as error:  # of any kind: no memory, a library's own
+            with distributed.raise_together():
+                open_folder(folder)
+            with contextlib.closing(folder):
+                return Failure(error).report(folder, config.task, Progress(), distributed, quiet)
         with distributed.raise_together():
             open_folder(folder)
         with contextlib.closing(folder):
-            try:
-                with distributed.raise_together():  # a barrier: no process reads what is about to be removed
-                    if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
-                        folder.clear()  # an interrupted rerun is resumed instead
-                return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
-            except OSError as error:
-                if not is_of_folder(error, folder):
-                    raise
-                return report_folder_error(error, folder)
+            with distributed.raise_together():  # a barrier: no process reads what is about to be removed
+                if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
+                    folder.clear()  # an interrupted rerun is resumed instead
+            return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
+
+
+def prepare(config: Config, stop: StopRequest, distributed: DistributedContext) -> tuple[Samples, str]:
+    """The samples, on the device, and the device. Raises Interrupted by a signal: downloads take minutes."""
+    from runner.train.prepare import load_local_main_first, prepare_torch
+
+    with stop.raising(several_processes=distributed.size > 1):
+        with distributed.raise_together():
+            device = prepare_torch(config, distributed)
+        return load_local_main_first(config, distributed).to(device), device
 
 
 def open_folder(folder: RunFolder) -> None:
@@ -89,26 +96,6 @@ def open_folder(folder: RunFolder) -> None:
         raise ConfigError(f"outputs: {error}") from None
 
 
-def is_of_folder(error: OSError, folder: RunFolder) -> bool:
-    """Whether an error is of the disk, or of a file in the run's folder, and not of the run itself."""
-    if error.errno in DISK_ERRORS:
-        return True
-    path = error.filename if isinstance(error.filename, str | os.PathLike) else ""
-    return bool(path) and Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder.path))
-
-
-def report_folder_error(error: OSError, folder: RunFolder) -> int:
-    """Print why the folder can't be used any more, and return the exit code."""
-    if folder.path.exists():
-        repeat = "Make room and repeat" if error.errno in FULL else "Repeat"
-        problem = f"can't write {error.filename or folder.path}: {error.strerror}"
-        reason = f"{problem}. {repeat} the command: it resumes from the last checkpoint."
-    else:
-        reason = f"{folder.path} was removed while the run was writing it; the same command starts it again"
-    print_line(f"error: {reason}", sys.stderr)
-    return FAILED
-
-
 def run_in_folder(
     folder: RunFolder,
     config: Config,
@@ -120,43 +107,42 @@ def run_in_folder(
     callbacks: Callbacks,
 ) -> int:
     """Train in the open folder; turn every outcome into a status, a line and an exit code."""
-    from runner.train.build import build_trainer
-
     progress = Progress()  # replaced by the trainer's once there is one
     trainer, status = None, "failed"
     log = folder.path / LOG if distributed.is_main else Path(os.devnull)
-    with contextlib.closing(Console(log, config.settings.log.progress, quiet or not distributed.is_main)) as console:
-        try:
-            trainer = build_trainer(config, folder, samples, device, console, stop, distributed)
-            progress = trainer.progress
-            train(trainer, console, callbacks)
-            return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
-        except (Interrupted, KeyboardInterrupt) as interruption:
-            status = "interrupted"
-            console.end()
-            write_status(folder, config.task, status, progress)
-            return exit_code_of(interruption, console)
-        except Exception as error:
-            if isinstance(error, OSError) and is_of_folder(error, folder):
-                raise
-            console.end()
-            write_status(folder, config.task, status, progress)
-            console.log(traceback.format_exc())
-            distributed.print_error(traceback.format_exc())
-            console.print(f"failed: {type(error).__name__}: {first_line(error)}; traceback in {folder.path / LOG}")
-            return FAILED
-        finally:
-            if trainer:
-                trainer.metrics.loggers.close(status)  # no effect where train() has closed them
+    try:
+        with contextlib.closing(
+            Console(log, config.settings.log.progress, quiet or not distributed.is_main)
+        ) as console:
+            try:
+                from runner.train.build import build_trainer
+
+                trainer = build_trainer(config, folder, samples, device, console, stop, distributed)
+                progress = trainer.progress
+                trainer.raise_if_stopped()
+                train(trainer, console, callbacks)
+                return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
+            except (Interrupted, KeyboardInterrupt) as interruption:
+                status = "interrupted"
+                console.end()
+                write_status(folder, config.task, status, progress)
+                return exit_code_of(interruption, stop, console)
+            finally:
+                if trainer:
+                    trainer.metrics.close()
+                    status = "interrupted" if stop.number and status == "failed" else status
+                    trainer.metrics.loggers.close(status)  # no effect where train() has closed them
+    except Exception as error:
+        return Failure(error, stop.number).report(folder, config.task, progress, distributed, quiet)
 
 
-def exit_code_of(interruption: BaseException, console: Console) -> int:
+def exit_code_of(interruption: BaseException, stop: StopRequest, console: Console) -> int:
     """Print how to resume the run, and return the exit code."""
     if isinstance(interruption, Interrupted):
         console.print(f"Stopped by {interruption}; the same command resumes from here.")
         return interruption.exit_code
     console.print("Stopped at once; the same command resumes from the last checkpoint.")
-    return STOPPED_BY_SIGNAL + signal.SIGINT
+    return STOPPED_BY_SIGNAL + (stop.number or signal.SIGINT)
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from results.paths import STATUS
+from results.paths import STATUS, run_label
 from results.run_folder import RunFolder
 from results.status import result_text
 from runner.config.schema import Config
@@ -35,5 +35,6 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
 
 def result_lines(config: Config, status: dict[str, Any], folder: RunFolder) -> str:
     """Two lines: the result of a finished run, and its folder."""
-    name = f"{config.task.name} {config.optim.name} seed={config.settings.seed}"
+    setting = run_label(config.optim, config.lr_schedule, config.wrap)
+    name = f"{config.task.name} {setting} seed={config.settings.seed}"
     return f"{name}: {result_text(status, config.task.metric)}\n{folder.path}"

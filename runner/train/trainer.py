@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from math import isfinite
 
@@ -20,6 +20,7 @@ from runner.train import checkpoint
 from runner.train.console import Console
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.evaluation import evaluate
+from runner.train.evaluation_weights import EvaluationWeights
 from runner.train.metrics_writer import MetricsWriter
 from runner.train.norm_tracker import NormTracker, to_floats
 from runner.train.progress import Diverged, Means, Progress, StepResult
@@ -62,6 +63,7 @@ class Trainer:
         self.progress = Progress()
         self.state = TrainState(model, optimizer, self.scheduler, self.progress, self.settings.seed, distributed)
         self.step_s = MAX_CHUNK_S  # seconds of a step in the slowest process, once measured
+        self.weights_to_evaluate = EvaluationWeights(model, optimizer, samples, self.settings, self.step.sharding)
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
@@ -186,9 +188,13 @@ class Trainer:
 
     def evaluate(self, part: str, evaluation_weights: bool = True) -> Means:
         """Means over "val" or "test" with the optimizer's evaluation weights, such as an average; else the model's."""
-        weights = self.optimizer.evaluation_weights() if evaluation_weights else nullcontext()
+        weights = self.evaluation_weights() if evaluation_weights else nullcontext()
         with self.progress.timer("eval"), weights:
             return evaluate(self.model, self.task, self.samples, part, self.settings, self.distributed)
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Inside, the model has the weights to evaluate with and the running statistics that belong to them."""
+        return self.weights_to_evaluate.loaded(self.progress.step)
 
     def test(self) -> dict[str, dict[str, float]]:
         """Test the last weights and the best, {"last": means, "best": means}, and leave the best in the model."""
@@ -227,8 +233,8 @@ class Trainer:
 
     def save_best(self) -> None:
         """Write best.pt with the weights to evaluate with."""
-        if self.distributed.is_main:
-            with self.optimizer.evaluation_weights():
+        with self.evaluation_weights():
+            if self.distributed.is_main:
                 content = {"model": self.model.state_dict(), **(self.progress.best or {})}
                 self.progress.best_checksum = checkpoint.save(self.folder.path / BEST, content)
 

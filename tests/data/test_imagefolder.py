@@ -189,10 +189,29 @@ def test_a_grey_and_a_palette_image_become_colour(tmp_path):
     assert x.shape == (6, 3, 32, 32)
 
 
+def test_hidden_files_and_folders_are_left_out_and_counted(tmp_path, run):
+    write_images(tmp_path, train=10, val=4)
+    plain = load(tmp_path, augment="none", val_fraction=0.5)
+    picture = (tmp_path / "train" / "cat" / "0.jpg").read_bytes()
+    hidden = ["train/.ipynb_checkpoints/0.jpg", "train/cat/.ipynb_checkpoints/0-checkpoint.jpg", "train/cat/._0.jpg"]
+    hidden += ["train/dog/.DS_Store", "train/dog/Thumbs.db", "train/dog/desktop.ini", "val/__MACOSX/0.jpg"]
+    for file in hidden:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(picture if file.endswith("jpg") else b"no picture")
+    samples = load(tmp_path, augment="none", val_fraction=0.5)
+    for part in ("train", "val", "test"):
+        assert getattr(samples, part).files.tolist() == getattr(plain, part).files.tolist()
+    assert plain.notes == () and [" 6 hidden" in note or " 1 hidden" in note for note in samples.notes] == [True, True]
+    words = ["task=imagenet", f"data.path={tmp_path}", "data.image_size=32", "data.num_workers=0", "epochs=1"]
+    result = run(*words, "model=mlp", "model.hidden=[4]")
+    assert result.code == 0, result.err
+    assert result.out.count("left out") == 2 == (result.folder / "log.txt").read_text().count("left out")
+
+
 GREY = [(0, 0), (257, 1), (32768, 128), (65535, 255)]  # of 16 bits, as 8 bits
 
 
-@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
 def test_sixteen_bit_images_keep_their_greys(tmp_path, ending):
     path = tmp_path / f"grey.{ending}"
     for value, expected in GREY:

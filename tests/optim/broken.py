@@ -33,6 +33,7 @@ DEEPCOPY = "deepcopy goes on"
 PICKLE = "pickle goes on"
 WRITES = "transforms write into their own state only"
 HALF = "parameters of 16 bits have float32 state, also after loading"
+PRECISION = "state saved in another precision goes on in the working one"
 SCHEDULERS = "schedulers act, as the same rates set by hand"
 ZERO_RATE = "lr=0 moves nothing"
 TENSOR_RATE = "lr may be a tensor"
@@ -241,7 +242,7 @@ MISTAKES: dict[str, tuple[Callable[[], Candidate], tuple[str, ...]]] = {
     "host": (lambda: mistaken("host"), (EMPTY, BACKENDS)),
     "contiguous": (lambda: mistaken("contiguous"), (LAYOUT,)),
     "grows": (lambda: mistaken("grows"), (SIZES, WRITES)),
-    "cast": (lambda: mistaken("cast"), (HALF,)),
+    "cast": (lambda: mistaken("cast"), (HALF, PRECISION)),
     "fixed_rate": (lambda: mistaken("fixed_rate"), (ZERO_RATE,)),
     "unread": (lambda: mistaken("unread"), (NUMBERS,)),
     "none_is_zero": (lambda: mistaken(hook=none_is_zero), (LATE,)),

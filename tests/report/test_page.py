@@ -212,7 +212,7 @@ def test_the_end_of_a_long_log_is_kept_and_a_missing_file_is_named(tmp_path):
     assert by_name["environment.json"] == "(no environment.json)"
     assert json.loads(by_name["config.yaml"])["optim"]["name"] == "aggmo"
     assert (row["setting"], row["seed"], row["status"], row["validation"], row["test"]) == (
-        "adam",
+        "aggmo lr=0.1",
         0,
         "done",
         0.5,

@@ -95,7 +95,7 @@ def test_of_copies_the_newer_stays_and_that_is_said(tmp_path):
 
 def test_a_run_that_was_moved_keeps_its_signature(tmp_path):
     folder = write_run(tmp_path / "a", "adam,lr=0.3", optimizer="adam", lr=0.3, signature="placeholder")
-    named = signature(load(tmp_path)[0].config)
+    named = signature(load(tmp_path)[0].config, {})
     home = folder.parent.with_name(named)
     folder.parent.rename(home)
     shutil.copytree(home / "seed=0", tmp_path / "b" / "mine")
@@ -111,7 +111,8 @@ def test_a_recorded_configuration_has_the_signature_of_its_folder():
     from runner.config.validate import validate
 
     config = validate(compose("optim=adam", "wrap=[lookahead,gradient_noise]", "data.root=/elsewhere"))
-    assert signature(read_config(OmegaConf.to_yaml(OmegaConf.create(config.plain)))) == config.run_path.parent.name
+    recorded = read_config(OmegaConf.to_yaml(OmegaConf.create(config.plain)))
+    assert signature(recorded, config.code) == config.run_path.parent.name
 
 
 def test_passed_over_folders_are_named_with_the_reason(tmp_path):

@@ -1,4 +1,4 @@
-"""A run folder is opened only where nothing stands in the way of its files; links out of it are not written through."""
+"""A run's folder is opened only where nothing stands in the way of its files; no link out of it is written through."""
 
 import os
 import shutil

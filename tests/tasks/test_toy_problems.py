@@ -178,16 +178,14 @@ def test_adam_goes_to_the_worst_point_and_amsgrad_to_the_best(steps_of, optim, l
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optim", "end"), [("adam", 1), ("amsgrad", -1)])
-def test_the_commands_of_the_online_example(steps_of, optim, end):
-    assert steps_of("task=amsgrad_online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.1)
+def test_the_command_of_the_online_example(steps_of, optim, end):
     assert steps_of("experiment=amsgrad/online", f"optim={optim}")[-1]["x"] == pytest.approx(end, abs=0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("optim", "low", "high"), [("adam", 0.95, 1), ("amsgrad", -1, -0.15)])
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_stochastic_example(steps_of, optim, low, high, seed):
-    rows = steps_of("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}", f"seed={seed}")
+def test_the_stochastic_example(steps_of, optim, low, high):
+    rows = steps_of("experiment=amsgrad/online", "task=amsgrad_stochastic", f"optim={optim}")
     assert low <= rows[-1]["x"] <= high
 
 

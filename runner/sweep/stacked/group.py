@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from dataclasses import dataclass, field
 
 from data.samples import Part
@@ -19,9 +18,10 @@ from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.build import build_trainer
 from runner.train.console import Console
+from runner.train.failure import Failure
 from runner.train.prepare import load_samples, prepare_torch
 from runner.train.run import open_folder, train
-from runner.train.signals import Interrupted, StopRequest
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 from runner.train.status import write_status
 
 
@@ -41,14 +41,17 @@ class RunGroup:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        unfinished = [(job, member) for job, member in zip(self.jobs, self.members, strict=False) if not member.ended]
-        for _, member in unfinished:
+        """After a signal, whatever else was raised is its consequence."""
+        unfinished = [member for member in self.members if not member.ended]
+        for member in unfinished:
             member.metrics.close()
             member.metrics.loggers.close("interrupted")  # it is continued by itself, or by the next command
-        if isinstance(error, Interrupted):
-            for job, member in unfinished:
-                write_status(member.folder, member.task, "interrupted", member.progress)
-                self.on_end(job, error.exit_code)
+        if error and self.stop.number:
+            for member in unfinished:
+                with contextlib.suppress(OSError):
+                    write_status(member.folder, member.task, "interrupted", member.progress)
+            for job in self.unfinished():
+                self.on_end(job, STOPPED_BY_SIGNAL + self.stop.number)
         self.exit_stack.close()
 
     def trainers(self) -> list[StackedTrainer]:
@@ -57,8 +60,9 @@ class RunGroup:
         ConfigError if the model can't be stacked.
         """
         config = self.jobs[0].checked_config
-        device = prepare_torch(config)
-        samples = load_samples(config).to(device)
+        with self.stop.raising():
+            device = prepare_torch(config)
+            samples = load_samples(config).to(device)
         for job in self.jobs:
             folder = self.open_folder(job)
             console = self.exit_stack.enter_context(contextlib.closing(Console(folder.path / LOG, "none", quiet=True)))
@@ -90,11 +94,9 @@ class RunGroup:
         code = 0
         try:
             train(member, member.console, self.callbacks)
-        except Exception:
-            member.console.log(traceback.format_exc())
-            write_status(member.folder, member.task, "failed", member.progress)
+        except Exception as error:
+            code = Failure(error).report(member.folder, member.task, member.progress, member.distributed, quiet=True)
             member.metrics.loggers.close("failed")
-            code = 1
         self.ended.add(job.number)
         self.on_end(job, code)
 
@@ -107,5 +109,5 @@ class RunGroup:
     def log(self, text: str) -> None:
         """Append to log.txt of every unfinished run, after the group was closed."""
         for job in self.unfinished():
-            with open(job.folder / LOG, "a", encoding="utf-8") as log:
+            with contextlib.suppress(OSError), open(job.folder / LOG, "a", encoding="utf-8") as log:
                 log.write(text)

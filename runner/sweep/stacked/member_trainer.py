@@ -39,7 +39,7 @@ class MemberTrainer(Trainer):
 
     def save_best(self) -> None:
         """Copy the weights; they are saved with the next checkpoint."""
-        with self.optimizer.evaluation_weights():
+        with self.evaluation_weights():
             self.best_weights = {name: value.clone() for name, value in self.model.state_dict().items()}
 
     def save(self) -> None:

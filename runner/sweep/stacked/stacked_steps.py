@@ -10,7 +10,7 @@ gradient of their sum holds the gradient of each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.func import functional_call, grad_and_value, vmap
 
 from optim.compile_backend import compiled_apart
 from optim.stacked import StackedOptimizers, stacked
+from optim.statistics import update_statistics
 from runner.config.schema import Settings
 from tasks.task import Task
 
@@ -133,6 +134,12 @@ class StackedSteps:
     def evaluate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(R,) mean losses and sums of the metric of a batch that all runs have."""
         return vmap(self.loss, in_dims=(0, 0, None, None))(self.optimizers.params, self.buffers, x, y)
+
+    def update_statistics(self, inputs: Iterable[Tensor], same_batch: bool) -> None:
+        """Estimate every run's running statistics at its present weights. inputs: as x of `train`."""
+        mapped = vmap(self.forward, in_dims=(0, 0, None if same_batch else 0))
+        params, buffers = self.optimizers.params, self.buffers
+        update_statistics(self.model, inputs, lambda x: mapped(params, buffers, x), buffers.values())
 
 
 def stack_buffers(models: Sequence[nn.Module]) -> dict[str, Tensor]:

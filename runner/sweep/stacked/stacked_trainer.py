@@ -18,7 +18,7 @@ from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_steps import StackedSteps
 from runner.train.progress import Diverged, Means, StepResult
-from runner.train.rng import epoch_order
+from runner.train.rng import epoch_order, statistics_order
 from runner.train.seeding import stream_seed
 from runner.train.signals import Interrupted, StopRequest
 
@@ -103,14 +103,26 @@ class StackedTrainer:
         return outcomes
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """(x, y) on the run axis, each run's in its own order; without one where all runs have the same batches."""
-        size, train = self.first.settings.batch_size, self.samples.train
-        seeds = [member.settings.seed for member in self.members]
-        shuffle = self.first.config.data.shuffle
-        orders = {seed: epoch_order(len(train), seed, epoch, shuffle) for seed in dict.fromkeys(seeds)}
+        """The epoch's batches from number `start` on, as `stacked_batches` has them."""
+        n, shuffle = len(self.samples.train), self.first.config.data.shuffle
+        orders = {seed: epoch_order(n, seed, epoch, shuffle) for seed in self.seeds}
+        return self.stacked_batches(orders, {seed: stream_seed(seed, "augment", epoch) for seed in self.seeds}, start)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of the runs, on the run axis."""
+        return [member.settings.seed for member in self.members]
+
+    def stacked_batches(
+        self, orders: dict[int, Tensor], augment_seeds: dict[int, int], start: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """(x, y) on the run axis, each run's in its own order; without one where all runs have the same batches.
+
+        orders, augment_seeds: by the run's seed.
+        """
+        size, train, seeds = self.first.settings.batch_size, self.samples.train, self.seeds
         streams = {
-            seed: self.samples.train_batches(order, size, start, stream_seed(seed, "augment", epoch))
-            for seed, order in orders.items()
+            seed: self.samples.train_batches(order, size, start, augment_seeds[seed]) for seed, order in orders.items()
         }
         if self.same_batches:
             yield from next(iter(streams.values()))
@@ -155,6 +167,7 @@ class StackedTrainer:
         with contextlib.ExitStack() as weights:
             for member in self.members:
                 weights.enter_context(member.optimizer.evaluation_weights())
+            weights.enter_context(self.evaluation_statistics())
             for x, y in self.samples.eval_batches(part, self.first.settings.eval_batch_size):
                 loss, metric_sum = self.steps.evaluate(x, y)
                 losses.append(loss)
@@ -165,6 +178,30 @@ class StackedTrainer:
             for r, means in enumerate(found):
                 means.add(loss[r], metric_sum[r], n)
         return found
+
+    @contextlib.contextmanager
+    def evaluation_statistics(self) -> Iterator[None]:
+        """Inside, each run has the running statistics of its evaluation weights, which its trainer gets as well."""
+        if self.optimizers.pipeline.evaluator is None:
+            yield
+            return
+        buffers, (n, size) = self.steps.buffers, (len(self.samples.train), self.first.settings.batch_size)
+        kept, step = {name: buffer.clone() for name, buffer in buffers.items()}, self.active[0].progress.step
+        orders = {seed: statistics_order(n, size, seed, step) for seed in self.seeds}
+        batches = self.stacked_batches(
+            orders, {seed: stream_seed(seed, "statistics_augment", step) for seed in self.seeds}
+        )
+        try:
+            self.steps.update_statistics((x for x, _ in batches), self.same_batches)
+            for r, member in enumerate(self.members):
+                member.weights_to_evaluate.estimate = (
+                    step,
+                    {name: buffer[r].clone() for name, buffer in buffers.items()},
+                )
+            yield
+        finally:
+            for name, buffer in buffers.items():
+                buffer.copy_(kept[name])
 
     @contextlib.contextmanager
     def clock(self, kind: str) -> Iterator[None]:

@@ -184,8 +184,8 @@ def test_run_survives_a_logger_that_fails(recorders, run, monkeypatch):
 def test_each_run_of_a_sweep_has_its_own_logger(recorders, run, words):
     assert run("-m", *SMALL, *words, "optim.lr=0.1,1e30", "seed=0,1", "logger=[recorder]").code == 0
     assert sorted(closings(recorders)) == [
-        ("aggmo seed=0", "close", "done"),
-        ("aggmo seed=1", "close", "done"),
+        ("aggmo,lr=0.1 seed=0", "close", "done"),
+        ("aggmo,lr=0.1 seed=1", "close", "done"),
         ("aggmo,lr=1e+30 seed=0", "close", "diverged"),
         ("aggmo,lr=1e+30 seed=1", "close", "diverged"),
     ]

@@ -49,7 +49,7 @@ def test_hparams_compare_runs_of_different_optimizers(run, tmp_path):
     metrics = [info["name"]["tag"] for info in experiment["metricInfos"]]
     assert metrics[:4] == ["best/acc", "best/loss", "test/acc", "test/loss"]
     sizes = sorted((name.split("/")[1], len(group["sessions"])) for name, group in groups.items())
-    assert sizes == [("adam", 2), ("sgd", 2), ("sgd,lr=1e+30", 1)]
+    assert sizes == [("adam,lr=0.001", 2), ("sgd,lr=0.01", 2), ("sgd,lr=1e+30", 1)]
     for name, group in groups.items():
         status = "STATUS_FAILURE" if "1e+30" in name else "STATUS_SUCCESS"
         sessions = [(session["name"], session["status"]) for session in group["sessions"]]

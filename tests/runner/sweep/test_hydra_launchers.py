@@ -117,7 +117,7 @@ def test_a_launcher_that_does_not_work_is_one_message(tmp_path):
 def test_a_stop_request_reaches_the_workers(tmp_path):
     def act(worker, number):
         if number == 10:
-            signal.raise_signal(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         assert until(worker.should_stop)
 
     assert run_all(act, tmp_path)[:2] == (128 + signal.SIGTERM, {})

@@ -127,7 +127,7 @@ def fail(run):
 def test_a_failed_trial_is_recorded_and_tried_again_by_the_next_command(sweep, tmp_path):
     search = [*SEARCH, "hydra.sweeper.n_trials=2"]
     code, console = sweep(*search, callbacks=Callbacks(on_run_end=fail))
-    assert code == 1 and console.count(": failed: see ") == 2
+    assert code == 1 and console.count(": failed: RuntimeError: no luck; see ") == 2
     assert len(trials(tmp_path, TrialState.FAIL)) == 2
     assert sweep(*search)[0] == 0
     failed, complete = trials(tmp_path, TrialState.FAIL), trials(tmp_path, TrialState.COMPLETE)

@@ -58,11 +58,10 @@ def test_a_sweep_ends_with_its_best_settings(sweep, tmp_path):
     heads, _, found = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[:3])
     row = dict(zip(heads, found, strict=True))
     accs = [float(row["test_acc"]) for row in sweep.table() if row["optim.lr"] == "0.1"]
-    assert (row["optimizer"], row["best setting"], row["n"], row["epochs"]) == ("sgd", "sgd,lr=0.1", "2", "2")
+    assert (row["best setting"], row["n"]) == ("sgd lr=0.1", "2")
     assert float(row["test acc"].split()[0]) == pytest.approx(sum(accs) / 2, abs=0.05)
-    assert row["diverged"] == "0 of 2"
     (picture,) = tmp_path.glob("outputs/sweeps/*/comparison_digits.png")
-    assert picture.stat().st_size > 10_000
+    assert picture.stat().st_size > 10_000 and str(picture.relative_to(tmp_path)) in console
 
 
 def test_refused_runs_leave_the_others_alone(sweep):
@@ -87,7 +86,7 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_retried(launcher, sweep
     """Where the folder of seed 1 should be is a file: that run can't start."""
     words = [*launcher, "epochs=1", "seed=0,1,2"]
     sweep("seed=0", "epochs=1")
-    (folder,) = tmp_path.glob("outputs/digits/aggmo/*")
+    (folder,) = tmp_path.glob("outputs/digits/aggmo,lr=0.1/*")
     shutil.rmtree(tmp_path / "outputs" / "sweeps")
     (folder / "seed=1").write_text("in the way")
     code, console = sweep(*words)

@@ -141,6 +141,14 @@ def test_batch_norm_on_cpu_is_reported_and_each_process_has_its_own_dropout(tmp_
     assert not torch.equal(first, second)
 
 
+@pytest.mark.slow
+def test_averaged_weights_get_statistics_of_their_own_from_several_processes(tmp_path):
+    """On the CPU the main process's, of half of each batch: nearly those of one process."""
+    command = ["task=digits", "model=cnn_bn", "optim=adam", "optim.lr=0.003", "epochs=3", "wrap=[ema]", "logger=[]"]
+    assert run_processes(command, tmp_path) == [0, 0], printed(tmp_path)
+    assert read_status(run_folder(tmp_path))["final"]["acc"] > 0.96
+
+
 # --- stopping and resuming ----------------------------------------------------------------------------------------
 
 LONG = ["task=digits", "epochs=16", "limit_train=150", "batch_size=64", "log.every=4"]

@@ -28,7 +28,7 @@ def test_folder_holds_everything_when_the_callback_is_called(run):
     files = []
     callbacks = Callbacks(on_run_end=lambda folder: files.extend(folder.rglob("*")))
     result = run(*SMALL, "optim.lr=0.05", "optim/lr_schedule=cosine", "wrap=[lookahead]", callbacks=callbacks)
-    assert result.folder.parent.parent.name == "aggmo,lr=0.05,cosine,lookahead"
+    assert result.folder.parent.parent.name == "aggmo+lookahead,lr=0.05,lr_schedule=cosine"
     names = {"config.yaml", "environment.json", "status.json", "metrics.jsonl", "timings.jsonl", "log.txt"}
     names |= {"last.pt", "best.pt"}
     assert names == {file.name for file in files if file.is_file() and file.name != ".lock"}
