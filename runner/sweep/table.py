@@ -129,7 +129,7 @@ def read_row(job: Job) -> Row:
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
     row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
-    row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
+    row["seconds"] = f"{(status.get('seconds') or {}).get('train') or 0.0:.1f}"
     row["folder"] = str(job.folder)
     return row
 
