@@ -46,6 +46,7 @@ class StatusRecord:
     test: Numbers = None
     test_last: Numbers = None
     diverged: Divergence | None = None
+    error: str | None = None
     stopped_early: bool = False
     seconds: Mapping[str, float | None] | None = None
 

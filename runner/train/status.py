@@ -1,15 +1,22 @@
-"""Writes status.json from a run's progress, and the lines that the console ends with."""
+"""Writes config.yaml and status.json, and the lines that the console ends with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from results.paths import STATUS, run_label
+from omegaconf import OmegaConf
+
+from results.paths import CONFIG, STATUS, run_label
 from results.run_folder import RunFolder
 from results.status import result_text
 from runner.config.schema import Config
 from runner.train.progress import Progress
 from tasks.task import Task
+
+
+def write_config(folder: RunFolder, config: Config) -> None:
+    """Write config.yaml, which repeats the run."""
+    folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
 
 
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:
