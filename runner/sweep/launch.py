@@ -18,11 +18,20 @@ from runner.sweep.hydra_launchers import run_with_hydra_launcher
 from runner.sweep.plan import Job
 from runner.sweep.run_job import RUNNING_ELSEWHERE, run_sequentially
 from runner.sweep.run_process import POLL_S
+from runner.sweep.settings import check_joblib
 from runner.sweep.table import SweepTable
 from runner.train.output import print_line
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
 
 DEFAULT_BATCH = 8  # runs at a time of launchers that set no limit themselves
+
+
+def check_launcher(launcher: Any) -> None:
+    """ConfigError for settings of a launcher that can't be: `check` of this project's, and joblib's number of jobs."""
+    if hasattr(launcher, "check"):
+        launcher.check()
+    elif is_joblib(launcher):
+        check_joblib(launcher.joblib)
 
 
 def launch(jobs: Sequence[Job], launcher: Any, table: SweepTable, callbacks: Callbacks) -> int:

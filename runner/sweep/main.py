@@ -12,7 +12,7 @@ from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError
 from runner.sweep.composer import Composer
 from runner.sweep.grid import expand_grid
-from runner.sweep.launch import launch
+from runner.sweep.launch import check_launcher, launch
 from runner.sweep.plan import REFUSED, REPEATED, RESUME, TODO, common_outputs, plan_jobs, plan_summary
 from runner.sweep.table import SweepTable
 from runner.train.output import print_line
@@ -32,6 +32,7 @@ def run_sweep(
     config_loader, sweep_config: Hydra's. launcher: any of Hydra's, or one of this project's; see launch. grid: a file
     of configs/sweep whose grids the overrides are multiplied with.
     """
+    check_launcher(launcher)
     composer = Composer(config_loader, sweep_config)
     jobs = plan_jobs(expand_grid(overrides, composer.parser, grid), composer)
     valid = [job for job in jobs if job.state != REFUSED]
