@@ -1,10 +1,12 @@
-"""Writes status.json from a run's progress, and the lines that the console ends with."""
+"""Writes config.yaml and status.json, and the lines that the console ends with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from results.paths import STATUS, run_label
+from omegaconf import OmegaConf
+
+from results.paths import CONFIG, STATUS, run_label
 from results.run import read_run
 from results.run_folder import RunFolder
 from results.status import result_text
@@ -15,6 +17,11 @@ from tasks.task import Task
 
 #: keys that decide what is recorded, not what is computed
 RECORDING = ("track", "logger", "log.every")
+
+
+def write_config(folder: RunFolder, config: Config) -> None:
+    """Write config.yaml, which repeats the run."""
+    folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
 
 
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_seed_is_in_the_folder_and_not_in_the_signature(repeat, tmp_path):
     assert (zero / "metrics.jsonl").read_bytes() != (one / "metrics.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("words", [[], ["optim.lr=1e30"]], ids=["done", "diverged"])
+@pytest.mark.parametrize("words", [[], ["optim.lr=1e17"]], ids=["done", "diverged"])
 def test_finished_run_is_shown_and_not_run_again(repeat, words):
     first = repeat(*words)
     files = {file: file.stat().st_mtime_ns for file in first.folder.rglob("*")}
