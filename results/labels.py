@@ -63,10 +63,10 @@ def varying_keys(every: Iterable[Settings]) -> dict[str, set[Owner]]:
     values: dict[str, dict[Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
     distinct = list({id(each): each for each in every}.values())
     for key in dict.fromkeys(key for each in distinct for key in each):
-        if changes_results(key):
-            for each in distinct:
-                if key in each:  # older runs lack newer keys
-                    values[key][owner_of(key, each)].add(format_value(each[key]))
+        having = [each for each in distinct if key in each]  # older runs lack newer keys
+        if changes_results(key) and any(each[key] != having[0][key] for each in having):
+            for each in having:
+                values[key][owner_of(key, each)].add(format_value(each[key]))
     varying = {key: {owner for owner, found in owners.items() if len(found) > 1} for key, owners in values.items()}
     return {key: owners for key, owners in varying.items() if owners}
 
