@@ -95,11 +95,16 @@ class ImageFiles:
         )
         with blocked_signals():  # in the workers until they ignore them
             stream = iter(loader)
-        for batch in stream:
-            if isinstance(batch, str):
-                raise ValueError(batch)
-            x, y = map(torch.as_tensor, batch)
-            yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+        try:
+            for batch in stream:
+                if isinstance(batch, str):
+                    raise ValueError(batch)
+                x, y = map(torch.as_tensor, batch)
+                yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+        finally:
+            del (
+                stream
+            )  # ends its workers, also in mid-epoch: at exit Python would wait for them, as they ignore SIGTERM
 
 
 @dataclass(frozen=True)
