@@ -46,6 +46,7 @@ class StatusRecord:
     test: Numbers = None
     test_last: Numbers = None
     diverged: Divergence | None = None
+    error: str | None = None
     stopped_early: bool = False
     seconds: Mapping[str, float | None] | None = None
 
@@ -54,7 +55,6 @@ class StatusRecord:
 class GitRecord:
     commit: str | None = None
     dirty: bool | None = None
-    diff: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,6 @@ class EnvironmentRecord:
     device: str | None = None
     device_name: str | None = None
     code: Mapping[str, str] | None = None
-    sources: Mapping[str, str] | None = None
     resumed: tuple[str, ...] = ()
 
 

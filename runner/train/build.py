@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from data.samples import Samples
@@ -32,6 +31,7 @@ from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
 from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
+from runner.train.status import write_config
 from runner.train.trainer import Trainer
 
 
@@ -53,7 +53,7 @@ def build_trainer(
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
-        folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
+        write_config(folder, config)
     if saved is None:
         start(trainer, device)
     else:
@@ -89,7 +89,7 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, environment(device, size, config.code))
+    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
@@ -98,6 +98,10 @@ def start(trainer: Trainer, device: str) -> None:
     )
     for note in trainer.samples.notes:
         trainer.console.print(note)
+
+
+def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
+    return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
@@ -115,7 +119,7 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = read_environment(folder.path) or environment(device, distributed.size, trainer.config.code)
+    recorded = read_environment(folder.path) or find_environment(trainer, device)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
 
