@@ -18,7 +18,7 @@ def write_atomic(path: Path, content: bytes | memoryview, durable: bool = False)
     durable: the content survives a power cut once this returns (fsync of the file and, where the system has it, of
     its folder).
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # two sweeps of the same runs write one table
     try:
         with open(temporary, "wb") as file:
             file.write(content)

@@ -50,8 +50,7 @@ def code_text(run: Run) -> str:
 
 def code_of(run: Run) -> str:
     """A hash of the source files that decide the run; empty where they were not recorded."""
-    code = run.environment.get("code")
-    return digest(json.dumps(code, sort_keys=True)) if code else ""
+    return digest(json.dumps(run.code, sort_keys=True)) if run.code else ""
 
 
 def commit_of(run: Run) -> str:

@@ -51,7 +51,7 @@ def row_of(run: Run) -> dict[str, Any]:
     """What the list shows of a run; null for what its status lacks."""
     status, metric = run.status, run.status.get("metric", "loss")
     best, test, seconds = ((status.get(key) or {}) for key in ("best", "test", "seconds"))
-    value, tested, total = best.get(metric), test.get(metric), seconds.get("total")
+    value, tested, trained = best.get(metric), test.get(metric), seconds.get("train")
     return {
         "task": clean(str((run.config.get("task") or {}).get("name", ""))),
         "seed": run.config.get("seed"),
@@ -60,7 +60,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "validation": finite(value),
         "test": finite(tested),
         "epochs": finite(status.get("epochs_done")),
-        "seconds": finite(total),
+        "seconds": finite(trained),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from results.values import quote
+from results.values import first_line, quote
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS, several_values, unreadable
 from runner.config.suggestions import GROUPS, list_choices
@@ -40,6 +40,8 @@ def describe_error(error: Exception) -> str:
         )
     if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
+    if text.startswith("Error merging override ") and error.__cause__:
+        return f"{text.removeprefix('Error merging override ')}: {first_line(error.__cause__)}"
     if isinstance(error, OSError):
         return f"can't write {error.filename}: {error.strerror}"
     if key := getattr(error, "full_key", None):  # of OmegaConf, whose further lines repeat it

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +40,7 @@ def run_with_hydra_launcher(
     threads = threads_per_run(launcher, len(jobs))
     make_project_importable()
     with contextlib.ExitStack() as stack:
-        files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{os.getpid()}").absolute()))
+        files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{platform.node()}.{os.getpid()}").absolute()))
         code = {path: digest for job in jobs for path, digest in job.checked_config.code.items()}
         worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks)
         start_ray(launcher)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from results.values import first_line
@@ -13,7 +12,7 @@ from runner.sweep.plan import Job
 from runner.train.run import run
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
-FOLDER_TIMEOUT_S = 10.0  # the processes of a sweep that was killed need a moment to release their runs' folders
+RUNNING_ELSEWHERE = 75  # exit code of a run that another process is at (sysexits.h: try again later)
 
 #: called for each job that has ended, with its exit code (negative for the signal that killed it) and, where it could
 #: not start, the error
@@ -22,18 +21,14 @@ OnEnd = Callable[..., None]
 
 def run_job(config: Config, callbacks: Callbacks) -> tuple[int, str]:
     """Run; return the exit code, and the error of a run that could not start ("" otherwise)."""
-    deadline = time.monotonic() + FOLDER_TIMEOUT_S
-    while True:
-        try:
-            return run(config, quiet=True, callbacks=callbacks), ""
-        except RunInProgressError as error:
-            if time.monotonic() > deadline:
-                return 1, str(error)
-            time.sleep(0.2)
-        except ConfigError as error:
-            return 2, str(error)
-        except Exception as error:  # of any kind, where not even its folder could take it
-            return 1, f"{type(error).__name__}: {first_line(error)}"
+    try:
+        return run(config, quiet=True, callbacks=callbacks), ""
+    except RunInProgressError as error:
+        return RUNNING_ELSEWHERE, str(error)
+    except ConfigError as error:
+        return 2, str(error)
+    except Exception as error:  # of any kind, where not even its folder could take it
+        return 1, f"{type(error).__name__}: {first_line(error)}"
 
 
 def run_sequentially(jobs: Sequence[Job], on_end: OnEnd, callbacks: Callbacks) -> int:

@@ -11,13 +11,14 @@ from typing import Any
 
 from results.files import write_atomic
 from results.labels import label, optimizer_name, varying_keys
+from results.lock import is_locked
 from results.paths import LOG, SWEEP_TABLE
 from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
 from results.values import flat
 from runner.config.errors import ConfigError
-from runner.sweep.plan import DONE, REFUSED, Job
+from runner.sweep.plan import REFUSED, RESUME, TODO, Job
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -33,13 +34,14 @@ class SweepTable:
         self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
         self.has_refused = len(self.jobs) < len(jobs)
         self.rows = {job.number: read_row(job) for job in self.jobs}
-        self.num_to_run = sum(job.state != DONE for job in self.jobs)
+        self.num_to_run = sum(job.state in (TODO, RESUME) for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
         keys = varying_keys(self.settings.values())
         self.names = {number: f"{label(each, keys)} seed={each['seed']}" for number, each in self.settings.items()}
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
-        self.num_ended, self.start = 0, time.monotonic()
+        self.ended: set[int] = set()  # numbers of jobs
+        self.start = time.monotonic()
         self.write()
 
     def record_end(self, job: Job, code: int, error: str = "") -> None:
@@ -48,16 +50,25 @@ class SweepTable:
         code: its exit code, negative for the signal that killed it. error: why it could not start.
         """
         row = self.rows[job.number] = read_row(job)
-        self.num_ended += 1
+        self.ended.add(job.number)
         if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
             row["status"] = "interrupted"  # perhaps before it had a status
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
-        remaining = self.num_to_run - self.num_ended
-        estimate = (time.monotonic() - self.start) / self.num_ended * remaining
+        remaining = self.num_to_run - len(self.ended)
+        estimate = (time.monotonic() - self.start) / len(self.ended) * remaining
         eta = f"; about {format_duration(estimate)} to go" if remaining else ""
-        self.print_line(f"[{self.num_ended}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
+        self.print_line(f"[{len(self.ended)}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
+        self.write()
+
+    def refresh(self) -> None:
+        """Read the rows of runs that have not ended here: another process may be at them, or have been."""
+        for job in self.jobs:
+            if job.number not in self.ended:
+                row = self.rows[job.number] = read_row(job)
+                if row["status"] == "running" and not is_locked(job.folder):  # its process was killed
+                    row["status"] = "interrupted"
         self.write()
 
     def result_line(self, job: Job, row: Row) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from data.samples import Samples
@@ -32,6 +31,7 @@ from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
 from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
+from runner.train.status import write_config
 from runner.train.trainer import Trainer
 
 
@@ -53,7 +53,7 @@ def build_trainer(
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
-        folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
+        write_config(folder, config)
     if saved is None:
         start(trainer, device)
     else:

@@ -10,15 +10,15 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.paths import LOG
+from results.paths import CONFIG, LOG
 from results.run_folder import RunFolder
 from results.values import first_line, one_line
+from runner.config.schema import Config
 from runner.train.distributed import FAILED, DistributedContext
 from runner.train.output import print_line
 from runner.train.progress import Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted
-from runner.train.status import write_status
-from tasks.task import Task
+from runner.train.status import write_config, write_status
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DISK_ERRORS = (*FULL, errno.EROFS, errno.EIO, errno.ESTALE)  # not a failure of the run itself
@@ -45,27 +45,29 @@ class Failure:
         return in_folder or self.error.errno in DISK_ERRORS
 
     def report(
-        self, folder: RunFolder, task: Task, progress: Progress, distributed: DistributedContext, quiet: bool
+        self, folder: RunFolder, config: Config, progress: Progress, distributed: DistributedContext, quiet: bool
     ) -> int:
         """Write status.json and log.txt where that is possible, print a line, and return the exit code.
 
         quiet: print only what could not be recorded.
         """
         distributed.print_error(traceback.format_exc())
-        recorded = self.record(folder, task, progress)
+        recorded = self.record(folder, config, progress)
         if distributed.is_main and not (quiet and recorded):
             print_line(self.line(folder, recorded), sys.stderr if self.is_of_folder(folder) else sys.stdout)
         return STOPPED_BY_SIGNAL + self.stopped_by if self.stopped_by else FAILED
 
-    def record(self, folder: RunFolder, task: Task, progress: Progress) -> bool:
+    def record(self, folder: RunFolder, config: Config, progress: Progress) -> bool:
         """Whether the traceback is in log.txt."""
         if self.is_of_folder(folder):
             return False  # the last status stays
         with contextlib.suppress(OSError):
+            if not (folder.path / CONFIG).exists():  # it failed before its model was built
+                write_config(folder, config)
             if self.stopped_by:
-                write_status(folder, task, "interrupted", progress)
+                write_status(folder, config.task, "interrupted", progress)
             else:
-                write_status(folder, task, "failed", progress, error=self.text)
+                write_status(folder, config.task, "failed", progress, error=self.text)
         with contextlib.suppress(OSError), open(folder.path / LOG, "a", encoding="utf-8") as log:
             log.write(f"{traceback.format_exc()}failed: {self.text}\n")
             return True

@@ -57,8 +57,9 @@ def load_local_main_first(config: Config, distributed: DistributedContext) -> Sa
 
 def load_samples(config: Config, distributed: DistributedContext = SINGLE_PROCESS) -> Samples:
     """The samples of `data`; ConfigError if they are missing, unreadable, or do not go with the batch size."""
-    with data_errors(config.data.name):
-        samples = config.data.load(config.limits)
+    data, threads = config.data, config.settings.threads
+    with data_errors(data.name):
+        samples = (data.with_threads(threads) if threads else data).load(config.limits)
     batch_size, n = config.settings.batch_size, len(samples.train)
     if config.settings.drop_last and n < batch_size:
         raise ConfigError(f"drop_last=true with batch_size={batch_size} leaves nothing of {n} training samples")

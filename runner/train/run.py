@@ -28,7 +28,7 @@ from runner.train.failure import Failure
 from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
-from runner.train.status import result_lines, write_status
+from runner.train.status import rerun_text, result_lines, write_status
 
 if TYPE_CHECKING:
     from data.samples import Samples
@@ -46,9 +46,7 @@ def run(
     quiet: print to log.txt only, as one run of a sweep does. distributed: all processes call this together.
     """
     folder = RunFolder(config.run_path) if distributed.is_main else ReadOnlyRunFolder(config.run_path)
-    earlier = distributed.all_gather(read_status(folder.path))[0]
-    if earlier and is_finished(earlier, config.task.metric) and not config.settings.rerun:
-        print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
+    if show_finished(folder, config, quiet, distributed):
         return 0
     with StopRequest(distributed.launched) as stop:  # first: a signal while torch is imported would break the import
         try:
@@ -63,14 +61,32 @@ def run(
             with distributed.raise_together():
                 open_folder(folder)
             with contextlib.closing(folder):
-                return Failure(error).report(folder, config.task, Progress(), distributed, quiet)
+                return Failure(error).report(folder, config, Progress(), distributed, quiet)
         with distributed.raise_together():
             open_folder(folder)
         with contextlib.closing(folder):
+            if show_finished(folder, config, quiet, distributed):  # by now, by another process
+                return 0
             with distributed.raise_together():  # a barrier: no process reads what is about to be removed
-                if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
-                    folder.clear()  # an interrupted rerun is resumed instead
+                clear_for_rerun(folder, config)
             return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
+
+
+def show_finished(folder: RunFolder, config: Config, quiet: bool, distributed: DistributedContext) -> bool:
+    """Whether the run is finished and is not to be run again; if so, print its result."""
+    status = distributed.all_gather(read_status(folder.path))[0]
+    if not status or not is_finished(status, config.task.metric) or config.settings.rerun:
+        return False
+    if not quiet:
+        print_line(f"This run is finished; {rerun_text(config, folder)}.\n{result_lines(config, status, folder)}")
+    return True
+
+
+def clear_for_rerun(folder: RunFolder, config: Config) -> None:
+    """Remove an earlier run's files for rerun=true; an interrupted rerun is resumed instead."""
+    status = read_status(folder.path) or {}
+    if config.settings.rerun and status.get("status") not in ("running", "interrupted"):
+        folder.clear()
 
 
 def prepare(config: Config, stop: StopRequest, distributed: DistributedContext) -> tuple[Samples, str]:
@@ -88,8 +104,9 @@ def open_folder(folder: RunFolder) -> None:
     try:
         folder.open()
     except FolderInUse:
-        message = f"another process is running this experiment in {folder.path}; wait for it or stop it"
-        raise RunInProgressError(message) from None
+        raise RunInProgressError(
+            f"another process is running this experiment in {folder.path}; wait for it or stop it"
+        ) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
     except ValueError as error:
@@ -133,7 +150,7 @@ def run_in_folder(
                     status = "interrupted" if stop.number and status == "failed" else status
                     trainer.metrics.loggers.close(status)  # no effect where train() has closed them
     except Exception as error:
-        return Failure(error, stop.number).report(folder, config.task, progress, distributed, quiet)
+        return Failure(error, stop.number).report(folder, config, progress, distributed, quiet)
 
 
 def exit_code_of(interruption: BaseException, stop: StopRequest, console: Console) -> int:

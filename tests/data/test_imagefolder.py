@@ -1,15 +1,21 @@
 """Images in folders: the transforms, every sample once, the same images whatever the workers and the start."""
 
+import multiprocessing.forkserver
 import os
+import sys
+from dataclasses import replace
 
 import numpy
+import processes
 import pytest
 import torch
 from conftest import write_images
 from PIL import Image
+from runs import configure
 
 from data.image_files import read_rgb
 from data.imagefolder import ImageFolder
+from runner.train.prepare import load_samples
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +193,45 @@ def test_a_grey_and_a_palette_image_become_colour(tmp_path):
         Image.open(tmp_path / "val" / "cat" / "0.jpg").convert(kind).save(tmp_path / "val" / "cat" / f"{name}.png")
     x, _ = whole(load(tmp_path).eval_batches("test", 10))
     assert x.shape == (6, 3, 32, 32)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux limits a process's files in shared memory")
+def test_batches_that_shared_memory_can_not_hold_arrive_all_the_same(folder):
+    """A limit on a file's size stands for a full /dev/shm. Without the way out, the loader waits for ever."""
+    import resource
+
+    part = load(folder, image_size=64, num_workers=2).test  # 12 kB an image
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        images, labels = whole(part.in_order(4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    expected = whole(replace(part, num_workers=0).in_order(4))
+    assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+def test_runs_that_share_the_cores_share_them_for_their_workers_too(folder):
+    """threads: what each run of a sweep in parallel processes is given."""
+    words = ["task=imagenet", f"data.path={folder}", "model=mlp"]
+    for more, workers in ((["threads=1"], 1), (["threads=64"], 8), (["threads=1", "data.num_workers=3"], 3)):
+        assert load_samples(configure(*words, *more)).train.num_workers == workers
+
+
+def read_in_process(part, connection):
+    connection.send(len(whole(part.in_order(4))[1]))
+    connection.send(multiprocessing.forkserver._forkserver._forkserver_pid)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the fork server is Linux's")
+def test_workers_of_a_run_that_a_fork_server_has_started_are_forked(folder):
+    """As local and joblib start their runs. A fork server of the run's own would load torch anew for each worker."""
+    here, there = processes.context.Pipe()
+    process = processes.context.Process(target=read_in_process, args=(load(folder, num_workers=2).test, there))
+    process.start()
+    assert here.recv() == 12 and here.recv() is None
+    process.join()
 
 
 def test_hidden_files_and_folders_are_left_out_and_counted(tmp_path, run):

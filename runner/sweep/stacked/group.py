@@ -7,20 +7,21 @@ from dataclasses import dataclass, field
 
 from data.samples import Part
 from results.paths import ENVIRONMENT, LOG
-from results.records import read_environment, read_status
+from results.records import read_environment
 from results.run_folder import RunFolder
 from runner.callbacks import Callbacks
-from runner.config.errors import ConfigError
+from runner.config.errors import ConfigError, RunInProgressError
 from runner.sweep.plan import Job
-from runner.sweep.run_job import OnEnd
+from runner.sweep.run_job import RUNNING_ELSEWHERE, OnEnd
 from runner.sweep.stacked.grouping import model_obstacle
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.build import build_trainer
 from runner.train.console import Console
+from runner.train.distributed import SINGLE_PROCESS
 from runner.train.failure import Failure
 from runner.train.prepare import load_samples, prepare_torch
-from runner.train.run import open_folder, train
+from runner.train.run import clear_for_rerun, open_folder, show_finished, train
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 from runner.train.status import write_status
 
@@ -63,8 +64,7 @@ class RunGroup:
         with self.stop.raising():
             device = prepare_torch(config)
             samples = load_samples(config).to(device)
-        for job in self.jobs:
-            folder = self.open_folder(job)
+        for job, folder in self.open_folders():
             console = self.exit_stack.enter_context(contextlib.closing(Console(folder.path / LOG, "none", quiet=True)))
             member = build_trainer(
                 job.checked_config, folder, samples, device, console, self.stop, trainer_class=MemberTrainer
@@ -72,6 +72,8 @@ class RunGroup:
             assert isinstance(member, MemberTrainer)
             self.members.append(member)
             folder.write_json(ENVIRONMENT, {**read_environment(folder.path), "stacked": len(self.jobs)})
+        if not self.members:
+            return []
         if reason := model_obstacle(self.members[0].model, isinstance(samples.train, Part)):
             raise ConfigError(f"model={config.model.name}: {reason}")
         by_step: dict[int, list[MemberTrainer]] = {}
@@ -79,14 +81,24 @@ class RunGroup:
             by_step.setdefault(member.progress.step, []).append(member)
         return [StackedTrainer(members, samples, self.stop, self.finish) for members in by_step.values()]
 
-    def open_folder(self, job: Job) -> RunFolder:
-        folder = RunFolder(job.folder)
-        open_folder(folder)
-        self.exit_stack.callback(folder.close)
-        status = read_status(folder.path) or {}
-        if job.checked_config.settings.rerun and status.get("status") not in ("running", "interrupted"):
-            folder.clear()
-        return folder
+    def open_folders(self) -> list[tuple[Job, RunFolder]]:
+        """The jobs with their folders. Jobs that another process is at, or has finished by now, leave the group."""
+        opened = []
+        for job in self.jobs:
+            folder, config = RunFolder(job.folder), job.checked_config
+            try:
+                open_folder(folder)
+            except RunInProgressError as error:
+                self.on_end(job, RUNNING_ELSEWHERE, str(error))
+                continue
+            self.exit_stack.callback(folder.close)
+            if show_finished(folder, config, True, SINGLE_PROCESS):
+                self.on_end(job, 0)
+                continue
+            clear_for_rerun(folder, config)
+            opened.append((job, folder))
+        self.jobs = [job for job, _ in opened]
+        return opened
 
     def finish(self, member: MemberTrainer) -> None:
         """Test a run that has ended and write its results."""
@@ -95,7 +107,7 @@ class RunGroup:
         try:
             train(member, member.console, self.callbacks)
         except Exception as error:
-            code = Failure(error).report(member.folder, member.task, member.progress, member.distributed, quiet=True)
+            code = Failure(error).report(member.folder, member.config, member.progress, member.distributed, quiet=True)
             member.metrics.loggers.close("failed")
         self.ended.add(job.number)
         self.on_end(job, code)

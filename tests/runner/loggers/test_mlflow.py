@@ -113,11 +113,11 @@ def test_mlflow_has_each_point_once_whatever_happened(tmp_path, store):
 @pytest.mark.filterwarnings("ignore")
 def test_mlflow_takes_parallel_runs_and_their_statuses(tmp_path, store):
     pytest.importorskip("mlflow")
-    words = [*LONG, "epochs=2", "logger=[mlflow]", "optim.lr=0.1,1e30", "seed=0,1"]
+    words = [*LONG, "epochs=2", "logger=[mlflow]", "optim.lr=0.1,1e17", "seed=0,1"]
     assert run_process(["-m", *words, "hydra/launcher=local", "hydra.launcher.n_jobs=4"], tmp_path) == 0
     found = {run.info.run_name: (run, points) for _, run, points, _ in mlflow_runs(store)}
     assert sorted(found) == [
-        f"{setting} seed={seed}" for setting in ("aggmo,lr=0.1", "aggmo,lr=1e+30") for seed in (0, 1)
+        f"{setting} seed={seed}" for setting in ("aggmo,lr=0.1", "aggmo,lr=1e+17") for seed in (0, 1)
     ]
     for name, (run, points) in found.items():
         assert run.info.status == "FINISHED"

@@ -46,7 +46,7 @@ def test_wandb_gets_each_row_once_also_from_a_resumed_run(wandb, run, tmp_path):
     assert run_interrupted(*words, f"outputs={tmp_path}", after=12) == 130
     assert wandb.runs[0].logged
     folder = run(*words, outputs=tmp_path).folder
-    assert run(*words, "optim.lr=1e30").code == 0
+    assert run(*words, "optim.lr=1e17").code == 0
     first, second, diverged = wandb.runs
     rows = read_rows(folder)
     logged = first.logged + second.logged

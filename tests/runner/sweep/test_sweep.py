@@ -6,7 +6,8 @@ import shutil
 import signal
 
 import pytest
-from small_sweeps import SmallSweep, metrics, runs
+from runs import configure
+from small_sweeps import SMALL, SmallSweep, metrics, runs
 
 from main import CALLBACKS
 from runner.callbacks import Callbacks
@@ -99,8 +100,29 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_retried(launcher, sweep
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_what_is_raised_before_a_runs_training_ends_that_run_only(launcher, sweep, tmp_path):
+    """Memory that no machine has; and a log.txt that can't be opened."""
+    data = ["data=synthetic", "data.num_train=4000000000000,100"]
+    code, console = sweep(*launcher, *data, callbacks=CALLBACKS)
+    assert code == 1 and [row["status"] for row in sweep.table()] == ["failed", "done"]
+    error = sweep.table()[0]["error"]
+    assert "memory" in error.lower() and f": failed: {error}; see " in console and "Traceback" not in console
+    (failed,) = [tmp_path / row["folder"] for row in sweep.table() if row["status"] == "failed"]
+    assert "Traceback" in (failed / "log.txt").read_text() and (failed / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_log_that_can_not_be_opened_fails_its_run_only(launcher, sweep, tmp_path):
+    folder = configure(*SMALL, "seed=0").run_path
+    (folder / "log.txt").mkdir(parents=True)
+    code, console = sweep(*launcher, "seed=0,1", callbacks=CALLBACKS)
+    assert code == 1 and [row["status"] for row in sweep.table()] == ["failed", "done"]
+    assert "log.txt" in sweep.table()[0]["error"] and "Traceback" not in console
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_diverged_runs_are_results(launcher, sweep):
-    code, console = sweep(*launcher, "optim=sgd", "optim.lr=0.1,1e30")
+    code, console = sweep(*launcher, "optim=sgd", "optim.lr=0.1,1e17")
     assert code == 0 and [row["status"] for row in sweep.table()] == ["done", "diverged"]
     assert "loss" in sweep.table()[1]["error"] and "diverged" in console
 
