@@ -46,7 +46,7 @@ def describe_error(error: Exception) -> str:
         return f"can't write {error.filename}: {error.strerror}"
     if key := getattr(error, "full_key", None):  # of OmegaConf, whose further lines repeat it
         return f"{key}: {re.sub(r'^[A-Za-z]+ raised while resolving interpolation: ', '', text.splitlines()[0])}"
-    return quote(re.sub(r"\s*\n\s*", " ", text), 400)
+    return quote(re.sub(r"\s*\n\s*", " ", text) or f"this can't be composed ({type(error).__name__})", 400)
 
 
 def unknown_choice(group: str, choice: str) -> str:

@@ -2,6 +2,7 @@
 
 import multiprocessing.forkserver
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy
 import processes
 import pytest
 import torch
-from conftest import write_images
+from conftest import ROOT, write_images
 from PIL import Image
 from runs import configure
 
@@ -40,6 +41,7 @@ def test_shape_and_classes_need_no_torch(folder):
     import sys
 
     code = f"""
+import subprocess
 import sys
 from data.imagefolder import ImageFolder
 data = ImageFolder(path={str(folder)!r})
@@ -290,3 +292,14 @@ def test_pixels_of_unknown_range_are_refused_with_their_file(tmp_path, dtype):
     Image.fromarray(numpy.full((64, 64), 3, dtype=dtype)).save(tmp_path / "val" / "cat" / "deep.tif")
     with pytest.raises(ValueError, match=r"deep\.tif.*32 bits"):
         whole(load(tmp_path, augment="none").eval_batches("test", 100))
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_still_in_use_does_not_hold_up_the_exit(tmp_path):
+    """Its workers ignore the signal by which multiprocessing ends them, and would be waited for without end."""
+    write_images(tmp_path)
+    code = "import torch; from data.imagefolder import ImageFolder\n"
+    code += f"part = ImageFolder(path={str(tmp_path)!r}, image_size=32, num_workers=2).load().train\n"
+    code += "stream = part.in_turn(torch.arange(len(part)), 2, 0, 0); next(stream); print('read')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
