@@ -115,8 +115,8 @@ def draw_panel(axes: Any, panel: Panel) -> None:
         whole_ticks(axes, panel)
     if panel.y_log:
         log_axis(axes)
-    title = textwrap.fill(panel.title, int(0.8 * WIDTH * LETTERS))
-    axes.set(xlabel=panel.x_name, ylabel=panel.y_name, title=title or None)
+    title = textwrap.fill(panel.title, int(0.8 * WIDTH * LETTERS)) or None
+    axes.set(xlabel=panel.x_name, ylabel=panel.y_name, title=title)
     axes.grid(alpha=0.3, linewidth=0.5)
     axes.tick_params(which="minor", length=1.5)
     draw_divergences(axes, panel)

@@ -13,6 +13,7 @@ from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
 MAX_DEPTH = 10  # of brackets in each other
+MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
 FLAGS = {*WITH_VALUE, "-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve"}
@@ -73,6 +74,8 @@ def hydra_override(word: str) -> list[str]:
 def check_files(group: str, value: str) -> None:
     """Raise ConfigError for a chosen file of configs/ that is no YAML, or that Hydra would not come to an end with."""
     for name in re.findall(r"[\w./-]+", value):
+        if len(name) > MAX_NAME_LENGTH:
+            raise ConfigError(f"{group}={quote(value)} is unknown; --help lists what can be chosen")
         file = CONFIGS / group.strip("+~").partition("@")[0] / f"{name}.yaml"
         if os.path.isfile(file):
             try:

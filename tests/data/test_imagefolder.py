@@ -236,6 +236,26 @@ def test_workers_of_a_run_that_a_fork_server_has_started_are_forked(folder):
     process.join()
 
 
+def fail_in_process(part):
+    """Keep the error, and with it the frames that hold the loader, until the process exits."""
+    try:
+        whole(part.in_order(2))
+    except ValueError as error:
+        fail_in_process.error = error
+
+
+@pytest.mark.slow
+def test_workers_end_with_an_epoch_that_fails(folder):
+    """They ignore signals, so that Python, which ends them by one at its exit, would wait for ever."""
+    part = load(folder, num_workers=3).test
+    files = part.files.copy()
+    files[1] = b"missing.jpg"
+    process = processes.context.Process(target=fail_in_process, args=(replace(part, files=files),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
 def test_hidden_files_and_folders_are_left_out_and_counted(tmp_path, run):
     write_images(tmp_path, train=10, val=4)
     plain = load(tmp_path, augment="none", val_fraction=0.5)

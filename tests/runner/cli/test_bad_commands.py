@@ -61,6 +61,8 @@ BAD = [
     (f"seed={2**63}", [f"seed={2**63}", "2^63"]),
     (f"optim.lr=1{'0' * 400}", ["optim.lr=1000", "too large"]),
     (f"device={'x' * 5000}x epochss=3", ["epochss", "epochs?"]),
+    (f"optim={'x' * 5000}", ["optim=xxx", "is unknown"]),
+    ("wrap=${oc.create:[1]}", ["can't be composed"]),
     (f"epochs={'x' * 5000}", ["epochs=xxx", "5000 characters"]),
     ("-inf", ["-inf is not a flag", "key=value"]),
     # wrong types
