@@ -99,6 +99,8 @@ def check_status(content: Any) -> dict[str, Any]:
     check_record(StatusRecord, content, STATUS)
     if content["status"] not in STATUSES:
         raise ValueError(f"{STATUS}: status={quote(content['status'])} is not one of {', '.join(STATUSES)}")
+    if not content["metric"] or not content["metric"].isprintable():
+        raise ValueError(f"{STATUS}: metric={quote(content['metric'])} is not a name")
     check_finite(content, STATUS)
     return content
 
