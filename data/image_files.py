@@ -6,6 +6,7 @@ number of workers and wherever in an epoch they start.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import signal
@@ -95,11 +96,12 @@ class ImageFiles:
         )
         with blocked_signals():  # in the workers until they ignore them
             stream = iter(loader)
-        for batch in stream:
-            if isinstance(batch, str):
-                raise ValueError(batch)
-            x, y = map(torch.as_tensor, batch)
-            yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+        with shut_down_at_exit(stream):
+            for batch in stream:
+                if isinstance(batch, str):
+                    raise ValueError(batch)
+                x, y = map(torch.as_tensor, batch)
+                yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,22 @@ def free_shared_memory() -> float:
         return math.inf
     found = os.statvfs(SHARED_MEMORY)
     return found.f_bavail * found.f_frsize
+
+
+@contextmanager
+def shut_down_at_exit(stream: Any) -> Iterator[None]:
+    """End the workers of a loader's iterator that is still in use when Python exits.
+
+    torch and multiprocessing end them by SIGTERM, which they ignore, and would wait for them for ever.
+    """
+    shut_down = getattr(
+        stream, "_shutdown_workers", int
+    )  # of an iterator with workers; torch calls it when it is freed
+    atexit.register(shut_down)
+    try:
+        yield
+    finally:
+        atexit.unregister(shut_down)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class SweeperWithCallbacks(BasicSweeper):
@@ -150,7 +151,11 @@ def register(group: str, name: str, plugin: type, **defaults: Any) -> None:
     ConfigStore.instance().store(name, node, group=f"hydra/{group}", provider="optrun")
 
 
-register("sweeper", "runs", RunsSweeper, params=None, grid=None)
-register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
-register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
-register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)
+class Registration(SearchPathPlugin):
+    """Registers this project's plugins once Hydra has imported all: hydra-optuna-sweeper takes the name optuna too."""
+
+    def manipulate_search_path(self, search_path: Any) -> None:
+        register("sweeper", "runs", RunsSweeper, params=None, grid=None)
+        register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
+        register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
+        register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

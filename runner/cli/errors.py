@@ -42,7 +42,7 @@ def describe_error(error: Exception) -> str:
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
     if text.startswith("Error merging override ") and error.__cause__:
         return f"{text.removeprefix('Error merging override ')}: {first_line(error.__cause__)}"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.filename:
         return f"can't write {error.filename}: {error.strerror}"
     if key := getattr(error, "full_key", None):  # of OmegaConf, whose further lines repeat it
         return f"{key}: {re.sub(r'^[A-Za-z]+ raised while resolving interpolation: ', '', text.splitlines()[0])}"

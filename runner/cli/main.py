@@ -24,6 +24,7 @@ from runner.config.validate import validate
 from runner.train.distributed import DistributedContext
 from runner.train.launch import distributed_context
 from runner.train.signals import STOPPED_BY_SIGNAL
+from runner.train.temporary import shorten_temporary_folder
 
 BAD_INPUT = 2  # exit code
 
@@ -33,6 +34,7 @@ def main(argv: list[str], callbacks: Callbacks = NO_CALLBACKS) -> int:
 
     Under torchrun all processes run the command together.
     """
+    shorten_temporary_folder()
     distributed = distributed_context()
     try:
         return distributed.run(lambda: run_command(argv, distributed, callbacks))

@@ -11,6 +11,7 @@ from optuna import Study, create_study
 from optuna.storages import RDBStorage
 
 from results.lock import is_locked, locked
+from runner.loggers.sqlite import sqlite_url
 from runner.train.output import print_line
 
 
@@ -39,7 +40,7 @@ def open_study(file: Path, better: str) -> Iterator[Study]:
 
 @contextlib.contextmanager
 def opened(file: Path, name: str, better: str) -> Iterator[Study]:
-    storage = RDBStorage(f"sqlite:///{file.absolute()}")
+    storage = RDBStorage(sqlite_url(file))
     direction = "maximize" if better == "max" else "minimize"
     try:
         yield create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)

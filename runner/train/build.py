@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
 from runner.train.status import write_config
 from runner.train.trainer import Trainer
+from tasks.problem import Problem
 
 
 def build_trainer(
@@ -96,12 +98,26 @@ def start(trainer: Trainer, device: str) -> None:
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
-    for note in trainer.samples.notes:
-        trainer.console.print(note)
+    hints = [] if trainer.console.quiet else default_lr_hints(config)
+    for line in (*trainer.samples.notes, *hints):
+        trainer.console.print(line)
 
 
 def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
     return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def default_lr_hints(config: Config) -> list[str]:
+    """A line for a run at its optimizer's default learning rate, unless the task is a toy, which has its own."""
+    lr = config.optim.lr
+    default = next((field.default for field in fields(config.optim) if field.name == "lr"), None)
+    if lr != default or not lr or isinstance(config.task, Problem):
+        return []
+    others = ",".join(f"{lr * factor:g}" for factor in (0.01, 0.1, 1, 10))
+    return [
+        f"optim.lr={lr:g} is the default of {config.optim.name}, and what is best differs from task to task: "
+        f"-m optim.lr={others} with the same command compares four."
+    ]
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:

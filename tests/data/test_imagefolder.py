@@ -2,6 +2,7 @@
 
 import multiprocessing.forkserver
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import numpy
 import processes
 import pytest
 import torch
-from conftest import write_images
+from conftest import ROOT, write_images
 from PIL import Image
 from runs import configure
 
@@ -40,6 +41,7 @@ def test_shape_and_classes_need_no_torch(folder):
     import sys
 
     code = f"""
+import subprocess
 import sys
 from data.imagefolder import ImageFolder
 data = ImageFolder(path={str(folder)!r})
@@ -234,6 +236,26 @@ def test_workers_of_a_run_that_a_fork_server_has_started_are_forked(folder):
     process.join()
 
 
+def fail_in_process(part):
+    """Keep the error, and with it the frames that hold the loader, until the process exits."""
+    try:
+        whole(part.in_order(2))
+    except ValueError as error:
+        fail_in_process.error = error
+
+
+@pytest.mark.slow
+def test_workers_end_with_an_epoch_that_fails(folder):
+    """They ignore signals, so that Python, which ends them by one at its exit, would wait for ever."""
+    part = load(folder, num_workers=3).test
+    files = part.files.copy()
+    files[1] = b"missing.jpg"
+    process = processes.context.Process(target=fail_in_process, args=(replace(part, files=files),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
 def test_hidden_files_and_folders_are_left_out_and_counted(tmp_path, run):
     write_images(tmp_path, train=10, val=4)
     plain = load(tmp_path, augment="none", val_fraction=0.5)
@@ -270,3 +292,14 @@ def test_pixels_of_unknown_range_are_refused_with_their_file(tmp_path, dtype):
     Image.fromarray(numpy.full((64, 64), 3, dtype=dtype)).save(tmp_path / "val" / "cat" / "deep.tif")
     with pytest.raises(ValueError, match=r"deep\.tif.*32 bits"):
         whole(load(tmp_path, augment="none").eval_batches("test", 100))
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_still_in_use_does_not_hold_up_the_exit(tmp_path):
+    """Its workers ignore the signal by which multiprocessing ends them, and would be waited for without end."""
+    write_images(tmp_path)
+    code = "import torch; from data.imagefolder import ImageFolder\n"
+    code += f"part = ImageFolder(path={str(tmp_path)!r}, image_size=32, num_workers=2).load().train\n"
+    code += "stream = part.in_turn(torch.arange(len(part)), 2, 0, 0); next(stream); print('read')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr

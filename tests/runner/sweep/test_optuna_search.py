@@ -14,6 +14,7 @@ from small_sweeps import SmallSweep, metrics, statuses, table
 
 optuna = pytest.importorskip("optuna")
 
+from hydra.core.config_store import ConfigStore  # noqa: E402
 from optuna.distributions import FloatDistribution  # noqa: E402
 from optuna.trial import TrialState  # noqa: E402
 
@@ -100,6 +101,16 @@ def test_only_one_command_works_on_a_study(tmp_path, capsys):
         assert "Another process" in printed and str(tmp_path) in printed and not entered.is_set()
     thread.join(60)
     assert entered.is_set()
+
+
+def test_the_name_and_the_study_are_ours_whatever_else_is_there(tmp_path, monkeypatch, capsys):
+    """Another package has taken the name, as hydra-optuna-sweeper does; the folder's name means much in an address."""
+    ConfigStore.instance().store("optuna", {"_target_": "hydra_plugins.other.Sweeper"}, group="hydra/sweeper")
+    folder = tmp_path / "50%20? of #1"
+    folder.mkdir()
+    code, console = SmallSweep(folder, monkeypatch, capsys)(*SEARCH, "hydra.sweeper.n_trials=1")
+    assert code == 0 and "[1/1] trial 0" in console, console
+    assert list(folder.glob("outputs/sweeps/*/study.db")) and len(list(tmp_path.iterdir())) == 1
 
 
 class Killed(BaseException):

@@ -4,8 +4,11 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
+from conftest import ROOT
 from runs import configure
 from small_sweeps import SMALL, SmallSweep, metrics, runs
 
@@ -139,6 +142,19 @@ def test_an_interrupted_sweep_resumes_and_ends_as_one_left_alone(launcher, sweep
     code, console = sweep(*words)
     assert code == 0 and "to resume" in console
     assert metrics(tmp_path) == expected
+
+
+@pytest.mark.slow
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path):
+    """Processes meet at sockets in it, whose paths are short."""
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    words = ["-m", *SMALL, "seed=0,1", *LOCAL]
+    command = [sys.executable, str(ROOT / "main.py"), *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(folder)}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and "[2/2]" in done.stdout, done.stdout + done.stderr
 
 
 def kill_seed_1(run):
