@@ -78,7 +78,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerChoice(Choice):
-    lr: float = field(metadata={"range": "(-inf, inf)"})
+    lr: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +111,8 @@ def check_config(content: Any) -> dict[str, Any]:
     for key, name in (("task.name", record.task.name), ("optim.name", record.optim.name)):
         if not NAME.fullmatch(name):
             raise ValueError(f"{CONFIG}: {key}={quote(name)} is not a name")
+    if not math.isfinite(record.optim.lr):
+        raise ValueError(f"{CONFIG}: optim.lr={record.optim.lr} is not finite")
     check_settings(content, CONFIG)
     return content if content.get("wrap") else {**content, "wrap": {}}
 
