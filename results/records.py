@@ -78,7 +78,7 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerChoice(Choice):
-    lr: float = field(metadata={"range": "(-inf, inf)"})
+    lr: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,8 @@ def check_status(content: Any) -> dict[str, Any]:
     check_record(StatusRecord, content, STATUS)
     if content["status"] not in STATUSES:
         raise ValueError(f"{STATUS}: status={quote(content['status'])} is not one of {', '.join(STATUSES)}")
+    if not content["metric"] or not content["metric"].isprintable():
+        raise ValueError(f"{STATUS}: metric={quote(content['metric'])} is not a name")
     check_finite(content, STATUS)
     return content
 
@@ -109,6 +111,8 @@ def check_config(content: Any) -> dict[str, Any]:
     for key, name in (("task.name", record.task.name), ("optim.name", record.optim.name)):
         if not NAME.fullmatch(name):
             raise ValueError(f"{CONFIG}: {key}={quote(name)} is not a name")
+    if not math.isfinite(record.optim.lr):
+        raise ValueError(f"{CONFIG}: optim.lr={record.optim.lr} is not finite")
     check_settings(content, CONFIG)
     return content if content.get("wrap") else {**content, "wrap": {}}
 

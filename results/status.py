@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from results.values import is_number
+from results.values import is_number, one_line
 
 FINISHED = ("done", "diverged")
 STATUSES = (*FINISHED, "failed", "interrupted", "running")
@@ -34,7 +34,7 @@ def result_text(status: dict[str, Any], metric: str) -> str:
     if status["status"] == "diverged":
         where = status["diverged"]
         reached = f"; best before: validation {metric} {best[metric]:.4f} (epoch {best['epoch']})" if best else ""
-        return f"diverged at epoch {where['epoch']}, step {where['step']}: {where['what']}{reached}"
+        return f"diverged at epoch {where['epoch']}, step {where['step']}: {one_line(where['what'])}{reached}"
     assert best and final
     early = " (stopped early)" if status.get("stopped_early") else ""
     return (

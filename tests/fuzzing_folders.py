@@ -57,9 +57,9 @@ BYTES += [
 
 def folders(seed: int, count: int) -> Iterator[tuple[Any, Callable[[], str]]]:
     """Spoilt folders, looked at by what a repeated command and a sweep read, and by reports; some are resumed."""
+    import runner.train.build  # noqa: F401 - torch takes its time to load, and is no case
     from report.callbacks import draw_run
 
-    os.environ["MPLBACKEND"] = "agg"
     rng = random.Random(seed)
     real = Path("real").absolute()
     yield "a run", lambda: train(real)

@@ -72,7 +72,9 @@ def hydra_override(word: str) -> list[str]:
 
 
 def check_files(group: str, value: str) -> None:
-    """Raise ConfigError for a chosen file of configs/ that is no YAML, or that Hydra would not come to an end with."""
+    """Raise ConfigError for a choice that is no name, and where its file of configs/ is no YAML or never ends."""
+    if "${" in value and not group.startswith("hydra."):
+        raise ConfigError(f"{group}={quote(value)}: write the name of a choice itself; ${{...}} is for values")
     for name in re.findall(r"[\w./-]+", value):
         if len(name) > MAX_NAME_LENGTH:
             raise ConfigError(f"{group}={quote(value)} is unknown; --help lists what can be chosen")

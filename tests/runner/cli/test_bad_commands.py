@@ -62,7 +62,7 @@ BAD = [
     (f"optim.lr=1{'0' * 400}", ["optim.lr=1000", "too large"]),
     (f"device={'x' * 5000}x epochss=3", ["epochss", "epochs?"]),
     (f"optim={'x' * 5000}", ["optim=xxx", "is unknown"]),
-    ("wrap=${oc.create:[1]}", ["can't be composed"]),
+    ("wrap=${oc.create:[1]}", ["wrap=${oc.create:[1]}", "name of a choice"]),
     (f"epochs={'x' * 5000}", ["epochs=xxx", "5000 characters"]),
     ("-inf", ["-inf is not a flag", "key=value"]),
     # wrong types
