@@ -80,6 +80,10 @@ class DataSet:
                     f"data.{key}={list(values)} is neither one value nor one for each of {self.shape[0]} channels"
                 )
 
+    def with_threads(self, threads: int) -> DataSet:
+        """The same data set for a run that has so many CPU threads to itself."""
+        return self
+
     def fetch(self) -> object:
         """Download what is missing, if this data set can; raise FileNotFoundError saying what to do."""
 

@@ -6,10 +6,13 @@ number of workers and wherever in an epoch they start.
 
 from __future__ import annotations
 
+import atexit
+import math
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
     from data.samples import Batches
 
+#: Of the workers. In a run that a fork server has started, as in a sweep of parallel processes, Python's own choice
+#: would be a server of its own, and each worker would import torch anew, in every epoch. Elsewhere: Python's choice.
+START_METHOD = "fork" if sys.platform == "linux" else None
+SHARED_MEMORY = "/dev/shm"  # on Linux
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -75,11 +82,13 @@ class ImageFiles:
         import torch
         from torch.utils.data import DataLoader
 
-        cuda = self.device.type == "cuda"
+        cuda, num_workers = self.device.type == "cuda", min(self.num_workers, len(batches))
+        check_semaphores(num_workers)
         loader = DataLoader(
             Decoder(self.files, self.y, transform(self.image_size, seeds is not None), seeds),  # type: ignore[arg-type]
             batch_sampler=[index.tolist() for index in batches],
-            num_workers=min(self.num_workers, len(batches)),
+            num_workers=num_workers,
+            multiprocessing_context=START_METHOD if num_workers else None,
             collate_fn=stack,
             pin_memory=cuda,
             worker_init_fn=ignore_signals,
@@ -87,11 +96,12 @@ class ImageFiles:
         )
         with blocked_signals():  # in the workers until they ignore them
             stream = iter(loader)
-        for batch in stream:
-            if isinstance(batch, str):
-                raise ValueError(batch)
-            x, y = batch
-            yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+        with shut_down_at_exit(stream):
+            for batch in stream:
+                if isinstance(batch, str):
+                    raise ValueError(batch)
+                x, y = map(torch.as_tensor, batch)
+                yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
 
 
 @dataclass(frozen=True)
@@ -160,15 +170,58 @@ def transform(size: int, random: bool) -> Callable[[Image], Tensor]:
     return v2.Compose([v2.Resize(size * 256 // 224), v2.CenterCrop(size), v2.PILToTensor()])
 
 
-def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Tensor, Tensor] | str:
-    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback."""
+def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Any, Any] | str:
+    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback.
+
+    A worker's batch lies in shared memory. Where that is too small (64 MB in a container, for all its processes), it is
+    numpy arrays, which go through a pipe: left to itself, torch loses the batch and waits for it for ever.
+    """
     import torch
+    from torch.utils.data import get_worker_info
 
     for item in items:
         if isinstance(item, str):
             return item
-    x, y = zip(*items, strict=True)
-    return torch.stack(x), torch.stack(y)
+    x, y = (torch.stack(each) for each in zip(*items, strict=True))  # type: ignore[arg-type]
+    if get_worker_info() is None:
+        return x, y
+    if free_shared_memory() > 2 * (x.nbytes + y.nbytes):
+        with suppress(RuntimeError):  # another process has taken it; torch's attempt leaves an empty file there
+            return x.share_memory_(), y.share_memory_()
+    return x.numpy(), y.numpy()
+
+
+def check_semaphores(num_workers: int) -> None:
+    """ValueError where there is no room for those of the workers' queues: a page each."""
+    if num_workers and free_shared_memory() < 4096 * (4 * num_workers + 16):
+        raise ValueError(
+            f"data.num_workers={num_workers}: {SHARED_MEMORY} has {free_shared_memory():g} bytes left, too few for the "
+            "processes that read images; make it larger, or data.num_workers=0 reads them in the run's own process"
+        )
+
+
+def free_shared_memory() -> float:
+    """Bytes; infinite where the system sets no limit of its own to them."""
+    if not os.path.isdir(SHARED_MEMORY):
+        return math.inf
+    found = os.statvfs(SHARED_MEMORY)
+    return found.f_bavail * found.f_frsize
+
+
+@contextmanager
+def shut_down_at_exit(stream: Any) -> Iterator[None]:
+    """End the workers of a loader's iterator that is still in use when Python exits.
+
+    torch and multiprocessing end them by SIGTERM, which they ignore, and would wait for them for ever.
+    """
+    shut_down = getattr(
+        stream, "_shutdown_workers", int
+    )  # of an iterator with workers; torch calls it when it is freed
+    atexit.register(shut_down)
+    try:
+        yield
+    finally:
+        atexit.unregister(shut_down)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class ImageFolder(DataSet):
 
     path: str = ""  # a folder as seen from here or from data.root
     image_size: int = field(default=224, metadata={"range": "[1, inf)"})  # pixels of the network's square input
-    num_workers: int | None = field(default=None, metadata={"range": "[0, inf)"})  # None: one a CPU core, at most 8
+    num_workers: int | None = field(default=None, metadata={"range": "[0, inf)"})  # None: one a CPU thread, at most 8
     augment: Literal["none", "crop_flip"] = "crop_flip"  # here: a random part of the image, half of them mirrored
     normalize: bool = True
 
@@ -55,6 +55,9 @@ class ImageFolder(DataSet):
     def place(self, part: str) -> Path:
         path = Path(self.path).expanduser()
         return (path if path.is_dir() else Path(self.folder()) / path) / part
+
+    def with_threads(self, threads: int) -> ImageFolder:
+        return replace(self, num_workers=min(threads, MOST_WORKERS)) if self.num_workers is None else self
 
     def class_names(self, part: str) -> list[str]:
         """The class folders of a part, sorted: a class's place is its label."""
@@ -104,7 +107,7 @@ class ImageFolder(DataSet):
             numpy.array([os.fsencode(path) for path, _ in found]),
             torch.tensor([label for _, label in found]),
             self.image_size,
-            min(os.cpu_count() or 1, MOST_WORKERS) if self.num_workers is None else self.num_workers,
+            min(available_cores(), MOST_WORKERS) if self.num_workers is None else self.num_workers,
             torch.device("cpu"),
         )
         files = files.take(torch.randperm(len(files), generator=torch.Generator().manual_seed(ORDER_SEED)))
@@ -113,6 +116,10 @@ class ImageFolder(DataSet):
     def note(self, folder: Path, hidden: list[str]) -> str:
         count = f"{len(hidden)} hidden file{'s' if len(hidden) > 1 else ''} or folder{'s' if len(hidden) > 1 else ''}"
         return f"data={self.name}: left out {count} in {folder}, such as {min(hidden)}" if hidden else ""
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_hidden(name: str) -> bool:

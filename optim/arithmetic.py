@@ -104,7 +104,7 @@ def mask(x: Tensor, uniform: Tensor, keep: Any) -> Tensor:
 
 def choose(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """`then()` or `otherwise()`; where the condition is a tensor, both, and an elementwise choice."""
-    if isinstance(condition, bool):
+    if not hasattr(condition, "requires_grad"):  # a bool, also numpy's, where a group holds numpy's numbers
         return then() if condition else otherwise()
     from torch import where
 

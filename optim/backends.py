@@ -122,15 +122,13 @@ def _latest(updates: list[ParameterUpdate]) -> Any:
 
 def check_step(optimizer: PipelineOptimizer) -> None:
     """Raise ValueError for what would end a step halfway: a sparse gradient, numbers that the state does not fit."""
-    checks = optimizer.pipeline.state_checks
+    state = optimizer.state
     for group in optimizer.param_groups:
+        for check in optimizer.pipeline.state_checks:
+            check(next((state[p] for p in group["params"] if state.get(p)), {}), group)
         for p in group["params"]:
-            if (g := p.grad) is None:
-                continue
-            if g.layout is not torch.strided:
+            if (g := p.grad) is not None and g.layout is not torch.strided:
                 raise ValueError(f"sparse gradients are not supported: a parameter of shape {tuple(p.shape)} has one")
-            for check in checks:
-                check(optimizer.state.get(p, {}), group)
 
 
 def make_state(optimizer: PipelineOptimizer) -> None:

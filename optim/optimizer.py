@@ -127,13 +127,18 @@ class ComposedOptimizer(torch.optim.Optimizer):
         loss = loss.reshape(())
         return -loss if self.param_groups[0]["maximize"] else loss
 
+    @property
+    def has_evaluation_weights(self) -> bool:
+        """Whether the weights to evaluate with are others than those of training."""
+        return self.pipeline.evaluator is not None
+
     @contextmanager
     def evaluation_weights(self) -> Iterator[None]:
         """Inside, the parameters are the weights the method says to evaluate with: Lookahead's slow ones.
 
         The training weights come back to the last bit, whatever happens; without such a wrapper nothing moves.
         """
-        if self.pipeline.evaluator is None or self.evaluating:
+        if not self.has_evaluation_weights or self.evaluating:
             yield
             return
         kept = [(p, p.detach().clone()) for p, _, _ in self._stepped()]

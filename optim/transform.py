@@ -142,7 +142,7 @@ class ChecksState(Protocol):
     """Optional, for a transform whose state need not fit its hyper-parameters once a group has been written to."""
 
     def check_state(self, s: State, h: Hyper) -> None:
-        """Raise ValueError, before the step, if `s`, empty before the first step, is not that of `h`."""
+        """Raise ValueError, before a step, if the state `s` of a group's parameter, or {}, is not that of `h`."""
         ...
 
 

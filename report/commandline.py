@@ -126,7 +126,8 @@ def write_report(reports: Sequence[GroupReport], out: Path, formats: Sequence[st
     out.mkdir(parents=True, exist_ok=True)
     if len(reports) > 1:
         names = ", ".join(report.group.name for report in reports)
-        print(f"{len(reports)} groups that can't be compared with each other: {names}\n")
+        line = f"{len(reports)} groups that can't be compared with each other (but see --across): {names}"
+        print(textwrap.fill(line, shutil.get_terminal_size().columns) + "\n")
     written = []
     for each in reports:
         print_summary(each)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from results.labels import label_parts, varying_keys
+from results.labels import label_parts, shown_keys, varying_keys
 from results.run import Run
 from results.signature import changes_results
 
@@ -30,10 +30,12 @@ class Group:
 def comparable_groups(runs: Iterable[Run], across: Iterable[str] = ()) -> list[Group]:
     """The groups, by name. across: keys of SEPARATING, or below them, that may differ within a group."""
     every = list(runs)
-    keys = [key for key in varying_keys(run.settings for run in every) if separates(key, across)]
+    varying = varying_keys(run.settings for run in every)
+    separating = {key: owners for key, owners in varying.items() if separates(key, across)}
     found: dict[str, list[Run]] = {}
     for run in every:
-        shown = [key for key in keys if run.settings.get(key) is not None]  # no limit: null, or not yet a key
+        keys = shown_keys(run.settings, separating)
+        shown = [key for key in keys if run.settings[key] is not None]  # no limit: null, or not yet a key
         found.setdefault(" ".join([run.task, *label_parts(run.settings, shown)]), []).append(run)
     return [Group(name, found[name]) for name in sorted(found)]
 

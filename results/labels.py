@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from results.signature import changes_results
 from results.values import format_value
 
 Settings = Mapping[str, Any]  # with dotted keys: {"optim.lr": 0.1, ...}
+Owner = tuple[Any, ...]  # task, optimizer, ...: see owner_of
 
 
 def label(settings: Settings, keys: Sequence[str]) -> str:
@@ -53,23 +54,29 @@ def path_form(text: str) -> str:
     return re.sub(r"[^\w.,=+-]", "_", lists.replace(" ", ","))
 
 
-def varying_keys(every: Iterable[Settings]) -> list[str]:
-    """The keys that change results and differ between settings in which they mean the same.
+def varying_keys(every: Iterable[Settings]) -> dict[str, set[Owner]]:
+    """The keys that change results and differ between settings in which they mean the same, each with their owners.
 
     An optimizer's settings are compared between settings of this optimizer, a network's between those of this network,
     and all between those of one task: their defaults are not another's.
     """
-    values: dict[str, dict[tuple, set[str]]] = defaultdict(lambda: defaultdict(set))
+    values: dict[str, dict[Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
     distinct = list({id(each): each for each in every}.values())
     for key in dict.fromkeys(key for each in distinct for key in each):
         if changes_results(key):
             for each in distinct:
                 if key in each:  # older runs lack newer keys
                     values[key][owner_of(key, each)].add(format_value(each[key]))
-    return [key for key, groups in values.items() if any(len(found) > 1 for found in groups.values())]
+    varying = {key: {owner for owner, found in owners.items() if len(found) > 1} for key, owners in values.items()}
+    return {key: owners for key, owners in varying.items() if owners}
 
 
-def owner_of(key: str, settings: Settings) -> tuple[Any, ...]:
+def shown_keys(settings: Settings, varying: Mapping[str, Collection[Owner]]) -> list[str]:
+    """The varying keys that vary for the optimizer, data set and network of these settings."""
+    return [key for key, owners in varying.items() if key in settings and owner_of(key, settings) in owners]
+
+
+def owner_of(key: str, settings: Settings) -> Owner:
     """What a key belongs to in these settings: a task, and there an optimizer, a schedule, a data set or a network."""
     if key == "task.name":
         return ()

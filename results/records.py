@@ -55,7 +55,6 @@ class StatusRecord:
 class GitRecord:
     commit: str | None = None
     dirty: bool | None = None
-    diff: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +68,6 @@ class EnvironmentRecord:
     device: str | None = None
     device_name: str | None = None
     code: Mapping[str, str] | None = None
-    sources: Mapping[str, str] | None = None
     resumed: tuple[str, ...] = ()
 
 

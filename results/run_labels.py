@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from results.labels import label, varying_keys
+from results.labels import label, shown_keys, varying_keys
 from results.run import Run
 from results.signature import digest
 
@@ -20,8 +20,8 @@ def labels(shown: Sequence[Run], among: Iterable[Run] = ()) -> list[str]:
     does: `code=3f2a`.
     """
     every = [*shown, *among]
-    keys = varying_keys(run.settings for run in every)
-    texts = {id(run): label(run.settings, keys) for run in every}
+    varying = varying_keys(run.settings for run in every)
+    texts = {id(run): label(run.settings, shown_keys(run.settings, varying)) for run in every}
     alike: dict[str, dict[tuple[str, str], Run]] = defaultdict(dict)
     for run in every:
         alike[texts[id(run)]].setdefault((run.signature, code_of(run)), run)
@@ -50,8 +50,7 @@ def code_text(run: Run) -> str:
 
 def code_of(run: Run) -> str:
     """A hash of the source files that decide the run; empty where they were not recorded."""
-    code = run.environment.get("code")
-    return digest(json.dumps(code, sort_keys=True)) if code else ""
+    return digest(json.dumps(run.code, sort_keys=True)) if run.code else ""
 
 
 def commit_of(run: Run) -> str:

@@ -134,11 +134,9 @@ def convert_scalar(value: Any, kind: Any, path: str) -> Any:
 
 
 def check_text(value: str, path: str) -> str:
-    """Raise ValueError for what can't be part of a path or be written as UTF-8, and for what Hydra has not resolved."""
+    """Raise ValueError for what can't be part of a path or be written as UTF-8."""
     if found := CONTROLS.search(value):
         raise ValueError(f"{path}={quote(value)} holds the character {quote(found[0])}")
-    if "${" in value:
-        raise ValueError(f"{path}={quote(value)} holds ${{...}}, which is not resolved here; write the value itself")
     return value
 
 

@@ -119,7 +119,7 @@ def load_weights(model: nn.Module, config: Config, content: dict[str, Any], weig
     """Put the weights to evaluate with into the model. content: of best.pt, which holds them, or of last.pt."""
     model.load_state_dict(content["model"])
     optimizer = ComposedOptimizer(model.parameters(), config.optim, config.wrap)
-    if weights == "best" or optimizer.pipeline.evaluator is None:
+    if weights == "best" or not optimizer.has_evaluation_weights:
         return
     optimizer.load_state_dict(content["optimizer"])
     samples, settings = load_samples(config).to(device), config.settings

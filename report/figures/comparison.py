@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from report.figures.limits import readable_range
+from report.figures.limits import late_range, readable_range
 from report.figures.panel import Line, Panel
 from report.figures.series import X_NAMES, Band, By, Curve, check_choice, clock, curve, mean_of
 from report.figures.series_style import styles_of
@@ -70,7 +70,11 @@ def panel(drawn: Sequence[Setting], names: Sequence[str], key: str, options: Cur
     ]
     lines = [each for each in every if len(each.x) or each.diverged_at]
     smaller_is_better = name == "loss" or any(s.metric == name and s.runs[0].status["better"] == "min" for s in drawn)
-    limits, cut = readable_range(lines, log) if smaller_is_better else (None, "")
+    limits, cut = None, ""
+    if smaller_is_better:
+        limits, cut = readable_range(lines, log)
+    elif name in FRACTIONS:
+        limits, cut = late_range(lines)
     note = joined(band_note(drawn, options), smoothing_note(lines, options), untimed_note(drawn, options), cut)
     edge = "top" if smaller_is_better else "bottom"
     x_name = X_NAMES[options.by]

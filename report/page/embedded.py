@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from results.files import find_file_problem
 from results.run import Run
 from results.run_labels import labels
 
@@ -50,7 +51,7 @@ def row_of(run: Run) -> dict[str, Any]:
     """What the list shows of a run; null for what its status lacks."""
     status, metric = run.status, run.status.get("metric", "loss")
     best, test, seconds = ((status.get(key) or {}) for key in ("best", "test", "seconds"))
-    value, tested, total = best.get(metric), test.get(metric), seconds.get("total")
+    value, tested, trained = best.get(metric), test.get(metric), seconds.get("train")
     return {
         "task": clean(str((run.config.get("task") or {}).get("name", ""))),
         "seed": run.config.get("seed"),
@@ -59,7 +60,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "validation": finite(value),
         "test": finite(tested),
         "epochs": finite(status.get("epochs_done")),
-        "seconds": finite(total),
+        "seconds": finite(trained),
     }
 
 
@@ -70,10 +71,12 @@ def finite(value: Any) -> float | None:
 def read_text(path: Path, limit: int) -> str:
     """A file's text; of a larger file the last `limit` bytes, below a line that says so."""
     try:
+        if find_file_problem(path):  # a pipe or device, whose end never comes
+            return f"(no {path.name})"
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - limit))
-            text = clean(file.read().decode("utf-8", "replace"))
+            text = clean(file.read(limit).decode("utf-8", "replace"))
     except OSError:
         return f"(no {path.name})"
     if size <= limit:

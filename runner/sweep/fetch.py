@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data.dataset import DataSet
 from runner.config.errors import ConfigError, data_errors
 from runner.sweep.plan import Job
 from runner.sweep.run_job import OnEnd
@@ -15,12 +16,7 @@ def fetch_data(jobs: Sequence[Job], on_end: OnEnd) -> list[Job]:
     for data in [job.checked_config.data for job in jobs]:
         key = data.name, data.folder()
         if key not in errors:
-            errors[key] = ""
-            try:
-                with data_errors(data.name):
-                    data.fetch()
-            except ConfigError as error:
-                errors[key] = str(error)
+            errors[key] = fetch_error(data)
     ready = []
     for job in jobs:
         data = job.checked_config.data
@@ -29,3 +25,13 @@ def fetch_data(jobs: Sequence[Job], on_end: OnEnd) -> list[Job]:
         else:
             ready.append(job)
     return ready
+
+
+def fetch_error(data: DataSet) -> str:
+    """Download what is missing; return why that failed, or nothing."""
+    try:
+        with data_errors(data.name):
+            data.fetch()
+    except ConfigError as error:
+        return str(error)
+    return ""

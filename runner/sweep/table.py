@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from results.files import write_atomic
-from results.labels import label, optimizer_name, varying_keys
+from results.labels import label, optimizer_name, shown_keys, varying_keys
 from results.lock import is_locked
 from results.paths import LOG, STATUS, SWEEP_TABLE
 from results.records import read_status
@@ -37,8 +37,11 @@ class SweepTable:
         self.num_to_run = sum(job.state in (TODO, RESUME) for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
-        keys = varying_keys(self.settings.values())
-        self.names = {number: f"{label(each, keys)} seed={each['seed']}" for number, each in self.settings.items()}
+        varying = varying_keys(self.settings.values())
+        self.names = {
+            number: f"{label(each, shown_keys(each, varying))} seed={each['seed']}"
+            for number, each in self.settings.items()
+        }
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.ended: set[int] = set()  # numbers of jobs
         self.start = time.time()
@@ -161,7 +164,7 @@ def read_row(job: Job) -> Row:
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
     row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
-    row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
+    row["seconds"] = f"{(status.get('seconds') or {}).get('train') or 0.0:.1f}"
     row["folder"] = str(job.folder)
     return row
 

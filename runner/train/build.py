@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
 from runner.train.status import write_config
 from runner.train.trainer import Trainer
+from tasks.problem import Problem
 
 
 def build_trainer(
@@ -89,15 +91,33 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, environment(device, size, config.code))
+    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
-    for note in trainer.samples.notes:
-        trainer.console.print(note)
+    hints = [] if trainer.console.quiet else default_lr_hints(config)
+    for line in (*trainer.samples.notes, *hints):
+        trainer.console.print(line)
+
+
+def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
+    return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def default_lr_hints(config: Config) -> list[str]:
+    """A line for a run at its optimizer's default learning rate, unless the task is a toy, which has its own."""
+    lr = config.optim.lr
+    default = next((field.default for field in fields(config.optim) if field.name == "lr"), None)
+    if lr != default or not lr or isinstance(config.task, Problem):
+        return []
+    others = ",".join(f"{lr * factor:g}" for factor in (0.01, 0.1, 1, 10))
+    return [
+        f"optim.lr={lr:g} is the default of {config.optim.name}, and what is best differs from task to task: "
+        f"-m optim.lr={others} with the same command compares four."
+    ]
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
@@ -115,7 +135,7 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = read_environment(folder.path) or environment(device, distributed.size, trainer.config.code)
+    recorded = read_environment(folder.path) or find_environment(trainer, device)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
 

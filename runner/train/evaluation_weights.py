@@ -40,7 +40,7 @@ class EvaluationWeights:
     @contextmanager
     def loaded(self, step: int) -> Iterator[None]:
         """Inside, the model has the evaluation weights and their running statistics. step: the steps taken so far."""
-        if self.optimizer.pipeline.evaluator is None:
+        if not self.optimizer.has_evaluation_weights:
             yield
             return
         with self.optimizer.evaluation_weights(), buffers_restored(self.model):

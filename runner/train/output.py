@@ -13,8 +13,8 @@ live_line: tqdm | None = None  # at the terminal's bottom, while a sweep shows o
 
 
 def print_line(text: str, stream: TextIO | None = None) -> None:
-    """Print and flush; a closed pipe (`| head`) is no error."""
-    with contextlib.suppress(BrokenPipeError):
+    """Print and flush; a stream that is closed, full or a pipe that has ended (`| head`) is no error."""
+    with contextlib.suppress(OSError, ValueError):
         if live_line is not None:
             live_line.write(text, file=stream or sys.stdout)
         else:

@@ -28,7 +28,7 @@ from runner.train.failure import Failure
 from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
-from runner.train.status import result_lines, write_status
+from runner.train.status import rerun_text, result_lines, write_status
 
 if TYPE_CHECKING:
     from data.samples import Samples
@@ -78,7 +78,7 @@ def show_finished(folder: RunFolder, config: Config, quiet: bool, distributed: D
     if not status or not is_finished(status, config.task.metric) or config.settings.rerun:
         return False
     if not quiet:
-        print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, status, folder)}")
+        print_line(f"This run is finished; {rerun_text(config, folder)}.\n{result_lines(config, status, folder)}")
     return True
 
 

@@ -173,3 +173,30 @@ def test_report_imports_nothing_that_trains_nor_matplotlib():
     code = f"import sys, importlib; [importlib.import_module('report.figures.' + m) for m in '{modules}'.split(', ')]; "
     code += "bad = {'torch', 'runner', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules); assert not bad, bad"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("curves", "low", "below"),
+    [
+        ({"adam": [0.2, 0.96, 0.98], "sgd": [0.1, 0.9, 0.96]}, 0.95, ""),  # from 0.96, half as much as to 0.98 below
+        ({"adam": [0.2, 0.5, 0.9], "sgd": [0.1, 0.2, 0.3]}, None, ""),  # the ends are far apart: all is readable
+        ({"adam": [0.9], "sgd": [0.3]}, None, ""),
+        ({"adam": [0.5, 0.5, 0.5]}, None, ""),
+        (
+            {"adam": [0.2, 0.98], "momo": [0.2, 0.97], "sgd": [0.2, 0.96], "radam": [0.1, 0.1]},
+            0.95,
+            ": radam lr=0.1",
+        ),
+    ],
+)
+def test_an_accuracys_axis_shows_late_differences(tmp_path, curves, low, below):
+    for optimizer, accs in curves.items():
+        rows = [
+            {"split": split, "epoch": e, "step": e, "loss": 1.0, "acc": acc, "per": "epoch"}
+            for e, acc in enumerate(accs, 1)
+            for split in ("train", "val")
+        ]
+        write_run(tmp_path, optimizer, 0, accs[-1], optimizer=optimizer, rows=rows, timings=[])
+    acc = panels(tmp_path)[1]
+    assert acc.y_range == (None if low is None else (pytest.approx(low), pytest.approx(0.98, abs=0.01)))
+    assert ("cut off" in acc.note) == (low is not None) and acc.note.endswith(below)

@@ -20,7 +20,7 @@ from runner.train.build import build_trainer
 from runner.train.console import Console
 from runner.train.distributed import SINGLE_PROCESS
 from runner.train.failure import Failure
-from runner.train.prepare import load_samples, prepare_torch
+from runner.train.prepare import load_training_samples, prepare_torch
 from runner.train.run import clear_for_rerun, open_folder, show_finished, train
 from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 from runner.train.status import write_status
@@ -63,7 +63,7 @@ class RunGroup:
         config = self.jobs[0].checked_config
         with self.stop.raising():
             device = prepare_torch(config)
-            samples = load_samples(config).to(device)
+            samples = load_training_samples(config).to(device)
         for job, folder in self.open_folders():
             console = self.exit_stack.enter_context(contextlib.closing(Console(folder.path / LOG, "none", quiet=True)))
             member = build_trainer(

@@ -65,6 +65,8 @@ def test_the_command_line_selects_and_replaces(composer):
         (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum"]),
         ([], "momentm", ["sweep=momentm", "momentum"]),
         (["++optim.lr=interval(0,1)"], None, ["optim.lr=interval(0,1)", "hydra/sweeper=optuna"]),
+        (["++seed=range(1,1e9)"], None, ["seed=range(1,1e9)", "100,000"]),
+        ([f"++{key}=range(1,1001)" for key in ("seed", "epochs")], None, ["1,000,000 runs", "100,000"]),
     ],
 )
 def test_grids_that_are_refused(composer, words, file, parts):

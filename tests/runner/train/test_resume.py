@@ -47,7 +47,11 @@ def words_of(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "kind", ["digits", "digits, all on", "batch norm, averaged", "autoencoder, step", "rosenbrock", "amsgrad"]
+    "kind",
+    [
+        *("digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"),
+        pytest.param("batch norm, averaged", marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_in_any_step_and_resumed(kind, run, words_of, tmp_path):
     words = words_of(kind)

@@ -172,3 +172,12 @@ def test_checkpoint_of_something_else_is_named(repeat):
     result = repeat()
     assert result.code == 1 and "last.pt" in result.out and "rerun=true" in result.out
     assert (folder / "config.yaml").exists()
+
+
+def test_a_finished_run_says_what_it_did_not_record(repeat):
+    repeat("logger=[]")
+    plain = repeat("logger=[]")
+    assert "This run is finished; rerun=true runs it again.\n" in plain.out
+    asked = repeat("logger=[tensorboard]", "track=true")
+    assert asked.code == 0 and "it ran with track=false logger=[], so there is nothing of " in asked.out
+    assert "track=true logger=[tensorboard]; rerun=true" in asked.out

@@ -88,7 +88,7 @@ def test_best_weights_of_a_later_step_are_of_a_run_that_was_killed(run, tmp_path
     """Killed after best.pt of the last epoch was written and before last.pt was: the last epoch is trained again."""
     words = ["task=digits", "epochs=2", "limit_train=256", "optim.lr=0.05"]
     whole, outputs = run(*words).folder, tmp_path / "killed"
-    assert run_interrupted(*words, "logger=[]", f"outputs={outputs}", after=3) == 130
+    assert run_interrupted(*words, "logger=[]", f"outputs={outputs}", after=4) == 130
     killed = run_folder(outputs)
     best = [torch.load(each / "checkpoints" / "best.pt", weights_only=True)["epoch"] for each in (killed, whole)]
     assert best == [1, 2]

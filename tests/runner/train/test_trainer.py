@@ -168,7 +168,7 @@ def test_divergence_threshold_is_a_multiple_of_the_first_loss(run):
     assert found["status"] == "diverged" and found["diverged"]["step"] == 1 + losses.index(max(losses))
 
 
-@pytest.mark.parametrize("lr", ["1e38", "1e10"])
+@pytest.mark.parametrize("lr", ["1e18", "1e10"])
 def test_divergence_that_only_validation_sees_is_recorded(run, lr):
     """One step an epoch: the training loss belongs to the weights before the step that ruins them."""
     result = run("epochs=1", "optim=sgd", f"optim.lr={lr}", "limit_train=10")
