@@ -16,6 +16,7 @@ from runner.config.schema import Settings
 from runner.sweep.fetch import fetch_data
 from runner.sweep.hydra_launchers import run_with_hydra_launcher
 from runner.sweep.plan import Job
+from runner.sweep.progress import SweepProgress
 from runner.sweep.run_job import RUNNING_ELSEWHERE, run_sequentially
 from runner.sweep.run_process import POLL_S
 from runner.sweep.settings import check_joblib
@@ -40,7 +41,7 @@ def launch(jobs: Sequence[Job], launcher: Any, table: SweepTable, callbacks: Cal
     A run that another process is at, as when two commands share runs, is left to it. At the end its result is taken
     or, where it has none, it is run here.
     """
-    with StopRequest() as stop:
+    with StopRequest() as stop, SweepProgress(table):
         try:
             if on_this_machine(launcher):  # a cluster's machines may have data folders of their own
                 with stop.raising():

@@ -12,7 +12,7 @@ from typing import Any
 from results.files import write_atomic
 from results.labels import label, optimizer_name, shown_keys, varying_keys
 from results.lock import is_locked
-from results.paths import LOG, SWEEP_TABLE
+from results.paths import LOG, STATUS, SWEEP_TABLE
 from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
@@ -44,7 +44,7 @@ class SweepTable:
         }
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.ended: set[int] = set()  # numbers of jobs
-        self.start = time.monotonic()
+        self.start = time.time()
         self.write()
 
     def record_end(self, job: Job, code: int, error: str = "") -> None:
@@ -59,11 +59,43 @@ class SweepTable:
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
-        remaining = self.num_to_run - len(self.ended)
-        estimate = (time.monotonic() - self.start) / len(self.ended) * remaining
-        eta = f"; about {format_duration(estimate)} to go" if remaining else ""
+        left = self.remaining_s(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
+        eta = f"; about {format_duration(left)} to go" if left is not None else ""
         self.print_line(f"[{len(self.ended)}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
         self.write()
+
+    def open_jobs(self) -> list[Job]:
+        """The jobs that are to be run and have not ended."""
+        return [job for job in self.jobs if job.state in (TODO, RESUME) and job.number not in self.ended]
+
+    def running(self) -> list[tuple[Job, dict[str, Any]]]:
+        """The runs that train, with their status; not those whose process was killed before this command."""
+        found = []
+        for job in self.open_jobs():
+            status = read_status(job.folder)
+            if status and status["status"] == "running" and (job.folder / STATUS).stat().st_mtime >= self.start:
+                found.append((job, status))
+        return found
+
+    def remaining_s(self, ended: Job | None = None) -> float | None:
+        """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
+        time as now; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
+
+        A run's seconds and epochs both include those before an interruption, and neither the imports.
+        """
+        running = self.running()
+        statuses = [status for _, status in running]
+        statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
+        epochs = sum(status.get("epochs_done", 0) for status in statuses)
+        seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
+        if not epochs:
+            return None
+        to_run = self.open_jobs()
+        done = {job.number: status.get("epochs_done", 0) for job, status in running}
+        done = {job.number: self.rows[job.number]["epochs"] for job in to_run} | done
+        left = sum(max(0, job.checked_config.settings.epochs - done[job.number]) for job in to_run)
+        at_a_time = min(len(running) + (ended is not None), len(to_run))
+        return seconds / epochs * left / max(1, at_a_time)
 
     def refresh(self) -> None:
         """Read the rows of runs that have not ended here: another process may be at them, or have been."""
