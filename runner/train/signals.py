@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -88,11 +89,14 @@ class StopRequest:
         with contextlib.ExitStack() as handlers:
             if several_processes:  # by the system: a process that waits for the others runs no handler of Python's
                 handlers.enter_context(handling(signal.SIG_DFL))
+            handlers.enter_context(swallowed_interruptions())
             self.is_raising = True
             try:
                 yield
             finally:
                 self.is_raising = False
+        if self.number:  # it was raised where Python lets no exception out, such as a weak reference's callback
+            raise Interrupted(self.number)
 
     def __exit__(self, *exc: object) -> None:
         for number, handler in self._previous_handlers.items():
@@ -136,6 +140,17 @@ def handling(handler: signal.Handlers) -> Iterator[None]:
     finally:
         for number, before in previous.items():
             signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def swallowed_interruptions() -> Iterator[None]:
+    """Print no traceback of an Interrupted that can't be raised where the signal arrived."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda raised: None if raised.exc_type is Interrupted else hook(raised)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
 
 
 @contextlib.contextmanager

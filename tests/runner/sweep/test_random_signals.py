@@ -101,6 +101,7 @@ def results(kind, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(60 + 30 * MOMENTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_signals_at_random_moments_lose_nothing(kind, tmp_path):
     write_images(tmp_path / "images")

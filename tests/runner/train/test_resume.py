@@ -91,6 +91,17 @@ def test_signals_interrupt_what_loads_and_reach_the_outer_request():
             raise AssertionError("asked to stop before")
 
 
+def test_an_interruption_that_python_swallows_is_raised_at_the_end(capsys):
+    class Closing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with StopRequest() as stop, pytest.raises(Interrupted), stop.raising():
+        closing = Closing()
+        del closing
+    assert capsys.readouterr().err == ""
+
+
 def test_an_error_after_a_signal_is_its_consequence(run):
     """A process that works for the run may be ended by the signal as well."""
 
