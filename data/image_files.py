@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ImageFiles:
         )
         with blocked_signals():  # in the workers until they ignore them
             stream = iter(loader)
-        with shut_down_at_exit(stream):
+        with shut_down_in_the_end(stream):
             for batch in stream:
                 if isinstance(batch, str):
                     raise ValueError(batch)
@@ -209,19 +210,27 @@ def free_shared_memory() -> float:
 
 
 @contextmanager
-def shut_down_at_exit(stream: Any) -> Iterator[None]:
-    """End the workers of a loader's iterator that is still in use when Python exits.
+def shut_down_in_the_end(stream: Any) -> Iterator[None]:
+    """End the workers of a loader's iterator with the block, also by an error, and if Python exits inside it.
 
-    torch and multiprocessing end them by SIGTERM, which they ignore, and would wait for them for ever.
+    Left to itself, torch ends them once the iterator is freed. If a circle of references has kept it, its queues are
+    gone by then; the workers ignore the SIGTERM that follows, and Python would wait for them for ever at its exit.
     """
-    shut_down = getattr(
-        stream, "_shutdown_workers", int
-    )  # of an iterator with workers; torch calls it when it is freed
-    atexit.register(shut_down)
+    end = partial(shut_down, stream)
+    atexit.register(end)
     try:
         yield
     finally:
-        atexit.unregister(shut_down)
+        atexit.unregister(end)
+        end()
+
+
+def shut_down(stream: Any) -> None:
+    if hasattr(stream, "_shutdown_workers"):  # else it has none
+        stream._shutdown_workers()
+        for worker in stream._workers:
+            if worker.is_alive():
+                worker.kill()
 
 
 @contextmanager

@@ -32,7 +32,9 @@ def read_saved(words: list[str]) -> dict[str, Any]:
     """
     file, *more = [word.removeprefix("config=") for word in words if word.startswith("config=")]
     if more:
-        raise ConfigError(f"config={quote(file)} and config={quote(more[0])}: one command runs one recorded experiment")
+        raise ConfigError(
+            f"config={quote(file, 200)} and config={quote(more[0], 200)}: one command runs one recorded experiment"
+        )
     changes = [word for word in words if not word.startswith("config=")]
     for word in changes:
         key, equals, _ = word.partition("=")

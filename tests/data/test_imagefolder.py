@@ -1,5 +1,6 @@
 """Images in folders: the transforms, every sample once, the same images whatever the workers and the start."""
 
+import multiprocessing
 import multiprocessing.forkserver
 import os
 import subprocess
@@ -187,6 +188,7 @@ def test_damaged_file_is_named_in_one_line(tmp_path, workers, content):
         whole([*samples.train_batches(torch.arange(len(samples.train)), 3, 0, seed=0), *samples.eval_batches("val", 3)])
     assert str(error.value).startswith(f"{file} is not an image that can be read (") and "\n" not in str(error.value)
     assert str(error.value).count(str(file)) == 1
+    assert not multiprocessing.active_children(), "the workers end with the error"
 
 
 def test_a_grey_and_a_palette_image_become_colour(tmp_path):
