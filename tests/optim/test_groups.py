@@ -87,7 +87,7 @@ OUT_OF_RANGE = [
     (lambda: GradientNoiseWrapper(eta=-1.0), "GradientNoise: eta=-1.0 is not in [0, inf)"),
     (lambda: GradientNoiseWrapper(gamma=-1.0), "GradientNoise: gamma=-1.0 is not in [0, 20]"),
     (lambda: GradientNoiseWrapper(gamma=700.0), "GradientNoise: gamma=700.0 is not in [0, 20]"),  # 3^700 is no float
-    (lambda: SGDConfig(lr=1e39), "SGD: lr=1e+39 is beyond 1e+18: it would soon be infinite in float32"),
+    (lambda: SGDConfig(lr=1e39), "SGD: lr=1e+39 is beyond 1e+18; larger numbers soon become infinite in float32"),
     (lambda: SGDConfig(lr=10**400), f"SGD: lr={10**400} is not in [0, inf)"),
     (lambda: AdamConfig(eps=1e-50), "Adam: eps=1e-50 is 0 in float32, whose smallest number is 1e-45"),
     (lambda: AggMoConfig(betas=(0.9, 1e-60)), "AggMo: betas[1]=1e-60 is 0 in float32, whose smallest number is 1e-45"),
