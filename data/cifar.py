@@ -37,18 +37,29 @@ class CIFAR10(DataSet):
         return 10
 
     def read(self) -> tuple[Part, Part]:
-        known = self.published()
-        place = self.find()
-        if place is None:
-            failure = download(self.torchvision_class, self.folder(), self.places()[0])
-            place = self.find()
-            if place is None:
-                raise FileNotFoundError(self.missing(failure or "the download left them out"))
+        known, place = self.published(), self.fetch()
         train, test = (
             self.read_part([(place / file, md5) for file, md5 in files])
             for files in (known.train_list, known.test_list)
         )
         return train, test
+
+    def fetch(self) -> Path:
+        """Download what is missing; return the folder of the files."""
+        place = self.find()
+        if place is None:
+            known = self.published()
+            failure = download(
+                self.torchvision_class,
+                Path(self.folder()),
+                known.base_folder,
+                lambda: bool(self.find()),
+                known.filename,
+            )
+            place = self.find()
+            if place is None:
+                raise FileNotFoundError(self.missing(failure or "the download left them out"))
+        return place
 
     def published(self) -> Any:
         """torchvision's class, which knows the files' names, their checksums and where they come from."""

@@ -80,6 +80,13 @@ class DataSet:
                     f"data.{key}={list(values)} is neither one value nor one for each of {self.shape[0]} channels"
                 )
 
+    def with_threads(self, threads: int) -> DataSet:
+        """The same data set for a run that has so many CPU threads to itself."""
+        return self
+
+    def fetch(self) -> object:
+        """Download what is missing, if this data set can; raise FileNotFoundError saying what to do."""
+
     def read(self) -> tuple[AnyPart, AnyPart]:
         """Return (training samples, test samples); raise FileNotFoundError or ValueError saying what to do."""
         raise NotImplementedError
@@ -87,13 +94,14 @@ class DataSet:
     def load(self, limits: tuple[int | None, int | None, int | None] = (None, None, None)) -> Samples:
         """Read, split and cut. limits: the most samples to keep of train, val and test."""
         training, test = self.read()
+        notes = tuple(dict.fromkeys(part.note for part in (training, test) if part.note))
         train, val = training, test
         if self.split != "test":
             train_index, val_index = split_indices(len(training), self.val_fraction, self.split, self.split_seed)
             train, val = training.take(train_index), training.take(val_index)
         statistics = as_tensors(self.chosen_statistics(train)) if self.normalize else None
         train, val, test = (part.limited(limit) for part, limit in zip((train, val, test), limits, strict=True))
-        return Samples(train.augmented() if self.augment != "none" else train, val, test, statistics)
+        return Samples(train.augmented() if self.augment != "none" else train, val, test, statistics, notes)
 
     def chosen_statistics(self, train: AnyPart) -> Statistics:
         return (self.mean, self.std) if self.mean else self.statistics or pixel_statistics(train)

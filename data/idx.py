@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 UINT8 = 0x08
 
 
-def read_idx(path: Path) -> Tensor:
-    """Read a uint8 IDX file; ValueError names the file and what is wrong with it."""
-    import torch
-
+def read_bytes(path: Path) -> bytes:
+    """A file's content, unpacked if its name ends in .gz; ValueError names a damaged file."""
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged ({error}); delete it and get it again") from None
+
+
+def parse_idx(path: Path, content: bytes) -> Tensor:
+    """The uint8 array in the content of an IDX file; ValueError names the file and what is wrong with it."""
+    import torch
+
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UINT8:
         raise ValueError(f"{path} is not an IDX file of unsigned bytes; delete it and get it again")
     dimensions = content[3]

@@ -6,11 +6,15 @@ number of workers and wherever in an epoch they start.
 
 from __future__ import annotations
 
+import atexit
+import math
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from data.samples import Batches
+
+#: Of the workers. In a run that a fork server has started, as in a sweep of parallel processes, Python's own choice
+#: would be a server of its own, and each worker would import torch anew, in every epoch. Elsewhere: Python's choice.
+START_METHOD = "fork" if sys.platform == "linux" else None
+SHARED_MEMORY = "/dev/shm"  # on Linux
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class ImageFiles:
     num_workers: int
     device: torch.device
     random: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -72,21 +83,26 @@ class ImageFiles:
         import torch
         from torch.utils.data import DataLoader
 
-        cuda = self.device.type == "cuda"
+        cuda, num_workers = self.device.type == "cuda", min(self.num_workers, len(batches))
+        check_semaphores(num_workers)
         loader = DataLoader(
             Decoder(self.files, self.y, transform(self.image_size, seeds is not None), seeds),  # type: ignore[arg-type]
             batch_sampler=[index.tolist() for index in batches],
-            num_workers=min(self.num_workers, len(batches)),
+            num_workers=num_workers,
+            multiprocessing_context=START_METHOD if num_workers else None,
             collate_fn=stack,
             pin_memory=cuda,
-            worker_init_fn=leave_signals_alone,
+            worker_init_fn=ignore_signals,
             generator=torch.Generator(),  # else it draws from the global one, and a resumed run would draw once more
         )
-        for batch in loader:
-            if isinstance(batch, str):
-                raise ValueError(batch)
-            x, y = batch
-            yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
+        with blocked_signals():  # in the workers until they ignore them
+            stream = iter(loader)
+        with shut_down_in_the_end(stream):
+            for batch in stream:
+                if isinstance(batch, str):
+                    raise ValueError(batch)
+                x, y = map(torch.as_tensor, batch)
+                yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
 
 
 @dataclass(frozen=True)
@@ -117,15 +133,18 @@ class Decoder:
 def read_rgb(path: str) -> Image:
     """An image file as RGB of 8 bits; 16-bit greys are scaled to them, where PIL would cut them off at 255.
 
-    Raises ValueError for pixels of 32 bits, whose range no file names; else whatever PIL raises.
+    Raises ValueError for pixels of 32 bits or with a sign, whose range no file names; else whatever PIL raises.
     """
     import numpy
     from PIL import Image
 
     with Image.open(path) as file:
-        if file.mode in ("I", "F"):
-            raise ValueError(f"its pixels have 32 bits (PIL's mode {file.mode}); convert them to 8 or 16 bits")
-        if file.mode.startswith("I;16"):
+        is_16_bit = file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM")  # PGM, as PIL reads it
+        if file.mode in ("I", "F") and not is_16_bit:
+            raise ValueError(
+                f"its pixels have 32 bits or a sign (PIL's mode {file.mode}); convert them to unsigned 8 or 16 bits"
+            )
+        if is_16_bit:
             greys = numpy.asarray(file).astype(numpy.uint32)
             return Image.fromarray(((greys + 128) // 257).astype(numpy.uint8)).convert("RGB")
         return file.convert("RGB")
@@ -152,18 +171,83 @@ def transform(size: int, random: bool) -> Callable[[Image], Tensor]:
     return v2.Compose([v2.Resize(size * 256 // 224), v2.CenterCrop(size), v2.PILToTensor()])
 
 
-def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Tensor, Tensor] | str:
-    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback."""
+def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Any, Any] | str:
+    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback.
+
+    A worker's batch lies in shared memory. Where that is too small (64 MB in a container, for all its processes), it is
+    numpy arrays, which go through a pipe: left to itself, torch loses the batch and waits for it for ever.
+    """
     import torch
+    from torch.utils.data import get_worker_info
 
     for item in items:
         if isinstance(item, str):
             return item
-    x, y = zip(*items, strict=True)
-    return torch.stack(x), torch.stack(y)
+    x, y = (torch.stack(each) for each in zip(*items, strict=True))  # type: ignore[arg-type]
+    if get_worker_info() is None:
+        return x, y
+    if free_shared_memory() > 2 * (x.nbytes + y.nbytes):
+        with suppress(RuntimeError):  # another process has taken it; torch's attempt leaves an empty file there
+            return x.share_memory_(), y.share_memory_()
+    return x.numpy(), y.numpy()
 
 
-def leave_signals_alone(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the run decides when its workers end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def check_semaphores(num_workers: int) -> None:
+    """ValueError where there is no room for those of the workers' queues: a page each."""
+    if num_workers and free_shared_memory() < 4096 * (4 * num_workers + 16):
+        raise ValueError(
+            f"data.num_workers={num_workers}: {SHARED_MEMORY} has {free_shared_memory():g} bytes left, too few for the "
+            "processes that read images; make it larger, or data.num_workers=0 reads them in the run's own process"
+        )
+
+
+def free_shared_memory() -> float:
+    """Bytes; infinite where the system sets no limit of its own to them."""
+    if not os.path.isdir(SHARED_MEMORY):
+        return math.inf
+    found = os.statvfs(SHARED_MEMORY)
+    return found.f_bavail * found.f_frsize
+
+
+@contextmanager
+def shut_down_in_the_end(stream: Any) -> Iterator[None]:
+    """End the workers of a loader's iterator with the block, also by an error, and if Python exits inside it.
+
+    Left to itself, torch ends them once the iterator is freed. If a circle of references has kept it, its queues are
+    gone by then; the workers ignore the SIGTERM that follows, and Python would wait for them for ever at its exit.
+    """
+    end = partial(shut_down, stream)
+    atexit.register(end)
+    try:
+        yield
+    finally:
+        atexit.unregister(end)
+        end()
+
+
+def shut_down(stream: Any) -> None:
+    if hasattr(stream, "_shutdown_workers"):  # else it has none
+        stream._shutdown_workers()
+        for worker in stream._workers:
+            if worker.is_alive():
+                worker.kill()
+
+
+@contextmanager
+def blocked_signals() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back in this thread; a process that is started inside holds them back as well."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_signals(worker: int) -> None:
+    """Ctrl-C and a scheduler's SIGTERM reach the whole group of processes: a run saves first, and its workers end with
+    it. Ended by the signal themselves, they would fail it."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

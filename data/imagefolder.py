@@ -7,7 +7,7 @@ data.path/val/<class>/*.jpg      test samples (ImageNet's 50,000 labelled valida
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -23,7 +23,8 @@ ORDER_SEED = 20152  # fixed: the files' order never depends on a setting
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolder(DataSet):
-    """Colour images of any size, decoded by `num_workers` processes; files of other kinds are passed over.
+    """Colour images of any size, decoded by `num_workers` processes; files of other kinds are passed over, and hidden
+    files and folders as well (`is_hidden`), with a note of how many.
 
     The samples' own order is a fixed permutation of the files', which come a class at a time: the first tenth of
     the test samples, or an unshuffled epoch, holds all classes.
@@ -34,7 +35,7 @@ class ImageFolder(DataSet):
 
     path: str = ""  # a folder as seen from here or from data.root
     image_size: int = field(default=224, metadata={"range": "[1, inf)"})  # pixels of the network's square input
-    num_workers: int | None = field(default=None, metadata={"range": "[0, inf)"})  # None: one a CPU core, at most 8
+    num_workers: int | None = field(default=None, metadata={"range": "[0, inf)"})  # None: one a CPU thread, at most 8
     augment: Literal["none", "crop_flip"] = "crop_flip"  # here: a random part of the image, half of them mirrored
     normalize: bool = True
 
@@ -55,6 +56,9 @@ class ImageFolder(DataSet):
         path = Path(self.path).expanduser()
         return (path if path.is_dir() else Path(self.folder()) / path) / part
 
+    def with_threads(self, threads: int) -> ImageFolder:
+        return replace(self, num_workers=min(threads, MOST_WORKERS)) if self.num_workers is None else self
+
     def class_names(self, part: str) -> list[str]:
         """The class folders of a part, sorted: a class's place is its label."""
         folder = self.place(part)
@@ -63,7 +67,7 @@ class ImageFolder(DataSet):
                 f"data={self.name}: there is no folder {folder}; data.path={self.path} must name a folder, seen from "
                 f"here or from {self.folder()}, that holds train/<class>/*.jpg and val/<class>/*.jpg"
             )
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not is_hidden(entry.name))
         if len(names) < 2:
             raise ValueError(f"data={self.name}: {folder} has {len(names)} class folders and needs two or more")
         return names
@@ -81,19 +85,43 @@ class ImageFolder(DataSet):
     def list_files(self, part: str) -> ImageFiles:
         import numpy
         import torch
-        from torchvision import datasets
+        from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
 
         from data.image_files import ImageFiles
 
+        folder, hidden = self.place(part), []
+
+        def is_image(path: str) -> bool:
+            if any(map(is_hidden, os.path.relpath(path, folder).split(os.sep))):
+                hidden.append(path)
+                return False
+            return path.lower().endswith(IMG_EXTENSIONS)
+
+        classes = {name: label for label, name in enumerate(self.class_names(part))}
         try:
-            found = datasets.ImageFolder(self.place(part)).samples
+            found = make_dataset(str(folder), classes, is_valid_file=is_image)
         except FileNotFoundError as error:  # says which classes are empty
-            raise FileNotFoundError(f"data={self.name}: {self.place(part)}: {error}") from None
+            raise FileNotFoundError(f"data={self.name}: {folder}: {error}") from None
+        hidden += [entry.path for entry in os.scandir(folder) if is_hidden(entry.name)]
         files = ImageFiles(
             numpy.array([os.fsencode(path) for path, _ in found]),
             torch.tensor([label for _, label in found]),
             self.image_size,
-            min(os.cpu_count() or 1, MOST_WORKERS) if self.num_workers is None else self.num_workers,
+            min(available_cores(), MOST_WORKERS) if self.num_workers is None else self.num_workers,
             torch.device("cpu"),
         )
-        return files.take(torch.randperm(len(files), generator=torch.Generator().manual_seed(ORDER_SEED)))
+        files = files.take(torch.randperm(len(files), generator=torch.Generator().manual_seed(ORDER_SEED)))
+        return replace(files, note=self.note(folder, hidden))
+
+    def note(self, folder: Path, hidden: list[str]) -> str:
+        count = f"{len(hidden)} hidden file{'s' if len(hidden) > 1 else ''} or folder{'s' if len(hidden) > 1 else ''}"
+        return f"data={self.name}: left out {count} in {folder}, such as {min(hidden)}" if hidden else ""
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is a system's or an editor's own: .ipynb_checkpoints, ._0.jpg, .DS_Store, Thumbs.db."""
+    return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx", "@eadir")

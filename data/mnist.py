@@ -2,18 +2,20 @@
 
 Files are looked for in `data.root` itself (a folder such as the one of Debian's dataset-fashion-mnist, plain or
 gzipped, which may be read-only) and in torchvision's layout below it (`MNIST/raw`). What is missing is
-downloaded by torchvision's class, with progress and checksums.
+downloaded by torchvision's class, with progress and checksums. The files of both have the same names and form, and are
+told apart by their checksums; files of neither are read, with a note.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from data.dataset import DataSet, Statistics
 from data.download import download
-from data.idx import read_idx
+from data.idx import parse_idx, read_bytes
 from data.samples import Part
 
 if TYPE_CHECKING:
@@ -25,6 +27,20 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+CHECKSUMS = {  # MD5 of the published FILES, unpacked
+    "mnist": (
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
+    ),
+    "fashion_mnist": (
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +60,41 @@ class MNIST(DataSet):
         return 10
 
     def read(self) -> tuple[Part, Part]:
+        found = self.fetch()
+        contents = [read_bytes(path) for path in found]
+        note = self.note(found, contents)
+        train, test = (read_part(*zip(found[i : i + 2], contents[i : i + 2], strict=True)) for i in (0, 2))
+        return replace(train, note=note), test
+
+    def fetch(self) -> list[Path]:
+        """Download what is missing; return the paths of FILES."""
         found = self.find()
         if found is None:
-            failure = download(self.torchvision_class, self.folder(), self.places()[0])
+            into = f"{self.torchvision_class}/raw"
+            failure = download(self.torchvision_class, Path(self.folder()), into, lambda: bool(self.find()))
             found = self.find()
             if found is None:
                 raise FileNotFoundError(self.missing(failure or "the download left them out"))
-        return read_part(found[0], found[1]), read_part(found[2], found[3])
+        return found
+
+    def note(self, found: list[Path], contents: list[bytes]) -> str:
+        """A sentence on files that are not the published ones; ValueError for those of another data set."""
+        others = []
+        for path, file, content in zip(found, FILES, contents, strict=True):
+            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            owner = next((name for name, known in CHECKSUMS.items() if md5 == known[FILES.index(file)]), None)
+            if owner is None:
+                others.append(path.name)
+            elif owner != self.name:
+                raise ValueError(
+                    f"data={self.name}: {path} is a file of {owner}; choose data={owner}, or set data.root to where "
+                    f"the files of {self.name} are"
+                )
+        if not others or self.name not in CHECKSUMS:
+            return ""
+        return (
+            f"data={self.name}: not the published files, by their checksums: {', '.join(others)} in {found[0].parent}"
+        )
 
     def places(self) -> tuple[Path, Path]:
         """Folders that may hold the files: torchvision's, then the root itself."""
@@ -68,9 +112,12 @@ class MNIST(DataSet):
         layout, root = self.places()
         here = next((place for place in (layout, root) if any(existing(place, file) for file in FILES)), layout)
         absent = ", ".join(f"{file}[.gz]" for file in FILES if not existing(here, file))
+        from torchvision import datasets
+
+        mirrors = " or ".join(getattr(datasets, self.torchvision_class).mirrors)
         return (
             f"data={self.name}: files are missing and {reason}. Missing: {absent}. "
-            f"Put them into {here} or set data.root=FOLDER (or $DATA_ROOT) to where they are. "
+            f"Put them, from {mirrors}, into {here} or set data.root=FOLDER (or $DATA_ROOT) to where they are. "
             "task=digits needs no download."
         )
 
@@ -91,13 +138,13 @@ def existing(folder: Path, file: str) -> Path | None:
     return None
 
 
-def read_part(images: Path, labels: Path) -> Part:
-    x, y = read_idx(images), read_idx(labels)
+def read_part(images: tuple[Path, bytes], labels: tuple[Path, bytes]) -> Part:
+    x, y = parse_idx(*images), parse_idx(*labels)
     if x.ndim != 3 or x.shape[1:] != (28, 28):
-        raise ValueError(f"{images} holds {tuple(x.shape)}, not images of 28x28")
+        raise ValueError(f"{images[0]} holds {tuple(x.shape)}, not images of 28x28")
     if y.ndim != 1 or len(y) != len(x):
-        raise ValueError(f"{labels} holds {tuple(y.shape)} labels for the {len(x)} images of {images}")
-    return Part(x.unsqueeze(1), as_labels(y, labels))
+        raise ValueError(f"{labels[0]} holds {tuple(y.shape)} labels for the {len(x)} images of {images[0]}")
+    return Part(x.unsqueeze(1), as_labels(y, labels[0]))
 
 
 def as_labels(y: Tensor, path: Path) -> Tensor:

@@ -34,6 +34,11 @@ class AnyPart(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def note(self) -> str:
+        """A line for the user on what was found, or nothing."""
+        ...
+
     def __len__(self) -> int: ...
 
     def to(self, device: str) -> AnyPart: ...
@@ -62,6 +67,7 @@ class Part:
     x: Tensor
     y: Tensor
     crops: CropFlip | None = None  # what `in_turn` takes instead of x
+    note: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -106,6 +112,7 @@ class Samples:
     val: AnyPart
     test: AnyPart
     statistics: tuple[float | Tensor, float | Tensor] | None = None  # mean and standard deviation to normalise with
+    notes: tuple[str, ...] = ()  # lines for the user on what was found where the data were read
 
     @property
     def device(self) -> torch.device:

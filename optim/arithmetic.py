@@ -104,7 +104,7 @@ def mask(x: Tensor, uniform: Tensor, keep: Any) -> Tensor:
 
 def choose(condition: Any, then: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
     """`then()` or `otherwise()`; where the condition is a tensor, both, and an elementwise choice."""
-    if isinstance(condition, bool):
+    if not hasattr(condition, "requires_grad"):  # a bool, also numpy's, where a group holds numpy's numbers
         return then() if condition else otherwise()
     from torch import where
 
@@ -120,8 +120,23 @@ def zeros(p: Tensor) -> Tensor:
 
 def dot(x: Tensor, y: Tensor) -> Tensor:
     """The sum of x y over each parameter's elements, 0-dim; in their logical order, whatever the memory format."""
-    # compiled, what a 0-dim float32 tensor makes with a hyper-parameter is float64
-    return each(lambda a, b: a.reshape(-1).dot(b.reshape(-1).to(a.dtype)), x, y)
+
+    def of_one(a: Tensor, b: Tensor) -> Tensor:
+        # compiled, what a 0-dim float32 tensor makes with a hyper-parameter is float64
+        b = b.to(a.dtype)
+        return (a * b).sum() if _is_sharded(a) else a.reshape(-1).dot(b.reshape(-1))
+
+    return each(of_one, x, y)
+
+
+def norm(x: Tensor) -> Tensor:
+    """The 2-norm of one parameter's elements, 0-dim; in their logical order, whatever the memory format."""
+    return (x * x).sum().sqrt() if _is_sharded(x) else x.reshape(-1).norm()
+
+
+def _is_sharded(x: Tensor) -> bool:
+    """Whether x is a DTensor, which has no vector of all elements where its shards differ in size."""
+    return hasattr(x, "device_mesh")
 
 
 def each(function: Callable[..., Tensor], u: Tensor, *others: Tensor) -> Tensor:

@@ -109,6 +109,8 @@ def _by_index(term: Any, index: Any) -> Iterable[tuple[int, Tensor]]:
 def _total(terms: list[tuple[int, Tensor]]) -> Tensor:
     # in the parameters' order, so that buckets and groups do not change the rounding
     ordered = [x for _, x in sorted(terms, key=lambda term: term[0])]
+    # of a DTensor, whose parts the processes hold
+    ordered = [x.full_tensor() if hasattr(x, "full_tensor") else x for x in ordered]  # type: ignore[attr-defined]
     return torch.stack([x.to(ordered[0].device) for x in ordered]).sum()
 
 
@@ -116,6 +118,25 @@ def _latest(updates: list[ParameterUpdate]) -> Any:
     # parameters that joined late have taken fewer steps than the optimizer
     ts = [update.ctx.t for update in updates]
     return torch.stack(ts).amax() if isinstance(ts[0], Tensor) else max(ts)
+
+
+def check_step(optimizer: PipelineOptimizer) -> None:
+    """Raise ValueError for what would end a step halfway: a sparse gradient, numbers that the state does not fit."""
+    state = optimizer.state
+    for group in optimizer.param_groups:
+        for check in optimizer.pipeline.state_checks:
+            check(next((state[p] for p in group["params"] if state.get(p)), {}), group)
+        for p in group["params"]:
+            if (g := p.grad) is not None and g.layout is not torch.strided:
+                raise ValueError(f"sparse gradients are not supported: a parameter of shape {tuple(p.shape)} has one")
+
+
+def make_state(optimizer: PipelineOptimizer) -> None:
+    """Make the state of every parameter that has a gradient and none yet, as before its first step."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if p.grad is not None and not optimizer.state[p]:
+                optimizer.state[p].update(optimizer.pipeline.init(working(p.detach()), group))
 
 
 def collect_updates(optimizer: PipelineOptimizer, loss: Any) -> Iterator[ParameterUpdate]:
@@ -129,7 +150,7 @@ def collect_updates(optimizer: PipelineOptimizer, loss: Any) -> Iterator[Paramet
             if g is None:
                 continue
             # a gradient with other strides than its parameter would give its memory format to the state
-            if p.dtype not in WORKING_DTYPES or g.layout is not torch.strided or g.stride() != p.stride():
+            if p.dtype not in WORKING_DTYPES or g.dtype != p.dtype or g.stride() != p.stride():
                 p, g, narrow = _working_pair(p, g)
             s = state[parameter]
             if not s:
@@ -142,8 +163,11 @@ def collect_updates(optimizer: PipelineOptimizer, loss: Any) -> Iterator[Paramet
 
 
 def real(x: Tensor) -> Tensor:
-    """x itself, or a complex x as pairs of real numbers in the same memory."""
-    return torch.view_as_real(x) if x.is_complex() else x
+    """x itself, or a complex x as pairs of real numbers in the same memory; a vector, if it is dense, as a vector."""
+    if not x.is_complex():
+        return x
+    pairs = torch.view_as_real(x)
+    return pairs.view(-1) if pairs.ndim == 2 and pairs.is_contiguous() else pairs
 
 
 def working(x: Tensor) -> Tensor:
@@ -153,10 +177,8 @@ def working(x: Tensor) -> Tensor:
 
 
 def _working_pair(p: Tensor, g: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-    if g.layout is not torch.strided:
-        raise ValueError(f"sparse gradients are not supported: a parameter of shape {tuple(p.shape)} has one")
     narrow, p = real(p), working(p)
-    g = working(g.resolve_conj() if g.is_complex() else g)
+    g = working(g.resolve_conj() if g.is_complex() else g).reshape(p.shape)
     if g.stride() != p.stride() or g.dtype != p.dtype:
         g = torch.empty_like(p).copy_(g)
     return p, g, narrow if narrow.dtype != p.dtype else None

@@ -9,9 +9,9 @@ with a filled one (AdamW, AggMo and AdamP; 2 cores of a Xeon with AMX, torch 2.1
 
 A program is compiled for each dtype, device and set of state tensors, and again where a number other than lr becomes
 0 or no longer is: what a transform leaves out at 0 is not in the program. Parameters of fewer than MIN_NUMEL elements
-take the loop's step, for calling a program costs more than that; so do those that are not dense in memory, or whose
-state has another shape, dtype, device or memory format, as where `p.data` was replaced: with the loop's result, or its
-error.
+take the loop's step, for calling a program costs more than that; so do DTensors, those that are not dense in memory, or
+whose state has another shape, dtype, device or memory format, as where `p.data` was replaced: with the loop's result,
+or its error.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Step:
 def matrix_shape(update: ParameterUpdate) -> tuple[int, ...] | None:
     """The shape in which a program takes the parameter's tensors; None where it takes the loop's step."""
     p = update.p
-    if p.numel() < MIN_NUMEL or not _is_dense(p):
+    if p.numel() < MIN_NUMEL or not _is_dense(p) or hasattr(p, "device_mesh"):  # a DTensor can't be restrided
         return None
     for x in update.state.values():
         if isinstance(x, Tensor):

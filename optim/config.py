@@ -18,7 +18,9 @@ class OptimizerConfig(Checked):
     """The arguments of an optimizer, checked when they are given: SettingError for one out of its range."""
 
     name: ClassVar[str]
-    momentum_key: ClassVar[str] = ""  # the argument that is the momentum, or whose first element is; "" for none
+    # the argument that is the momentum, or whose first element is; "" for none. Torch's schedulers cycle it if it is
+    # `betas` or `momentum`
+    momentum_key: ClassVar[str] = ""
     lr: float
 
     def transforms(self) -> tuple[Transform, ...]:

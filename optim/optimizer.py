@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from operator import index
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from . import compile_backend as _compile_backend  # noqa: F401  registers itself
-from .backends import BACKENDS, real, working
+from .backends import BACKENDS, check_step, make_state, real, working
 from .checkpoint import matched
 from .config import OptimizerConfig
 from .metrics import step_metrics
@@ -56,9 +57,7 @@ class ComposedOptimizer(torch.optim.Optimizer):
             raise ValueError(f"backend={backend!r} is not one of auto, {', '.join(BACKENDS)}")
         self.config, self.wrap, self.backend = config, tuple(wrap), backend
         self._prepare()
-        defaults = {key: self.group_schema.plain(key, value) for key, value in self.pipeline.defaults.items()}
-        super().__init__(params, {**defaults, "maximize": maximize, "seed": seed})
-        self.param_groups[0].update(self._initial_global_state())
+        super().__init__(params, {**self.group_schema.shown_defaults, "maximize": maximize, "seed": index(seed)})
 
     def _prepare(self) -> None:
         # derived from config and wrap, so not pickled
@@ -80,16 +79,22 @@ class ComposedOptimizer(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group, also in mid-training; what it leaves out takes the constructor's values."""
         if isinstance(param_group, dict):
-            param_group = dict(param_group)
+            # the group of another optimizer may hold its global state
+            param_group = {key: x for key, x in param_group.items() if key not in self.pipeline.global_state}
             self.group_schema.check(param_group)
-            param_group = {**self.config.group_values({**self.defaults, **param_group}), **param_group}
+            defaults = {**self.group_schema.defaults, **self.defaults}
+            param_group = {**defaults, **self.config.group_values({**defaults, **param_group}), **param_group}
         super().add_param_group(param_group)
+        if not any(group["params"] for group in self.param_groups[:-1]):
+            self.param_groups[0].update(self._initial_global_state())
 
     def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:
         """Take one step and return the loss.
 
-        closure: recomputes the gradients and returns the loss. loss: 0-dim, unscaled, for methods that read
-        it where there is no closure.
+        closure: recomputes the gradients and returns the loss. loss: one number, unscaled, for methods that read
+        it where there is no closure. Without either these methods make state and take no step where every lr is 0:
+        torch.distributed.checkpoint calls step() so, to have tensors to load into.
+        Raises ValueError, before anything changes, where there is no such loss, or for a sparse gradient.
         """
         if closure is not None:
             with torch.enable_grad():
@@ -97,7 +102,12 @@ class ComposedOptimizer(torch.optim.Optimizer):
         if self.evaluating:
             raise RuntimeError("step() inside evaluation_weights(): the step would be lost")
         with torch.no_grad():
-            self._chosen_backend()(self, self._minimized(loss) if self.pipeline.uses_loss else loss)
+            if self.pipeline.uses_loss and closure is loss is None and all(g["lr"] == 0 for g in self.param_groups):
+                make_state(self)
+            else:
+                minimized = self._minimized(loss) if self.pipeline.uses_loss else loss
+                check_step(self)
+                self._chosen_backend()(self, minimized)
         return loss
 
     def _chosen_backend(self) -> Callable[[ComposedOptimizer, Any], None]:
@@ -112,6 +122,11 @@ class ComposedOptimizer(torch.optim.Optimizer):
             raise ValueError(f"{self.config.label()}: needs the loss: step(loss=loss) or step(closure)")
         # a Python number in full precision: the transform casts it to its own
         loss = loss.detach() if isinstance(loss, Tensor) else torch.tensor(loss, dtype=torch.float64)
+        if loss.numel() != 1 or loss.is_complex():
+            raise ValueError(
+                f"{self.config.label()}: the loss is not one real number: {loss.dtype} {tuple(loss.shape)}"
+            )
+        loss = loss.reshape(())
         return -loss if self.param_groups[0]["maximize"] else loss
 
     @property
@@ -130,11 +145,10 @@ class ComposedOptimizer(torch.optim.Optimizer):
 
         The training weights come back to the last bit, whatever happens; without such a wrapper nothing moves.
         """
-        if self.pipeline.evaluator is None or self.evaluating:
+        if not self.has_evaluation_weights or self.evaluating:
             yield
             return
-        stepped = [p for group in self.param_groups for p in group["params"] if self.state.get(p)]
-        kept = [(p, p.detach().clone()) for p in stepped]
+        kept = [(p, p.detach().clone()) for p, _, _ in self._stepped()]
         self.evaluating = True
         try:
             self._load_evaluation_weights()
@@ -148,11 +162,16 @@ class ComposedOptimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def _load_evaluation_weights(self) -> None:
         assert self.pipeline.evaluator is not None
+        for p, s, group in self._stepped():
+            ctx = Context(s["step"], None)
+            real(p).copy_(self.pipeline.evaluator.evaluation_weights(working(p), s, group, ctx))
+
+    def _stepped(self) -> Iterator[tuple[Tensor, dict[str, Any], dict[str, Any]]]:
+        """Every parameter that has taken a step, with its state and group."""
         for group in self.param_groups:
             for p in group["params"]:
-                if s := self.state.get(p):
-                    ctx = Context(s["step"], None)
-                    real(p).copy_(self.pipeline.evaluator.evaluation_weights(working(p), s, group, ctx))
+                if (s := self.state.get(p)) and s["step"]:
+                    yield p, s, group
 
     @torch.no_grad()
     def set_momentum(self, m: float, warm: bool = True) -> None:
@@ -187,7 +206,8 @@ class ComposedOptimizer(torch.optim.Optimizer):
     def _initial_global_state(self) -> dict[str, Tensor]:
         if not self.pipeline.global_state:
             return {}
-        first = working(self.param_groups[0]["params"][0].detach())
+        params = [p for group in self.param_groups for p in group["params"]]
+        first = working(params[0].detach()) if params else torch.zeros(())
         return {key: first.new_tensor(value) for key, value in self.pipeline.global_state.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from operator import index
 from typing import Any
 
 from .config import OptimizerConfig
 from .pipeline import Pipeline
-from .ranges import annotation, check_field
+from .ranges import SMALLEST, annotation, check_field
 
-# not hyper-parameters: torch's own keys, what a resumed scheduler needs, and the optimizer's two options
-_OTHER = ("params", "param_names", "initial_lr", "maximize", "seed")
+# not hyper-parameters: torch's own keys, a label, what torch's schedulers keep there, and the optimizer's two options
+_OTHER = (
+    *("params", "param_names", "name"),
+    *("initial_lr", "max_lr", "min_lr", "swa_lr", "base_momentum", "max_momentum"),
+    *("maximize", "seed"),
+)
+# by which of these keys is among an optimizer's defaults, torch's schedulers know what to cycle
+_MOMENTUM = {"momentum", "betas"}
 
 
 class GroupSchema:
@@ -29,10 +36,17 @@ class GroupSchema:
                 if field.name in bound.names:
                     self.fields[bound.prefix + field.name] = owner, declared.get(field.name, field)
 
+        self.defaults = {key: self.plain(key, value) for key, value in pipeline.defaults.items()}
+        # betas whose first is no momentum, as AggMo's, are left out: OneCycleLR would overwrite the plain gradient
+        hidden = _MOMENTUM - {config.momentum_key}
+        self.shown_defaults = {key: value for key, value in self.defaults.items() if key not in hidden}
+
     def checked(self, key: str, value: Any) -> Any:
         """One value, in plain Python numbers; ValueError if it is out of its range."""
         owner, field = self.fields[key]
-        check_field(field, value, f"{owner}: ")
+        # a schedule may have taken the rate of an existing group below what a range allows
+        if not (key == "lr" and isinstance(value, float) and 0 < value < SMALLEST):
+            check_field(field, value, f"{owner}: ")
         return self.plain(key, value)
 
     def plain(self, key: str, value: Any) -> Any:
@@ -45,11 +59,14 @@ class GroupSchema:
         for key in group:
             if key in self.fields:
                 group[key] = self.checked(key, group[key])
+            elif key == "seed":
+                group[key] = index(group[key])  # a plain int, from which noise is drawn
             elif key not in _OTHER:
                 known = ", ".join(self.fields)
                 raise ValueError(f"{self.owner}: unknown group key {key!r}; it has {known}")
 
 
 def _plain(value: Any) -> Any:
-    is_tensor = hasattr(value, "requires_grad")
-    return value if is_tensor or value is None else float(value)
+    if hasattr(value, "requires_grad"):  # a tensor stays one, that schedulers write to; of one element, 0-dim
+        return value.reshape(()) if value.ndim else value
+    return None if value is None else float(value.item() if hasattr(value, "item") else value)

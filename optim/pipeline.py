@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from .config import OptimizerConfig, check_wrappers
 from .transform import (
+    ChecksState,
     Context,
     GlobalTransform,
     RemapsState,
@@ -127,6 +128,7 @@ class Pipeline:
         self.defaults = self._defaults(config)
         self.uses_loss = any(transform.uses_loss for transform in transforms)
         self.applies_lr = any(transform.applies_lr for transform in transforms)
+        self.state_checks = [transform.check_state for transform in method if isinstance(transform, ChecksState)]
         self.noises = [(b.label, b.transform.noise) for b in self.bound_transforms if b.transform.noise]
         self.post_updates = [(b.post_update, i) for i, b in enumerate(self.bound_transforms) if b.has_post_update()]
         evaluators = [b for b in self.bound_transforms if overrides(b.transform, "evaluation_weights")]

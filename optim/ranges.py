@@ -4,8 +4,9 @@
     betas: tuple[float, ...] = ranged((0.0, 0.9), "[0, 1)")  each element
     AggMoConfig(betas=(0.0, 1.2))                          SettingError: AggMo: betas[1]=1.2 is not in [0, 1)
 
-A range is an interval, or a set of words such as "{none, reset}". This file knows nothing of optimizers and
-imports no torch, so the whole configuration can be checked with it.
+A range is an interval, or a set of words such as "{none, reset}". A float also has to be one in float32, in which
+networks are trained: not infinite there, nor 0 if it is not 0. This file knows nothing of optimizers and imports no
+torch, so the whole configuration can be checked with it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from numbers import Real
 from typing import Any
 
 _INTERVAL = re.compile(r"([\[(])\s*([^\s,]+)\s*,\s*([^\s,]+)\s*([\])])")
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127  # about 3.4e38
+LARGEST = 1e18  # of any float: rules multiply two of them
+SMALLEST = 1e-45  # of any float but 0: what float32 rounds to its smallest number
 _SET = re.compile(r"\{([^{}]*)\}")
 
 
@@ -45,6 +50,10 @@ class Checked:
             check(self)
         except ValueError as error:
             raise self.error(str(error)) from None
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if annotation(field).startswith("int") and _number(value) is not None:
+                object.__setattr__(self, field.name, int(value))  # a plain one: not numpy's, nor 3.0
 
     @classmethod
     def label(cls) -> str:
@@ -116,6 +125,13 @@ def _check_value(name: str, value: Any, range_: str, kind: str, where: str) -> N
     whole = kind.startswith("int")
     if not contains(range_, value) or (whole and value != int(value)):
         raise ValueError(f"{where}{name}={value!r} is not {'an integer ' if whole else ''}in {range_}")
+    if kind.startswith("float") and (size := abs(_number(value) or 0.0)):
+        if size > LARGEST:
+            raise ValueError(
+                f"{where}{name}={value!r} is beyond {LARGEST:g}; larger numbers soon become infinite in float32"
+            )
+        if size < SMALLEST:
+            raise ValueError(f"{where}{name}={value!r} is 0 in float32, whose smallest number is {SMALLEST:g}")
 
 
 def contains(range: str, value: Any) -> bool:
@@ -132,11 +148,15 @@ def contains(range: str, value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool | str):
-        return None
-    if getattr(value, "ndim", None) == 0:  # a 0-dim tensor or array, without importing either library
+    """A real number as Python's own; None for anything else."""
+    if math.prod(getattr(value, "shape", (0,))) == 1:  # in a tensor or array, without importing either library
         value = value.item()
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return value if isinstance(value, int) and math.isfinite(value) else float(value)
+    except OverflowError:  # an integer beyond all floats
+        return math.inf
 
 
 @cache

@@ -138,6 +138,15 @@ class RemapsState(Protocol):
 
 
 @runtime_checkable
+class ChecksState(Protocol):
+    """Optional, for a transform whose state need not fit its hyper-parameters once a group has been written to."""
+
+    def check_state(self, s: State, h: Hyper) -> None:
+        """Raise ValueError, before a step, if the state `s` of a group's parameter, or {}, is not that of `h`."""
+        ...
+
+
+@runtime_checkable
 class ReportsMetrics(Protocol):
     """Optional, for a transform that has more to report of a step than the norms of its momentum buffers."""
 

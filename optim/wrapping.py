@@ -73,7 +73,7 @@ def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = Tr
 def GradientNoise(optimizer: ComposedOptimizer, eta: float = 0.01, gamma: float = 0.55) -> ComposedOptimizer:
     """g <- g + N(0, eta / (1 + t)^gamma), independent in each coordinate, t = 0 at the first step.
 
-    eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, inf).
+    eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, 20].
     Source: Neelakantan et al., 2015 (arXiv 1511.06807), eq. 1; the paper chooses eta from {0.01, 0.3, 1.0}
     and gamma = 0.55.
     Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
@@ -46,10 +48,12 @@ def try_to_draw(name: str, draw: Callable[[Path], object], folder: Path) -> str:
 
 
 def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
-    """Draw comparison_<task>.png into a sweep's folder; return a table of the best settings for each task.
+    """Draw comparison_<task>.png into a sweep's folder; return a table of the best settings for each group of runs that
+    can be compared, and the figure's path.
 
-    A task none of whose settings is finished is left out.
+    A group none of whose settings is finished is left out.
     """
+    from report.comparable import comparable_groups
     from report.figures.comparison import comparison
     from report.figures.drawing import draw
     from report.tables.best import best_table
@@ -57,10 +61,11 @@ def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
     from results.settings import settings
 
     read = [read_run(run) for run in runs]
-    parts = []
-    for task in sorted({run.task for run in read}):
-        tried = settings(run for run in read if run.task == task)
+    width, parts = shutil.get_terminal_size().columns, []
+    for group in comparable_groups(read):
+        tried = settings(group.runs)
         if any(setting.finished for setting in tried):
-            parts.append(f"\n{task}, the best setting of each optimizer on validation:\n{best_table(tried).markdown()}")
-            draw(comparison(tried), folder / f"comparison_{task}", formats=["png"])
+            table = replace(best_table(tried), notes=()).console(width)
+            (file,) = draw(comparison(tried), folder / f"comparison_{group.prefix}", formats=["png"])
+            parts.append(f"\n{group.name}, the best setting of each optimizer on validation:\n{table}\n{file}")
     return "\n".join(parts)

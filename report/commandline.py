@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Sequence, Sized
 from dataclasses import fields, replace
 from pathlib import Path
 
+from report.comparable import SEPARATING, Group, comparable_groups
+from report.files import replace_list, write_files
+from report.group_report import GroupReport, ReportOptions, group_report
 from report.published.numbers import read_published
-from report.task_report import ReportOptions, TaskReport, task_report
 from results.filters import select
 from results.find import find, skipped_lines
 from results.run import Run
@@ -21,7 +25,8 @@ DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
     python scripts/report.py outputs optim=aggmo,adam task=digits     # of all runs, those of two optimizers on a task
     python scripts/report.py outputs/autoencoder --against aggmo/autoencoder
 
-Settings are chosen on validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
+Runs are compared with those of the same task, data, network, epochs, batch size and limits. Settings are chosen on
+validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
 Markdown, CSV and LaTeX."""
 MOST_WARNINGS = 8  # on the console; the page has all
 
@@ -64,6 +69,13 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--heatmap", type=pair, default=(), metavar="KEY,KEY", help="two swept keys")
     arguments.add_argument(
+        "--across",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="KEY[,KEY]",
+        help=f"compare runs that differ in these too, of {', '.join(SEPARATING)} (in none)",
+    )
+    arguments.add_argument(
         "--layer", default="", help="parameter whose norms are drawn, such as 1.weight (all together)"
     )
     arguments.add_argument(
@@ -97,31 +109,64 @@ def report(options: argparse.Namespace) -> int:
     if not runs:
         raise ValueError(f"{' '.join(map(str, folders))}: no run that has finished an epoch")
     given = ReportOptions(**{entry.name: getattr(options, entry.name) for entry in fields(ReportOptions)})
-    by_task = {task: [run for run in runs if run.task == task] for task in sorted({run.task for run in runs})}
-    prefixes = {task: f"{task}_" if len(by_task) > 1 else "" for task in by_task}
+    groups = comparable_groups(runs, [*options.across, *options.heatmap])
+    prefixes = [f"{group.prefix}_" if len(groups) > 1 else "" for group in groups]
     reports = [
-        task_report(group, options_for(given, task, by_task.keys()), prefixes[task]) for task, group in by_task.items()
+        group_report(group, options_for(given, group, groups), prefix)
+        for group, prefix in zip(groups, prefixes, strict=True)
     ]
+    check_heatmap(reports, options.heatmap)
     first = folders[0] if folders[0].is_dir() else folders[0].parent
-    out = options.out or first / "report"
-    out.mkdir(parents=True, exist_ok=True)
-    for each in reports:
-        print_summary(each)
-        write_files(each, out, options.formats)
-    if options.html:
-        from report.html_report import html_report
-        from report.page.html import write_page
-
-        print(write_page(html_report(reports, out), out / "report.html"))
-    else:
-        print(out)
+    write_report(reports, options.out or first / "report", options.formats, options.html)
     return 0
 
 
-def options_for(options: ReportOptions, task: str, tasks: Collection[str]) -> ReportOptions:
-    """With the published numbers of this task, and those of tasks without runs, whose tables state the difference."""
+def write_report(reports: Sequence[GroupReport], out: Path, formats: Sequence[str], html: bool) -> None:
+    """Print the groups' summaries, write all files and print where they are."""
+    out.mkdir(parents=True, exist_ok=True)
+    if len(reports) > 1:
+        names = ", ".join(report.group.name for report in reports)
+        line = f"{len(reports)} groups that can't be compared with each other (but see --across): {names}"
+        print(textwrap.fill(line, shutil.get_terminal_size().columns) + "\n")
+    written = []
+    for each in reports:
+        print_summary(each)
+        files = write_files(each, out, formats)
+        for file in files:
+            if file.name == f"{each.prefix}comparison.{formats[0]}":
+                print(f"{file}\n")
+        written += files
+    if html:
+        from report.html_report import html_report
+        from report.page.html import write_page
+
+        written.append(write_page(html_report(reports, out), out / "report.html"))
+    replace_list(out, written)
+    print(written[-1] if html else out)
+
+
+def check_heatmap(reports: Iterable[GroupReport], keys: Sequence[str]) -> None:
+    """Raise ValueError if a heat map was asked for and there is none."""
+    figures = [figure.name for report in reports for _, _, figures in report.parts for figure in figures]
+    if keys and "heatmap" not in figures:
+        raise ValueError(f"--heatmap {','.join(keys)}: no optimizer has two values of each")
+
+
+def options_for(options: ReportOptions, group: Group, groups: Collection[Group]) -> ReportOptions:
+    """With the published numbers of this group's task, and those of tasks without runs, whose tables state the
+    difference; without a baseline or a heat map of keys that only other groups have."""
+    task, tasks = group.runs[0].task, {each.runs[0].task for each in groups}
     published = {name: read_published(name).task for name in options.against}
-    return replace(options, against=[name for name, its in published.items() if its == task or its not in tasks])
+    against = [name for name, its in published.items() if its == task or its not in tasks]
+    having = [each for each in groups if options.baseline in {run.optimizer for run in each.runs}]
+    drawable = [each for each in groups if all(has_key(each, key) for key in options.heatmap)]
+    baseline = options.baseline if group in having or not having else None
+    heatmap = options.heatmap if group in drawable or not drawable else ()
+    return replace(options, against=against, baseline=baseline, heatmap=heatmap)
+
+
+def has_key(group: Group, key: str) -> bool:
+    return any(key in run.settings for run in group.runs)
 
 
 def split(words: Iterable[str]) -> tuple[list[Path], list[str]]:
@@ -142,38 +187,25 @@ def has_results(run: Run) -> bool:
     return run.ending in ("done", "diverged") or any(row.get("per") == "epoch" for row in run.rows)
 
 
-def print_summary(report: TaskReport) -> None:
-    """Print the best settings, their differences and the warnings."""
+def print_summary(report: GroupReport) -> None:
+    """Print the best settings, their differences, what is missing, and the warnings."""
+    width = shutil.get_terminal_size().columns
     statuses = [run.ending for run in report.runs]
     counts = ", ".join(f"{statuses.count(each)} {each}" for each in dict.fromkeys(statuses))
-    print(f"{report.task}: {counted(report.runs, 'run')}, {counted(report.settings, 'setting')} ({counts})\n")
+    print(f"{report.group.name}: {counted(report.runs, 'run')}, {counted(report.settings, 'setting')} ({counts})\n")
     for _, tables, _ in report.parts:
         for name, table in tables.items():
             if name in ("best", "differences") or name.startswith("against"):
-                print(f"{table.text()}\n")
+                print(f"{table.title}\n\n{table.console(width)}\n")
+    for line in report.notes:
+        print(textwrap.fill(line, width))
     for line in report.warnings[:MOST_WARNINGS]:
-        print(f"warning: {line}")
+        print(textwrap.fill(f"warning: {line}", width))
     if len(report.warnings) > MOST_WARNINGS:
         print(f"and {len(report.warnings) - MOST_WARNINGS} more warnings in the report")
-    if report.warnings:
+    if report.warnings or report.notes:
         print()
 
 
 def counted(items: Sized, name: str) -> str:
     return f"{len(items)} {name}{'' if len(items) == 1 else 's'}"
-
-
-def write_files(report: TaskReport, out: Path, formats: Sequence[str]) -> None:
-    """Write every table and figure into files of their own."""
-    from report.figures.drawing import draw
-
-    for _, tables, figures in report.parts:
-        for name, table in tables.items():
-            for ending, text in (("md", table.text()), ("csv", table.csv()), ("tex", table.latex())):
-                (out / f"{report.prefix}{name}.{ending}").write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-        for figure in figures:
-            path = out / f"{report.prefix}{figure.name}"
-            if figure.draw:
-                figure.draw(path, list(dict.fromkeys([*formats, "png"])))  # the page shows the PNG
-            else:
-                draw(figure.panels, path, formats=formats)

@@ -1,26 +1,26 @@
-"""The HTML report: the page of one or several tasks' reports."""
+"""The HTML report: the page of one or several groups' reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from report.group_report import GroupReport
 from report.page.content import Figure, Item, Notes, Page, Picture, Runs, Section
-from report.task_report import TaskReport
 
 
-def html_report(reports: Sequence[TaskReport], folder: Path) -> Page:
-    """The page of the tasks' reports. folder: where the figures have been drawn."""
+def html_report(reports: Sequence[GroupReport], folder: Path) -> Page:
+    """The page of the groups' reports. folder: where the figures have been drawn."""
     several = len(reports) > 1
     sections = [section for report in reports for section in sections_of(report, folder, several)]
-    title = ", ".join(report.task for report in reports)
+    title = ", ".join(dict.fromkeys(report.runs[0].task for report in reports))
     runs = [run for report in reports for run in report.runs]
     optimizers = sorted({run.optimizer for run in runs})
     names = ", ".join(optimizers) if len(optimizers) <= 6 else f"{len(optimizers)} optimizers"
     return Page(f"Optimizers on {title}", names, sections, facts(reports))
 
 
-def facts(reports: Sequence[TaskReport]) -> list[tuple[str, str]]:
+def facts(reports: Sequence[GroupReport]) -> list[tuple[str, str]]:
     """What was run, how many ended otherwise than done; the device and the commit if all runs share them."""
     runs = [run for report in reports for run in report.runs]
     endings = [run.ending for run in runs]
@@ -43,16 +43,17 @@ def name_of(value: object) -> str:
     return str(value.get("commit") or "")[:10] if isinstance(value, dict) else str(value or "")
 
 
-def sections_of(report: TaskReport, folder: Path, several: bool) -> list[Section]:
+def sections_of(report: GroupReport, folder: Path, several: bool) -> list[Section]:
     sections = []
     for i, (title, tables, figures) in enumerate(report.parts):
         items: list[Item] = [Notes(list(report.warnings))] if report.warnings and i == 0 else []
+        items += [Notes(list(report.notes), warning=False)] if report.notes and i == 0 else []
         for figure in figures:
             if figure.panels:
                 items.append(Figure(figure.panels, figure.caption))
             else:
                 items.append(Picture(folder / f"{report.prefix}{figure.name}.png", figure.caption))
         items += tables.values()
-        sections.append(Section(f"{report.task}: {title}" if several else title, "", items))
-    title = "Runs" if not several else f"{report.task}: Runs"
+        sections.append(Section(f"{report.group.name}: {title}" if several else title, "", items))
+    title = "Runs" if not several else f"{report.group.name}: Runs"
     return [*sections, Section(title, "", [Runs(list(report.runs))])]

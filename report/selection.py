@@ -1,17 +1,15 @@
-"""The settings that a figure shows, their labels, and the note on what it leaves out."""
+"""The settings that a figure shows, their names, and the note on what it leaves out."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from results.settings import Setting
-from results.signature import changes_results
-from results.values import format_value, is_number, varying_keys
+from results.labels import varying_keys
+from results.run_labels import code_of, commit_of, labels
+from results.settings import Setting, usual_seeds
 
-MOST_KEYS = 3  # in a label; with more of them the signature stands there instead
 UNFINISHED = ("running", "interrupted", "failed")
 
 
@@ -24,13 +22,21 @@ def by_optimizer(settings: Iterable[Setting]) -> dict[str, list[Setting]]:
 
 
 def chosen(settings: Iterable[Setting], count: int | None = 1, diverged: bool = False) -> list[Setting]:
-    """Each optimizer's `count` best settings, None: all; optimizers by name, the best setting first.
+    """Each optimizer's `count` best settings, None: all; the best of all first.
 
-    Finished ones come first, by the mean of validation (best epoch each); then unfinished ones, by their best so far;
-    then, only if `diverged`, those with diverged runs, the fewest first.
+    Finished ones come first, by the mean of validation (best epoch each), those with the usual number of seeds before
+    others; then unfinished ones, by their best so far; then, only if `diverged`, those with diverged runs, the fewest
+    first.
     """
     drawable = (setting for setting in settings if diverged or not num_with_status(setting, "diverged"))
-    return [setting for group in by_optimizer(drawable).values() for setting in sorted(group, key=rank)[:count]]
+    found = [setting for group in by_optimizer(drawable).values() for setting in in_order(group)[:count]]
+    return sorted(found, key=rank)
+
+
+def in_order(group: Sequence[Setting]) -> list[Setting]:
+    """Settings of one optimizer, the best first."""
+    usual = usual_seeds(finished) if (finished := [setting for setting in group if setting.finished]) else 0
+    return sorted(group, key=lambda setting: (rank(setting)[:2], len(setting.runs) < usual, rank(setting)))
 
 
 def rank(setting: Setting) -> tuple[int, int, float]:
@@ -49,31 +55,25 @@ def num_with_status(setting: Setting, status: str) -> int:
 
 def swept_keys(settings: Sequence[Setting]) -> list[str]:
     """The dotted keys that differ between settings of one optimizer, of those that change results."""
-    groups = by_optimizer(settings).values()
-    keys = (key for group in groups for key in varying_keys(each.runs[0].settings for each in group))
-    return [key for key in dict.fromkeys(keys) if changes_results(key)]
+    keys = (varying_keys(each.runs[0].settings for each in group) for group in by_optimizer(settings).values())
+    return list(dict.fromkeys(key for group in keys for key in group))
 
 
-def labels(drawn: Sequence[Setting], tried: Sequence[Setting] = ()) -> list[str]:
-    """`adam, lr 0.01, batch_size 64 (1 of 3 diverged)`: the settings that varied for the optimizer, and their statuses.
-
-    tried: also settings that are not drawn, but may have varied. Where much varied, the signature replaces the values.
-    """
-    varied = {optimizer: swept_keys(group) for optimizer, group in by_optimizer([*tried, *drawn]).items()}
-    return [label(setting, varied[setting.optimizer]) + statuses(setting) for setting in drawn]
+def setting_names(shown: Sequence[Setting], among: Sequence[Setting] = ()) -> list[str]:
+    """`adam+lookahead lr=0.01 batch_size=64`: what varies, of these settings and others that may differ."""
+    texts = labels([setting.runs[0] for setting in shown], [setting.runs[0] for setting in among])
+    return [text + mixed_code(setting) for text, setting in zip(texts, shown, strict=True)]
 
 
-def label(setting: Setting, keys: Sequence[str]) -> str:
-    values = setting.runs[0].settings
-    others = [f"{key.removeprefix('optim.')} {short(values.get(key))}" for key in keys if key != "optim.lr"]
-    if len(others) > MOST_KEYS:
-        others = [setting.runs[0].signature]
-    return ", ".join([setting.optimizer, f"lr {short(setting.lr)}", *others])
+def mixed_code(setting: Setting) -> str:
+    """` (2 versions of the code)` where the runs' code may differ, by their commits; empty otherwise."""
+    commits = {commit_of(run) for run in setting.runs}
+    return f" ({len(commits)} versions of the code)" if len(commits) > 1 and not code_of(setting.runs[0]) else ""
 
 
-def short(value: Any) -> str:
-    """A setting's value in a label: numbers with at most six digits."""
-    return f"{value:g}" if is_number(value) else format_value(value)
+def legend_names(drawn: Sequence[Setting], tried: Sequence[Setting] = ()) -> list[str]:
+    """The settings' names in a legend: `adam lr=0.01 (1 of 3 diverged)`. tried: also settings that are not drawn."""
+    return [name + statuses(setting) for name, setting in zip(setting_names(drawn, tried), drawn, strict=True)]
 
 
 def statuses(setting: Setting) -> str:

@@ -6,9 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from report.selection import setting_names
+from report.tables.text import count as counted
 from results.paths import METRICS
 from results.run import Run
-from results.settings import Setting, best
+from results.settings import FEWEST_SEEDS, Setting, best, usual_seeds
 from results.signature import changes_results
 from results.values import format_value, is_number
 
@@ -26,7 +28,15 @@ def warnings(settings: Iterable[Setting]) -> list[str]:
     settings = list(settings)
     ended = [setting for setting in settings if any(has_ended(run) for run in setting.runs)]
     runs = [run for setting in ended for run in setting.runs if has_ended(run)]
-    parts = (edges(ended), budgets(ended), differences(runs), protocol(runs), origins(runs), unfinished(settings))
+    parts = (
+        edges(ended),
+        budgets(ended),
+        few_seeds(ended),
+        differences(runs),
+        protocol(runs),
+        origins(runs),
+        unfinished(settings),
+    )
     return [sentence for part in parts for sentence in part]
 
 
@@ -67,6 +77,27 @@ def budgets(settings: Sequence[Setting]) -> Iterator[str]:
     elif len(set(map(tuple, seeds.values()))) > 1:
         lists = grouped_text((" ".join(map(str, each)), optimizer) for optimizer, each in seeds.items())
         yield f"The best settings ran with different seeds and can't be paired: {lists}."
+
+
+def few_seeds(settings: Sequence[Setting]) -> Iterator[str]:
+    """Best settings with too few seeds for a mean, and settings that were passed over for that."""
+    chosen = best(settings)
+    few = [(str(len(each.runs)), optimizer) for optimizer, (each,) in chosen.items() if len(each.runs) < FEWEST_SEEDS]
+    if few:
+        yield f"Fewer than {FEWEST_SEEDS} seeds: {grouped_text(few)}; differences may be chance."
+    for optimizer, (winner,) in chosen.items():
+        own = [each for each in settings if each.optimizer == optimizer and each.finished]
+        fewer = [each for each in own if len(each.runs) < usual_seeds(own)]
+        if better := [each for each in fewer if is_better(each, winner)]:
+            yield (
+                f"{optimizer}: {names_text(setting_names(better, settings))} would be better, but with fewer seeds "
+                f"({counted([len(each.runs) for each in better])} in place of {len(winner.runs)})."
+            )
+
+
+def is_better(setting: Setting, other: Setting) -> bool:
+    sign = 1 if setting.runs[0].status["better"] == "max" else -1
+    return sign * setting.mean() > sign * other.mean()
 
 
 def differences(runs: Sequence[Run]) -> Iterator[str]:
@@ -117,10 +148,13 @@ def origins(runs: Sequence[Run]) -> Iterator[str]:
 
 def unfinished(settings: Sequence[Setting]) -> Iterator[str]:
     """Runs that are not finished, and finished ones without rows."""
-    runs = [run for setting in settings for run in setting.runs]
-    if rest := [f"{run.setting} seed={run.seed} ({run.ending})" for run in runs if not has_ended(run)]:
+    names = setting_names(settings)
+    runs = [
+        (run, f"{name} seed={run.seed}") for setting, name in zip(settings, names, strict=True) for run in setting.runs
+    ]
+    if rest := [f"{name} ({run.ending})" for run, name in runs if not has_ended(run)]:
         yield f"Settings with unfinished runs are left out: {names_text(rest)}."
-    if empty := [f"{run.setting} seed={run.seed}" for run in runs if run.ending == "done" and not has_rows(run)]:
+    if empty := [name for run, name in runs if run.ending == "done" and not has_rows(run)]:
         yield f"Finished runs whose metrics.jsonl is empty or missing have no curve: {names_text(empty)}."
 
 

@@ -9,6 +9,8 @@ run_folder   one run's folder, locked             files        atomic writes
 metrics      rows of metrics.jsonl                status       status.json
 run, find    reading runs                         filters, settings, frames    choosing, grouping, tabulating them
 values       how a setting's value is written     typed        YAML to checked dataclasses
+records      what each file may hold              plain_yaml   YAML as plain data, of limited depth and size
+streams      a console that can't fail
 """
 
 from __future__ import annotations

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from results.run import Run, read_run
 from results.signature import signature
 
@@ -41,10 +39,9 @@ def runs_by_other_code(folder: Path, config: Mapping[str, Any], code: Mapping[st
 
 def read_quietly(folder: Path) -> Run | None:
     try:
-        run = read_run(folder)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return read_run(folder)
+    except (OSError, ValueError):
         return None
-    return run if isinstance(run.config, dict) and isinstance(run.status, dict) and "status" in run.status else None
 
 
 def changed_files(code: Mapping[str, str], other: Mapping[str, str]) -> tuple[str, ...]:

@@ -3,25 +3,27 @@
 A filter is a dotted key of the configuration and the values that pass, any of them; filters hold together. A key that
 names a choice (`task`, `data`, `model`, `optim`, `optim.lr_schedule`) means its name; `wrap=lookahead` means runs with
 that wrapper, among others or not, and `wrap=none` those with none. Beside the configuration's keys there are `status`
-(done, diverged, ...), `optimizer` (with its wrappers: adam+lookahead), `setting` and `signature`.
+(done, diverged, ...), `optimizer` (with its wrappers: adam+lookahead), `signature` and `setting`: a label as the report
+has it for all these runs, or the name of the folder.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from results.run import Run
+from results.run_labels import labels
 from results.values import format_value, is_number
 
 #: keys that are not in the configuration
 DERIVED_KEYS: dict[str, Callable[[Run], Any]] = {
     "status": lambda run: run.ending,
     "optimizer": lambda run: run.optimizer,
-    "setting": lambda run: run.setting,
     "signature": lambda run: run.signature,
+    "setting": lambda run: run.setting,
 }
 MOST = 12  # values named in an error
 MISSING = object()  # the run has no such key; its value may be None
@@ -36,9 +38,11 @@ def select(runs: Sequence[Run], where: Iterable[str] = ()) -> list[Run]:
     filters = [parse_filter(text) for text in where]
     if not runs:
         return []
+    by_label = any(key == "setting" for key, _ in filters)
+    names = dict(zip(map(id, runs), labels(runs), strict=True)) if by_label else {}
     for key, values in filters:
-        check_filter(runs, key, values)
-    chosen = [run for run in runs if all(passes(run, key, values) for key, values in filters)]
+        check_filter(runs, key, values, names)
+    chosen = [run for run in runs if all(passes(run, key, values, names) for key, values in filters)]
     if not chosen:
         raise ValueError(f"no run passes {' '.join(where)} together; {len(runs)} runs are there")
     return chosen
@@ -55,9 +59,9 @@ def parse_filter(text: str) -> tuple[str, list[str]]:
     return key, [value.strip() for value in found]
 
 
-def check_filter(runs: Sequence[Run], key: str, values: Sequence[str]) -> None:
+def check_filter(runs: Sequence[Run], key: str, values: Sequence[str], names: Mapping[int, str]) -> None:
     """Raise ValueError unless some run has the key, and each value is some run's."""
-    present = [value for run in runs for value in values_of(run, key)]
+    present = [value for run in runs for value in values_of(run, key, names)]
     if not present:
         raise ValueError(unknown_key_message(runs, key))
     for text in values:
@@ -65,12 +69,14 @@ def check_filter(runs: Sequence[Run], key: str, values: Sequence[str]) -> None:
             raise ValueError(f"{key}={text}: no run has it; there {list_text(distinct(present))}")
 
 
-def passes(run: Run, key: str, values: Sequence[str]) -> bool:
-    return any(matches(text, value) for text in values for value in values_of(run, key))
+def passes(run: Run, key: str, values: Sequence[str], names: Mapping[int, str]) -> bool:
+    return any(matches(text, value) for text in values for value in values_of(run, key, names))
 
 
-def values_of(run: Run, key: str) -> list[Any]:
-    """What a run has under a key: nothing where it lacks it, several for its wrappers."""
+def values_of(run: Run, key: str, names: Mapping[int, str]) -> list[Any]:
+    """What a run has under a key: nothing where it lacks it, several for its wrappers. names: labels by id."""
+    if key == "setting":
+        return [names[id(run)], run.setting]
     if key in DERIVED_KEYS:
         return [DERIVED_KEYS[key](run)]
     if key == "wrap":

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-import math
+import io
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from results.files import MAX_BYTES, find_file_problem, read_file
 from results.filters import select
-from results.paths import CONFIG, METRICS, STATUS, SWEEP_TABLE
+from results.metrics import MAX_ROW_BYTES
+from results.paths import CONFIG, ENVIRONMENT, METRICS, STATUS, SWEEP_TABLE, TIMINGS
 from results.run import Run, read_run
-from results.status import STATUSES
+from results.status import has_numbers
+from results.values import one_line
+
+RUN_DEPTH = 4  # <task>/<label>/<signature>/seed=<n>
 
 
 class Skipped(NamedTuple):
@@ -62,41 +67,50 @@ def candidates(root: Path, visited: set[str]) -> Iterator[Path]:
     """Folders that are or might be runs', in the order of their names. visited: real paths, added to."""
     for sweep in sorted({*root.glob(SWEEP_TABLE), *root.glob(f"*/{SWEEP_TABLE}")}):
         for folder in folders_of_sweep(sweep):
-            yield from candidates_below(folder, visited)
+            if (real := os.path.realpath(folder)) not in visited:
+                visited.add(real)
+                yield folder
     yield from candidates_below(root, visited)
 
 
-def candidates_below(folder: Path, visited: set[str]) -> Iterator[Path]:
+def candidates_below(root: Path, visited: set[str]) -> Iterator[Path]:
     """Follows links, and enters no folder twice, so that a circle of links ends."""
-    real = os.path.realpath(folder)
-    if real in visited:
-        return
-    visited.add(real)
-    try:
-        with os.scandir(folder) as entries:
-            found = {entry.name: entry.is_dir() for entry in entries}
-    except OSError:
-        found = {}
-    if {CONFIG, STATUS, METRICS} & found.keys() or not folder.exists():
-        yield folder
-    if {CONFIG, STATUS} <= found.keys():
-        return  # checkpoints and the like are no runs
-    for name in sorted(name for name, is_folder in found.items() if is_folder and name[0] != "."):
-        yield from candidates_below(folder / name, visited)
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        if (real := os.path.realpath(folder)) in visited:
+            continue
+        visited.add(real)
+        try:
+            with os.scandir(folder) as entries:
+                found = {entry.name: entry.is_dir() for entry in entries}
+        except OSError:
+            continue
+        if {CONFIG, STATUS, METRICS} & found.keys():
+            yield folder
+        if {CONFIG, STATUS} <= found.keys():
+            continue  # checkpoints and the like are no runs
+        below = sorted(name for name, is_folder in found.items() if is_folder and name[0] != ".")
+        waiting += [folder / name for name in reversed(below)]
 
 
 def folders_of_sweep(file: Path) -> list[Path]:
-    """The run folders that a sweep.csv names: from where the sweep was started, or below its outputs."""
+    """The run folders that a sweep.csv names: from where the sweep was started, or below its outputs.
+
+    What is no path of a run's folder is left out: whoever wrote it, no other folder is searched for its sake.
+    """
     try:
-        with open(file, encoding="utf-8", newline="") as text:
-            names = [row["folder"] for row in csv.DictReader(text) if row.get("folder")]
+        text = io.StringIO(read_file(file).decode(), newline="")
+        names = [Path(row["folder"]) for row in csv.DictReader(text) if row.get("folder")]
     except (OSError, ValueError, csv.Error):
         return []
     outputs = Path(os.path.abspath(file)).parents[2]
     folders = []
     for name in names:
-        places = [outputs / Path(*Path(name).parts[-4:]), *(above / name for above in outputs.parents), Path(name)]
-        folders.append(next((place for place in places if place.exists()), places[0]))
+        if len(name.parts) < RUN_DEPTH or not re.fullmatch(r"seed=\d+", name.name) or not str(name).isprintable():
+            continue
+        places = [outputs / Path(*name.parts[-RUN_DEPTH:]), *(above / name for above in outputs.parents), name]
+        folders.append(next((place for place in places if os.path.exists(place)), places[0]))
     return folders
 
 
@@ -117,44 +131,36 @@ def was_just_written(file: Path) -> bool:
 
 
 def read_or_skip(folder: Path) -> Run | Skipped:
-    if not folder.exists():
+    if not os.path.exists(folder):
         return Skipped(folder, "named by a sweep, but not there: not begun, or removed")
     if missing := [name for name in (CONFIG, STATUS) if not (folder / name).exists()]:
         return Skipped(folder, f"no {missing[0]}: no run, or one that has not begun")
     try:
         run = read_run(folder)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        return Skipped(folder, f"{CONFIG} is damaged{f' (line {mark.line + 1})' if mark else ''}")
-    except UnicodeDecodeError:
-        return Skipped(folder, f"{CONFIG} is damaged (no text)")
-    except (ValueError, RecursionError):
-        return Skipped(folder, f"{STATUS} is damaged, or was being written")
+        problem = find_problem(run.status) or find_unreadable(folder)
+    except ValueError as error:
+        return Skipped(folder, one_line(str(error)))
     except OSError as error:
         return Skipped(folder, f"can't be read ({error.strerror})")
-    problem = find_problem(run.config, run.status)
     return Skipped(folder, problem) if problem else run
 
 
-def find_problem(config: Any, status: Any) -> str:
-    """Why the content of a folder is not that of a run; empty if it is."""
-    if not isinstance(config, dict) or not isinstance(status, dict):
-        return "not a run of this program"
-    named = all(isinstance(config.get(key), dict) and "name" in config[key] for key in ("task", "optim"))
-    if not named or not isinstance(config.get("seed"), int) or not isinstance(config["wrap"], dict):
-        return "not a run of this program"
-    if status.get("status") not in STATUSES or not isinstance(status.get("metric"), str):
-        return f"{STATUS} names no known status or no metric"
-    if status["status"] == "done":
-        missing = [key for key in ("best", "final", "test") if not has_metric(status.get(key), status["metric"])]
-        if missing:
-            return f"{STATUS} says done without {status['metric']} in {' and '.join(missing)}"
+def find_unreadable(folder: Path) -> str:
+    """Why a file that is read later, when it is asked for, can't be; empty if all can, or are missing."""
+    for name, most in ((METRICS, MAX_ROW_BYTES), (TIMINGS, MAX_ROW_BYTES), (ENVIRONMENT, MAX_BYTES)):
+        with contextlib.suppress(FileNotFoundError):
+            if problem := find_file_problem(folder / name, most):
+                return problem
     return ""
 
 
-def has_metric(result: Any, metric: str) -> bool:
-    value = result.get(metric) if isinstance(result, dict) else None
-    return isinstance(value, int | float) and math.isfinite(value)
+def find_problem(status: dict[str, Any]) -> str:
+    """What a run that is done lacks; empty if nothing."""
+    if status["status"] == "done":
+        missing = [key for key in ("best", "final", "test") if not has_numbers(status.get(key), status["metric"])]
+        if missing:
+            return f"{STATUS} says done without {status['metric']} in {' and '.join(missing)}"
+    return ""
 
 
 def without_copies(runs: list[Run]) -> tuple[list[Run], list[Skipped]]:
@@ -187,5 +193,5 @@ def start_and_update_time(run: Run) -> tuple[float, float]:
 
 def skipped_lines(skipped: list[Skipped], most: int = 10) -> list[str]:
     """A line for each skipped folder, at most so many, and a count of the rest."""
-    lines = [f"{entry.folder}: {entry.reason}" for entry in skipped[:most]]
+    lines = [one_line(f"{entry.folder}: {entry.reason}") for entry in skipped[:most]]
     return [*lines, f"and {len(skipped) - most} more"] if len(skipped) > most else lines

@@ -3,7 +3,9 @@
 runs: a row a run. Columns: folder task optimizer setting signature seed status epochs_done metric better, the metric's
 values val_best (and its best_epoch), val_final, test (with the best weights), test_final (with the last ones), seconds
 (of training), seconds_eval, seconds_total, seconds_optimizer, device, device_name, commit, uncommitted, torch, and a
-column for optim.lr and each other key of the configuration that differs between the runs that have it.
+column for optim.lr and each other key of the configuration that differs between the runs that have it. `setting` is the
+run's label among these runs: equal for runs that differ in their seed only, different for all others, so that
+groupby("setting") averages over seeds and nothing else.
 epochs: a row for each run, epoch and split (train, val) with step, loss, the metrics, lr, and seconds: of training
 since the run's start. steps: the per-step rows in the same way, with what `track=true` recorded. Both begin with the
 run's folder, task, optimizer, setting, signature and seed. skipped: folder and reason.
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from results.filters import select
 from results.find import find
 from results.run import Run
+from results.run_labels import labels
 from results.values import format_value, varying_keys
 
 if TYPE_CHECKING:
@@ -56,7 +59,10 @@ def runs_frame(runs: Sequence[Run]) -> DataFrame:
     import pandas
 
     keys = setting_columns(runs)
-    rows = [{**facts(run), **{key: cell(run.settings.get(key)) for key in keys}} for run in runs]
+    rows = [
+        {**facts(run), "setting": name, **{key: cell(run.settings.get(key)) for key in keys}}
+        for run, name in zip(runs, labels(runs), strict=True)
+    ]
     frame = pandas.DataFrame(rows, columns=[*COLUMNS, *keys])
     return frame.astype(dict.fromkeys((*RESULTS, *SECONDS), float))  # also where every run lacks one
 
@@ -70,7 +76,7 @@ def facts(run: Run) -> dict[str, Any]:
     def value(which: str, key: str = run.metric) -> Any:
         return (status.get(which) or {}).get(key)
 
-    who = (str(run.folder), run.task, run.optimizer, run.setting, run.signature, run.seed)
+    who = (str(run.folder), run.task, run.optimizer, None, run.signature, run.seed)
     stand = (run.ending, status.get("epochs_done"), run.metric, status.get("better"))
     results = (value("best"), value("best", "epoch"), value("final"), value("test"), value("test_last"))
     clocks = (seconds.get(kind) for kind in ("train", "eval", "total", "optimizer"))

@@ -30,6 +30,13 @@ def save_images(folder: Path, grid: ImageGrid) -> None:
 def read_images(folder: Path) -> ImageGrid | None:
     """The images of a run's folder; None where there are none, or the file is damaged."""
     rows = read_arrays(folder / FILE)
-    if not rows or len({row.shape for row in rows.values()}) > 1 or any(row.ndim != 4 for row in rows.values()):
+    if not rows or len({row.shape for row in rows.values()}) > 1 or not all(map(is_row, rows.items())):
         return None
     return ImageGrid(rows)
+
+
+def is_row(entry: tuple[str, numpy.ndarray]) -> bool:
+    """Whether a title and an array are those of a row of images."""
+    title, row = entry
+    images = row.ndim == 4 and 0 not in row.shape and row.shape[1] in (1, 3) and str(row.dtype) == "uint8"
+    return images and title.isprintable()

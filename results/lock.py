@@ -41,3 +41,14 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether another process holds the lock of a folder."""
+    try:
+        with locked(folder):
+            return False
+    except FolderInUse:
+        return True
+    except OSError:  # no folder, or none that can be written
+        return False

@@ -14,13 +14,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from results.files import parse_json, read_file
 from results.paths import METRICS, TIMINGS
 
 Row = dict[str, Any]
+MAX_ROW_BYTES = 2**31  # of a file of rows
+TEXTS = ("split", "per", "weights")  # keys whose values are no numbers
+LARGEST = sys.float_info.max
 
 
 class RowFiles:
@@ -34,7 +40,7 @@ class RowFiles:
         self.files = {}
         for name in (METRICS, TIMINGS):
             file = open(folder / name, "ab")  # noqa: SIM115 - open for the run's life
-            length = lengths[name] if lengths else 0
+            length = lengths.get(name, 0) if lengths else 0
             if file.tell() < length:
                 file.close()
                 raise ValueError(f"{folder / name} is shorter than its checkpoint says; rerun=true runs from the start")
@@ -65,21 +71,39 @@ class RowFiles:
 def read_rows(path: Path) -> list[Row]:
     """The rows of a file; a last line that is still being written, and lines that are no rows, are left out."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        content = read_file(path, MAX_ROW_BYTES)
+    except (OSError, ValueError):
         return []
     lines = content[: content.rfind(b"\n") + 1].splitlines()
     try:
-        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        rows = parse_json(b"[" + b",".join(lines) + b"]", path.name)
     except ValueError:
         rows = [row for line in lines for row in parse_line(line)]
-    return [row for row in rows if isinstance(row, dict) and "epoch" in row]
+    return [row for row in rows if is_row(row)]
 
 
 def parse_line(line: bytes) -> list[Any]:
     with contextlib.suppress(ValueError):
-        return [json.loads(line)]
+        return [parse_json(line, "")]
     return []
+
+
+def is_row(row: Any) -> bool:
+    """Whether a line's value is a row: epoch and step are counts, `split` and the like are text, all else is finite."""
+    if type(row) is not dict or not are_keys(tuple(row)):
+        return False
+    for key, value in row.items():
+        if type(value) is str:
+            if key not in TEXTS:
+                return False
+        elif key in TEXTS or type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
+            return False
+    return all(type(row[key]) is int and 0 <= row[key] < 2**63 for key in ("epoch", "step"))
+
+
+@lru_cache(maxsize=256)
+def are_keys(keys: tuple[str, ...]) -> bool:
+    return {"epoch", "step"} <= set(keys) and all(key.isprintable() for key in keys)
 
 
 def value_keys(row: Row) -> list[str]:

@@ -1,6 +1,6 @@
 """Where a run's folder lies and what its files are called.
 
-outputs/<task>/<label: the optimizer and its non-default settings>/<signature>/seed=<n>/
+outputs/<task>/<label: optimizer, learning rate and non-default settings>/<signature>/seed=<n>/
 outputs/sweeps/<digest of its runs>/
 """
 
@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from results.values import format_value
+from results.labels import label as label_of
+from results.labels import path_form
 
 CONFIG = "config.yaml"
 ENVIRONMENT = "environment.json"
@@ -36,26 +37,22 @@ MAX_LABEL_LENGTH = 120  # characters; file systems allow 255 bytes a name
 
 
 def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any]) -> str:
-    """The optimizer and all settings that are not their dataclass's default: `aggmo,lr=0.05,betas=0-0.9,cosine`."""
-    parts = [optim.name, *changed_settings(optim)]
-    if lr_schedule.name != "constant":
-        parts.append(lr_schedule.name)
-    parts += changed_settings(lr_schedule)
-    for wrapper in wrap:
-        parts += [wrapper.name, *changed_settings(wrapper)]
-    return re.sub(r"[^\w.,=+-]", "_", ",".join(parts))[:MAX_LABEL_LENGTH]
+    """The path form of `run_label`, the name of the folder: `aggmo+ema,lr=0.05,betas=0-0.9,lr_schedule=cosine`."""
+    return path_form(run_label(optim, lr_schedule, wrap))[:MAX_LABEL_LENGTH]
 
 
-def changed_settings(entry: Any) -> list[str]:
-    """`key=value` for each field of a dataclass instance that differs from its default."""
-    values = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-    defaults = {field.name: field.default for field in dataclasses.fields(entry)}
-    return [f"{key}={path_text(value)}" for key, value in values.items() if value != defaults[key]]
-
-
-def path_text(value: Any) -> str:
-    """A value as text without brackets and commas: 0-0.9."""
-    return "-".join(map(format_value, value)) if isinstance(value, tuple) else format_value(value)
+def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any]) -> str:
+    """The optimizer, its wrappers, its learning rate, and all settings that are not their dataclass's default."""
+    entries = {"optim": optim, "optim.lr_schedule": lr_schedule, **{f"wrap.{each.name}": each for each in wrap}}
+    settings: dict[str, Any] = {}
+    changed = ["optim.lr_schedule.name"] if lr_schedule.name != "constant" else []
+    for prefix, entry in entries.items():
+        settings[f"{prefix}.name"] = entry.name
+        for field in dataclasses.fields(entry):
+            settings[f"{prefix}.{field.name}"] = value = getattr(entry, field.name)
+            if value != field.default:
+                changed.append(f"{prefix}.{field.name}")
+    return label_of(settings, sorted(changed, key=list(settings).index))
 
 
 def run_path(outputs: str, task: str, label: str, signature: str, seed: int) -> Path:

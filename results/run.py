@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from results.files import read_json
+from results.files import parse_json, read_file
 from results.metrics import Row, read_rows, step_rows
-from results.paths import CONFIG, ENVIRONMENT, METRICS, STATUS, TIMINGS, label_and_signature
+from results.paths import CONFIG, METRICS, STATUS, TIMINGS, label_and_signature
+from results.plain_yaml import MAX_BYTES, parse_yaml
+from results.records import check_config, check_status, read_environment
 from results.signature import signature
 from results.values import flat
 
@@ -43,8 +42,8 @@ class Run:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """environment.json; empty where it is missing or damaged."""
-        return read_json(self.folder / ENVIRONMENT) or {}
+        """environment.json; empty where it is missing or can't be used."""
+        return read_environment(self.folder)
 
     @property
     def code(self) -> dict[str, str]:
@@ -98,23 +97,28 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Read one run. Raises OSError, ValueError or yaml.YAMLError where its files are missing or damaged."""
-    config = read_config((folder / CONFIG).read_text(encoding="utf-8"))
-    status = json.loads((folder / STATUS).read_bytes())
-    if isinstance(config, dict) and not config.get("wrap"):
-        config = {**config, "wrap": {}}
-    return Run(folder, config, status)
+    """Read one run. Raises OSError where a file is missing, and ValueError, which names the file, for a damaged one."""
+    content = read_file(folder / CONFIG, MAX_BYTES)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{CONFIG} is damaged (no text)") from None
+    return Run(folder, read_config(text), check_status(parse_json(read_file(folder / STATUS), STATUS)))
 
 
-def read_config(text: str) -> Any:
-    """The content of a config.yaml. Runs that differ in their seed only share all but that."""
+def read_config(text: str) -> dict[str, Any]:
+    """The content of a config.yaml; ValueError for what is none. Runs that differ only in the seed share the rest."""
     seed = re.search(r"^seed: (\d{1,18})$", text, re.MULTILINE)
     if seed is None:
-        return parse_yaml(text)
-    content = parse_yaml(text[: seed.start(1)] + "0" + text[seed.end(1) :])
-    return {**content, "seed": int(seed[1])} if isinstance(content, dict) else content
+        return parse_cached(text)
+    content = parse_cached(text[: seed.start(1)] + "0" + text[seed.end(1) :])
+    return {**content, "seed": int(seed[1])}
 
 
 @lru_cache(maxsize=4096)
-def parse_yaml(text: str) -> Any:
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # the C loader: five times as fast
+def parse_cached(text: str) -> dict[str, Any]:
+    try:
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"{CONFIG} is damaged ({error})") from None
+    return check_config(content)

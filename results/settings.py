@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from results.run import Run
+from results.run_labels import code_of
+
+FEWEST_SEEDS = 3  # for a mean that is more than chance
 
 
 @dataclass(frozen=True)
@@ -15,11 +18,6 @@ class Setting:
     """One configuration of one optimizer on one task; `runs`: one a seed, in the seeds' order."""
 
     runs: Sequence[Run]
-
-    @property
-    def name(self) -> str:
-        """The optimizer and its changed settings, as the run's folder is named."""
-        return self.runs[0].setting
 
     @property
     def optimizer(self) -> str:
@@ -47,17 +45,18 @@ class Setting:
 
 
 def settings(runs: Iterable[Run]) -> list[Setting]:
-    """The runs' settings, by optimizer and name."""
-    found: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    """The runs' settings, by optimizer and folder name. Runs whose recorded code differs are of different settings."""
+    found: dict[tuple[str, str, str, str], list[Run]] = defaultdict(list)
     for run in runs:
-        found[run.optimizer, run.setting, run.signature].append(run)
+        found[run.optimizer, run.setting, run.signature, code_of(run)].append(run)
     return [Setting(sorted(group, key=lambda run: run.seed)) for _, group in sorted(found.items())]
 
 
 def best(all_settings: Iterable[Setting], count: int = 1) -> dict[str, list[Setting]]:
     """For each optimizer its `count` best settings by the mean of validation, best epoch each, the best one first.
 
-    A setting of which a run diverged or is unfinished is not chosen.
+    A setting of which a run diverged or is unfinished is not chosen, and one with fewer seeds than usual only where
+    there are not enough others.
     """
     chosen: dict[str, list[Setting]] = defaultdict(list)
     for setting in all_settings:
@@ -66,6 +65,17 @@ def best(all_settings: Iterable[Setting], count: int = 1) -> dict[str, list[Sett
     return {optimizer: ranked(own)[:count] for optimizer, own in sorted(chosen.items())}
 
 
-def ranked(own: list[Setting]) -> list[Setting]:
-    falling = own[0].runs[0].status["better"] == "max"
-    return sorted(own, key=Setting.mean, reverse=falling)
+def ranked(own: Sequence[Setting]) -> list[Setting]:
+    """The best first; settings with fewer than the usual number of seeds come last."""
+    sign, usual = -1 if own[0].runs[0].status["better"] == "max" else 1, usual_seeds(own)
+    return sorted(own, key=lambda setting: (len(setting.runs) < usual, sign * setting.mean()))
+
+
+def usual_seeds(own: Sequence[Setting]) -> int:
+    """The number of seeds that a setting of one optimizer needs to be preferred: what most have, and at least three.
+
+    Where none has as many, the largest number that there is.
+    """
+    counts = Counter(len(setting.runs) for setting in own)
+    most_common = max(counts, key=lambda seeds: (counts[seeds], seeds))
+    return min(max(counts), max(most_common, FEWEST_SEEDS))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from results.values import is_number, one_line
 
 FINISHED = ("done", "diverged")
 STATUSES = (*FINISHED, "failed", "interrupted", "running")
@@ -13,18 +16,27 @@ def is_finished(status: dict[str, Any] | None, metric: str) -> bool:
     if status is None or status.get("status") not in FINISHED:
         return False
     if status["status"] == "diverged":
-        return "diverged" in status
-    return all(metric in (status.get(key) or {}) for key in ("best", "final", "test", "test_last"))
+        return bool(status.get("diverged")) and (not status.get("best") or has_numbers(status["best"], metric, "epoch"))
+    validated = all(has_numbers(status.get(key), metric, "epoch") for key in ("best", "final"))
+    tested = all(has_numbers(status.get(key), metric) for key in ("test", "test_last"))
+    return validated and tested and has_numbers(status.get("seconds"), "train")
+
+
+def has_numbers(result: Any, *keys: str) -> bool:
+    """Whether a mapping has a finite number under each of the keys."""
+    values = [result.get(key) if isinstance(result, dict) else None for key in keys]
+    return all(is_number(value) and math.isfinite(value or 0) for value in values)
 
 
 def result_text(status: dict[str, Any], metric: str) -> str:
     """A finished run's result in one line."""
-    best, final = status["best"], status["final"]
+    best, final = status.get("best"), status.get("final")
     if status["status"] == "diverged":
         where = status["diverged"]
         reached = f"; best before: validation {metric} {best[metric]:.4f} (epoch {best['epoch']})" if best else ""
-        return f"diverged at epoch {where['epoch']}, step {where['step']}: {where['what']}{reached}"
-    early = " (stopped early)" if status["stopped_early"] else ""
+        return f"diverged at epoch {where['epoch']}, step {where['step']}: {one_line(where['what'])}{reached}"
+    assert best and final
+    early = " (stopped early)" if status.get("stopped_early") else ""
     return (
         f"test {metric} {status['test'][metric]:.4f} with the best weights "
         f"(epoch {best['epoch']}, validation {metric} {best[metric]:.4f}), "

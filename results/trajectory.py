@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from results.arrays import read_arrays, write_arrays
+from results.files import parse_json
+from results.typed import read_dataclass
 
 if TYPE_CHECKING:
     import numpy
@@ -181,12 +183,28 @@ def read_trajectory(folder: Path) -> Trajectory | None:
     """The trajectory of a run's folder; None where there is none, or the file is damaged."""
     arrays = read_arrays(folder / FILE) or {}
     try:
-        info = json.loads(str(arrays["info"]))
-        series = [Series(**each) for each in info["series"]]
+        info = parse_json(str(arrays["info"]).encode(), FILE)
+        series = [read_dataclass(Series, each, "series") for each in info["series"]]
         if "plane" not in info:
             return Trajectory(series)
         x, y, values = (arrays[name].astype(float) for name in ("x", "y", "values"))
-        plane = {**info["plane"], "start": tuple(info["plane"]["start"])}
-        return Trajectory(series, Contour(Window(x, y), values, Plane(**plane)))
+        plane = read_dataclass(Plane, info["plane"], "plane")
+        check_grid(x, y, values, plane)
+        return Trajectory(series, Contour(Window(x, y), values, plane))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def check_grid(x: numpy.ndarray, y: numpy.ndarray, values: numpy.ndarray, plane: Plane) -> None:
+    """Raise ValueError for what is no grid: splines and contours of it fail, or never end."""
+    import numpy
+
+    for side in (x, y):
+        if side.ndim != 1 or not 4 <= len(side) <= GRID * 10 or not numpy.isfinite(side).all():
+            raise ValueError("a side that is no list of coordinates")
+        if (numpy.diff(side) <= 0).any():
+            raise ValueError("coordinates that do not rise")
+    if values.shape != (len(y), len(x)) or not numpy.isfinite(values).all():
+        raise ValueError("values that do not fit the sides")
+    if len(plane.optimum) not in (1, 2) or len({tuple(point) for point in plane.optimum}) < len(plane.optimum):
+        raise ValueError("an optimum that is neither a point nor a ray")

@@ -10,31 +10,37 @@ dataclasses of these. A range is declared in the field's metadata (optim/ranges.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from optim.ranges import Checked, SettingError, check
+from results.files import read_file
+from results.plain_yaml import MAX_BYTES, parse_yaml
 from results.values import is_number, quote
 
 T = TypeVar("T")
 UnknownKey = Callable[[str, type], ValueError]  # (path of the key, the dataclass that lacks it) -> error to raise
 INT_LIMIT = 2**63  # of what torch, JSON readers and databases hold
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tabs and line breaks
 NAMES = {float: "a number", int: "a whole number", bool: "true or false", str: "a word"}
 
 
 def load_yaml(file: Path, name: str) -> Any:
     """The content of a YAML file, read as plain data. Raises ValueError, which calls the file by `name`."""
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = read_file(file, MAX_BYTES)
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name} is no YAML ({str(error).splitlines()[0]})") from None
+    except ValueError as error:  # no plain file, or a NUL in its name
+        raise ValueError(f"{name} can't be read ({error})") from None
+    try:
+        return parse_yaml(content.decode())
+    except ValueError as error:
+        raise ValueError(f"{name} is no YAML ({error})") from None
 
 
 def unknown_key(path: str, owner: type) -> ValueError:
@@ -42,8 +48,9 @@ def unknown_key(path: str, owner: type) -> ValueError:
     return ValueError(f"{path} is not a key; the keys are {known}")
 
 
-def read_dataclass(kind: type[T], node: Any, path: str, on_unknown: UnknownKey = unknown_key) -> T:
-    """Build a dataclass from a mapping. path: of the mapping, for messages; empty at the top.
+def read_dataclass(kind: type[T], node: Any, path: str, on_unknown: UnknownKey | None = unknown_key) -> T:
+    """Build a dataclass from a mapping. path: of the mapping, for messages; empty at the top. on_unknown=None: unknown
+    keys are left out.
 
     Raises ValueError for a key that is unknown or missing, and for a value of another type or out of its range.
     """
@@ -52,6 +59,8 @@ def read_dataclass(kind: type[T], node: Any, path: str, on_unknown: UnknownKey =
     values = {}
     for key, value in as_mapping(node, path).items():
         if key not in {field.name for field in fields}:
+            if on_unknown is None:
+                continue
             raise on_unknown(f"{prefix}{key}", kind)
         values[key] = convert(value, hints[key], f"{prefix}{key}", on_unknown)
     for field in fields:
@@ -72,13 +81,19 @@ def type_hints(kind: type) -> dict[str, Any]:
 
 
 def as_mapping(node: Any, path: str) -> Mapping[str, Any]:
-    if not isinstance(node, Mapping) or not all(isinstance(key, str) for key in node):
-        raise ValueError(f"{path}={quote(node)} is one value, but {path} is a group of keys")
+    if not isinstance(node, Mapping):
+        found = "a list" if isinstance(node, list | tuple) else "one value"
+        raise ValueError(f"{path}={quote(node)} is {found}, but {path} is a group of keys")
+    for key in node:
+        if not isinstance(key, str) or CONTROLS.search(key):
+            raise ValueError(f"{path or 'the file'} has the key {quote(key)}, which is no name")
     return node
 
 
-def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey = unknown_key) -> Any:
+def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey | None = unknown_key) -> Any:
     """`value` as plain Python of type `kind`; ValueError if it is of another type."""
+    if kind is float and type(value) is float:  # most values of a run's files
+        return value
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         if value is None and type(None) in args:
@@ -95,8 +110,10 @@ def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey = unknown_k
         return convert_tuple(value, args, path, on_unknown)
     if origin is Sequence:
         return list(convert_tuple(value, (args[0], Ellipsis), path, on_unknown))
-    if origin is Mapping:
-        return dict(as_mapping(value, path))
+    if origin in (Mapping, dict):
+        return {
+            key: convert(item, args[1], f"{path}.{key}", on_unknown) for key, item in as_mapping(value, path).items()
+        }
     if dataclasses.is_dataclass(kind):
         return read_dataclass(kind, value, path, on_unknown)  # type: ignore[arg-type]
     return convert_scalar(value, kind, path)
@@ -114,8 +131,15 @@ def convert_scalar(value: Any, kind: Any, path: str) -> Any:
     if kind is bool and isinstance(value, bool):
         return value
     if kind is str and isinstance(value, str | int) and not isinstance(value, bool):
-        return str(value)
+        return check_text(str(value), path)
     raise ValueError(f"{path}={quote(value)} is not {NAMES[kind]}")
+
+
+def check_text(value: str, path: str) -> str:
+    """Raise ValueError for what can't be part of a path or be written as UTF-8."""
+    if found := CONTROLS.search(value):
+        raise ValueError(f"{path}={quote(value)} holds the character {quote(found[0])}")
+    return value
 
 
 def to_float(value: float, path: str) -> float:
@@ -125,7 +149,7 @@ def to_float(value: float, path: str) -> float:
         raise ValueError(f"{path}={quote(value)} is too large a number") from None
 
 
-def convert_tuple(value: Any, kinds: tuple[Any, ...], path: str, on_unknown: UnknownKey) -> tuple[Any, ...]:
+def convert_tuple(value: Any, kinds: tuple[Any, ...], path: str, on_unknown: UnknownKey | None) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         items = "" if value is None else quote(value)
         raise ValueError(f"{path}={quote(value)} is not a list; write '{path}=[{items}]'")

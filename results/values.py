@@ -51,15 +51,10 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or ["(no message)"])[0]
 
 
-def varying_keys(settings: Iterable[Mapping[str, Any]], per_optimizer: bool = False) -> list[str]:
-    """The flattened keys whose values differ between the settings that have them, in the settings' order.
-
-    per_optimizer: an optimizer's settings (optim.*) count only if they differ between settings of one optimizer, whose
-    defaults are not another's.
-    """
-    values: dict[str, dict[str, set[str]]] = {}
+def varying_keys(settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The flattened keys whose values differ between the settings that have them, in the settings' order."""
+    values: dict[str, set[str]] = {}
     for each in settings:
         for key, value in each.items():
-            group = str(each["optim.name"]) if per_optimizer and key.startswith("optim.") else ""
-            values.setdefault(key, {}).setdefault(group, set()).add(format_value(value))
-    return [key for key, groups in values.items() if any(len(found) > 1 for found in groups.values())]
+            values.setdefault(key, set()).add(format_value(value))
+    return [key for key, found in values.items() if len(found) > 1]

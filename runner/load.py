@@ -18,9 +18,9 @@ from torch import nn
 
 from data.samples import Samples
 from optim import ComposedOptimizer
-from results.files import read_json
 from results.metrics import read_rows
-from results.paths import BEST, CONFIG, LAST, METRICS, STATUS
+from results.paths import BEST, CONFIG, LAST, METRICS
+from results.records import read_status
 from results.values import quote
 from runner.config.compose import read_saved
 from runner.config.errors import ConfigError
@@ -62,7 +62,7 @@ class LoadedRun:
     @cached_property
     def status(self) -> dict[str, Any]:
         """status.json: how the run ended, its best, final and test results, seconds."""
-        return read_json(self.folder / STATUS) or {}
+        return read_status(self.folder) or {}
 
     @cached_property
     def metrics(self) -> DataFrame:
@@ -119,7 +119,7 @@ def load_weights(model: nn.Module, config: Config, content: dict[str, Any], weig
     """Put the weights to evaluate with into the model. content: of best.pt, which holds them, or of last.pt."""
     model.load_state_dict(content["model"])
     optimizer = ComposedOptimizer(model.parameters(), config.optim, config.wrap)
-    if weights == "best" or optimizer.pipeline.evaluator is None:
+    if weights == "best" or not optimizer.has_evaluation_weights:
         return
     optimizer.load_state_dict(content["optimizer"])
     samples, settings = load_samples(config).to(device), config.settings

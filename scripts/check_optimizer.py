@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from hydra.errors import HydraException  # noqa: E402
 from omegaconf.errors import OmegaConfBaseException  # noqa: E402
 
+from results.values import first_line  # noqa: E402
 from runner.cli.errors import describe_error  # noqa: E402
 from runner.cli.main import print_error  # noqa: E402
 from runner.cli.overrides import hydra_arguments  # noqa: E402
@@ -45,7 +46,11 @@ def main() -> int:
     print(f"{', '.join(names)}: {config.optim}")
     results = conformance_report(candidate, compiled=options.compile)
     print(formatted(results))
-    cost = step_cost(candidate)
+    try:
+        cost = step_cost(candidate)
+    except Exception as error:  # the optimizer's own, of any kind
+        print(f"no time of a step, which fails: {type(error).__name__}: {first_line(error)}")
+        return 1
     print(f"{cost['ms']:.2f} ms per step, torch.optim.Adam {cost['adam_ms']:.2f}: medians, one thread, the 59")
     print(f"tensors of ResNet-20 in float32; {cost['state_bytes']:.0f} bytes of state per parameter, beside its own 4")
     return 1 if any(result.outcome == "FAIL" for result in results) else 0

@@ -36,7 +36,11 @@ class Quadratic(Problem):
 
     def height(self, points: Tensor) -> Tensor:
         """Of points (..., coordinates)."""
-        return (points.square() * points.new_tensor(self.eigenvalues)).sum(-1) / 2
+        import torch
+
+        # at every step, so the copy to a GPU must not wait for it
+        eigenvalues = torch.tensor(self.eigenvalues, dtype=points.dtype).to(points.device, non_blocking=True)
+        return (points.square() * eigenvalues).sum(-1) / 2
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return self.height(output[0])

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from main import CALLBACKS, main
+from runner.train.signals import unblock_signals
 
 CONSOLE = "console.txt"
 PRELOADED = ["torch", "torch._dynamo", "hydra", "runner.train.build", "torch.utils.tensorboard", *CALLBACKS.preload]
@@ -32,6 +33,7 @@ def main_in_process(words: list[str], directory: str, console: str, variables: M
     """Body of a process: the command, in this directory and with these environment variables."""
     if hasattr(os, "setsid"):
         os.setsid()  # a Ctrl-C in the terminal is for pytest
+    unblock_signals()  # a fork server that a local sweep of this process has started blocks them
     os.environ |= variables
     os.chdir(directory)
     torch.set_num_threads(1)

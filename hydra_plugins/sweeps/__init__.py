@@ -11,6 +11,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
 class SweeperWithCallbacks(BasicSweeper):
@@ -20,6 +21,16 @@ class SweeperWithCallbacks(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.callbacks = task_function.callbacks
 
+    def fixed_overrides(self) -> list[str]:
+        """Those of hydra.sweeper.params."""
+        from collections.abc import Mapping
+
+        from runner.config.errors import ConfigError
+
+        if not isinstance(self.params, Mapping | None):
+            raise ConfigError(f"hydra.sweeper.params={self.params} is one value, but it is a group of overrides")
+        return self._parse_config()
+
 
 class RunsSweeper(SweeperWithCallbacks):
     """hydra/sweeper=runs, the default: plans all runs before the first starts, and runs those that are not done.
@@ -27,22 +38,22 @@ class RunsSweeper(SweeperWithCallbacks):
     grid: a file of configs/sweep; the command line's `sweep=NAME`.
     """
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, grid: str | None = None) -> None:
-        super().__init__(max_batch_size, params)
+    def __init__(self, params: dict[str, str] | None = None, grid: str | None = None) -> None:
+        super().__init__(None, params)
         self.grid = grid
 
     def sweep(self, arguments: list[str]) -> Any:
         from runner.sweep.main import run_sweep
 
         assert self.hydra_context is not None
-        overrides, loader = [*self._parse_config(), *arguments], self.hydra_context.config_loader
+        overrides, loader = [*self.fixed_overrides(), *arguments], self.hydra_context.config_loader
         raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, self.grid, self.callbacks))
 
 
 class OptunaSweeper(SweeperWithCallbacks):
     """hydra/sweeper=optuna: searches the keys that have an interval, a range or several values.
 
-    settings: the fields of runner.sweep.optuna_search.SearchSettings.
+    settings: the fields of runner.sweep.settings.SearchSettings.
     """
 
     def __init__(self, params: dict[str, str] | None = None, **settings: Any) -> None:
@@ -56,10 +67,12 @@ class OptunaSweeper(SweeperWithCallbacks):
             import optuna  # noqa: F401
         except ImportError:
             raise ConfigError("hydra/sweeper=optuna needs Optuna: pip install 'optuna>=5,<6'") from None
-        from runner.sweep.optuna_search import SearchSettings, run_search
+        from runner.sweep.optuna_search import run_search
+        from runner.sweep.settings import SearchSettings, read_settings
 
         assert self.hydra_context is not None
-        overrides, settings = [*self._parse_config(), *arguments], SearchSettings(**self.settings)
+        overrides = [*self.fixed_overrides(), *arguments]
+        settings = read_settings(SearchSettings, self.settings, "hydra.sweeper")
         loader = self.hydra_context.config_loader
         raise SystemExit(run_search(overrides, loader, self.config, self.launcher, settings, self.callbacks))
 
@@ -74,6 +87,9 @@ class JobLauncher(Launcher):
         name = type(self).__name__.removesuffix("Launcher").lower()
         raise RuntimeError(f"hydra/launcher={name} works with hydra/sweeper=runs and hydra/sweeper=optuna")
 
+    def check(self) -> None:
+        """Raise ConfigError for settings that can't be."""
+
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
         """Run all jobs; call on_end(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
         raise NotImplementedError
@@ -87,6 +103,13 @@ class LocalLauncher(JobLauncher):
 
     def __init__(self, n_jobs: int | None = None, jobs_per_gpu: int = 1) -> None:
         self.n_jobs, self.jobs_per_gpu = n_jobs, jobs_per_gpu
+
+    def check(self) -> None:
+        from runner.sweep.settings import LocalSettings, read_settings
+
+        values = {"n_jobs": self.n_jobs, "jobs_per_gpu": self.jobs_per_gpu}
+        settings = read_settings(LocalSettings, values, "hydra.launcher")
+        self.n_jobs, self.jobs_per_gpu = settings.n_jobs, settings.jobs_per_gpu
 
     def slots(self, settings: Any) -> Any:
         """A slot for each process; settings: of a run."""
@@ -110,6 +133,12 @@ class StackedLauncher(JobLauncher):
     def __init__(self, form: str = "auto", max_runs: int | None = None) -> None:
         self.form, self.max_runs = form, max_runs
 
+    def check(self) -> None:
+        from runner.sweep.settings import StackedSettings, read_settings
+
+        settings = read_settings(StackedSettings, {"form": self.form, "max_runs": self.max_runs}, "hydra.launcher")
+        self.form, self.max_runs = settings.form, settings.max_runs
+
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
         from runner.sweep.stacked.launcher import StackedSweep
 
@@ -122,7 +151,11 @@ def register(group: str, name: str, plugin: type, **defaults: Any) -> None:
     ConfigStore.instance().store(name, node, group=f"hydra/{group}", provider="optrun")
 
 
-register("sweeper", "runs", RunsSweeper, max_batch_size=None, params=None, grid=None)
-register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
-register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
-register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)
+class Registration(SearchPathPlugin):
+    """Registers this project's plugins once Hydra has imported all: hydra-optuna-sweeper takes the name optuna too."""
+
+    def manipulate_search_path(self, search_path: Any) -> None:
+        register("sweeper", "runs", RunsSweeper, params=None, grid=None)
+        register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
+        register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
+        register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

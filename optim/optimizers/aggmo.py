@@ -11,7 +11,8 @@ class AggMo(ComposedOptimizer):
     """v_i <- beta_i v_i + g;  p <- p - lr/K sum_i v_i.
 
     lr in [0, inf); betas: K values in [0, 1), equal ones allowed; weight_decay in [0, inf), L2.
-    A group's betas may be given other values at any time, but another number of them by set_momentum only.
+    A group's betas may be given other values at any time, but another number of them by set_momentum only. OneCycleLR
+    and CyclicLR, which would set the first beta, need cycle_momentum=False.
     Source: Lucas, Sun, Zemel and Grosse, ICLR 2019, eq. 3.
     Deviations: none in the rule. The authors' code keys velocities by beta, so that equal betas share one,
     and adds weight decay into p.grad; here they are keyed by position and p.grad is left alone.

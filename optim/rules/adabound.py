@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic import ema_, ema_square_, maximum_, zeros
 from ..config import OptimizerConfig
-from ..ranges import ranged
+from ..ranges import FLOAT32_MAX, ranged
 from ..transform import Context, Transform
 from .decay import L2
 
@@ -70,8 +70,18 @@ class _BoundedConfig(OptimizerConfig):
     eps: float = ranged(1e-8, "[0, inf)")
     weight_decay: float = ranged(0.0, "[0, inf)")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.group_values({**vars(self), "base_lr": 1e-3})
+
     def group_values(self, h: Hyper) -> dict[str, Any]:
-        return {"base_lr": float(h["lr"]) or h["base_lr"]}
+        base_lr = float(h["lr"]) or h["base_lr"]
+        if (bound := h["final_lr"] / base_lr * (1 + 1 / h["gamma"])) > FLOAT32_MAX:
+            raise self.error(
+                f"final_lr={h['final_lr']}, lr={base_lr}, gamma={h['gamma']} make the first upper bound {bound:.2g}, "
+                f"which is beyond float32's largest number, {FLOAT32_MAX:.2g}"
+            )
+        return {"base_lr": base_lr}
 
     def bounded(self, amsbound: bool) -> tuple[Transform, ...]:
         base_lr = float(self.lr) or 1e-3

@@ -52,6 +52,11 @@ class AggregatedMomentum(Transform):
 
         return {f"v{i}": s[f"v{nearest(beta)}"].clone() for i, beta in enumerate(new["betas"])}
 
+    def check_state(self, s: State, h: Hyper) -> None:
+        n = len(h["betas"])
+        if s and (f"v{n}" in s or f"v{n - 1}" not in s):
+            raise ValueError(f"betas={h['betas']}: only set_momentum may change their number, as each has a velocity")
+
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return tuple(f"v{i}" for i in range(len(h["betas"])))
 

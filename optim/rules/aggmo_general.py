@@ -30,9 +30,13 @@ class WeightedMomentum(AggregatedMomentum):
     rates: tuple[float, ...] = ()
 
     def init(self, p: Tensor, h: Hyper) -> State:
+        self.check_state({}, h)
+        return super().init(p, h)
+
+    def check_state(self, s: State, h: Hyper) -> None:
         if problem := number_mismatch(h["betas"], h["rates"]):
             raise ValueError(f"AggMoGeneral: {problem}")
-        return super().init(p, h)
+        super().check_state(s, h)
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         mean = u

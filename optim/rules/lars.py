@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..arithmetic import accumulate_, axpy, choose, each, is_zero, zeros
+from ..arithmetic import accumulate_, axpy, choose, each, is_zero, norm, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
@@ -46,8 +46,7 @@ class LayerwiseMomentum(Transform):
         if self.exclude_1d and p.ndim < 2:
             decay = 0.0
         elif not is_zero(trust := h["trust_coefficient"]):
-            # in the elements' logical order, so that the memory format changes nothing
-            p_norm, u_norm = p.reshape(-1).norm(), u.reshape(-1).norm()
+            p_norm, u_norm = norm(p), norm(u)
             ratio = trust * p_norm / (u_norm + decay * p_norm)
             adapts = (p_norm > 0) & (u_norm > 0) & (trust > 0)
             rate = rate * choose(adapts, lambda: ratio, lambda: 1.0)

@@ -43,7 +43,7 @@ class Projection(Transform):
         return each(lambda u, g, p: _projected(u, g, p, decay, h), u, ctx.g, p)
 
     def metric_terms(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> dict[str, Tensor]:
-        return {"projected": _is_projected(ctx.g, p, h) * p.numel(), "numel": p.new_tensor(p.numel())}
+        return {"projected": _is_projected(ctx.g, p, h) * p.numel(), "numel": p.new_full((), p.numel())}
 
     def metrics(self, sums: dict[str, Tensor], g: State, h: Hyper) -> dict[str, Tensor]:
         """The fraction of all weights that belong to projected tensors."""

@@ -23,7 +23,7 @@ class GradientNoiseWrapper(Wrapper):
     place: ClassVar = "gradient"
     noise: ClassVar = "normal"
     eta: float = ranged(0.01, "[0, inf)")
-    gamma: float = ranged(0.55, "[0, inf)")
+    gamma: float = ranged(0.55, "[0, 20]")  # t^20 is a number at every step t that can be reached
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         if is_zero(h["eta"]):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from report.figures.drawing import blank_figure, figure_style, save
-from report.selection import chosen, labels
+from report.selection import chosen, legend_names
 from report.tables.text import number
 from results.images import ImageGrid, read_images
 from results.run import Run
@@ -57,14 +57,14 @@ def reconstructions(settings: Iterable[Setting], count: int | None = 1) -> list[
 
     One figure for each set of originals. Empty where no run has images.
     """
-    tried, found = [], {}
-    for setting in settings:
+    every, tried, found = list(settings), [], {}
+    for setting in every:
         if with_images := first_with_images(setting):
             tried.append(setting)
             found[id(setting)] = with_images
     drawn = chosen(tried, count)
     figures: dict[Any, tuple[list[str], list[numpy.ndarray]]] = {}
-    for setting, label in zip(drawn, labels(drawn, tried), strict=True):
+    for setting, label in zip(drawn, legend_names(drawn, every), strict=True):
         run, grid = found[id(setting)]
         originals, *reconstructed = grid.rows.values()
         key = run.task, originals.shape, originals.tobytes()

@@ -10,7 +10,7 @@ from report.diagnostics.tracked import recorded, with_key
 from report.figures.panel import Line, Panel
 from report.figures.series_style import STYLES, style_of
 from report.figures.smoothing import running
-from report.selection import by_optimizer, labels
+from report.selection import by_optimizer, legend_names
 from results.settings import Setting
 
 ZETA, CAP = "optimizer/zeta", "optimizer/cap"
@@ -25,11 +25,12 @@ def adaptive_steps(settings: Iterable[Setting]) -> list[Panel]:
 
     Where zeta lies below the cap it is the step size. Deviation: a running median stands for their medians of epochs.
     """
-    panels = []
-    for group in by_optimizer(with_key(settings, ZETA)).values():
-        group.sort(key=lambda setting: (setting.lr, setting.name))
+    every, panels = list(settings), []
+    for group in by_optimizer(with_key(every, ZETA)).values():
+        group.sort(key=lambda setting: (setting.lr, setting.runs[0].setting))
         limits = limits_of(group)
-        panels += [panel_of(setting, label, limits) for setting, label in zip(group, labels(group), strict=True)]
+        names = legend_names(group, every)
+        panels += [panel_of(setting, name, limits) for setting, name in zip(group, names, strict=True)]
     return panels
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from report.figures.panel import Line, Panel
 from report.figures.series import Curve, mean_of
 from report.figures.series_style import SeriesStyle, styles_of
-from report.selection import chosen, labels
+from report.selection import chosen, legend_names
 from report.tables.text import count as counted
 from results.run import Run
 from results.settings import Setting
@@ -33,17 +33,19 @@ def panel(settings: Iterable[Setting], key: str, name: str, count: int | None = 
 
     more: fields of the panel. Empty where no run has recorded it.
     """
-    tried = with_key(settings, key)
+    every = list(settings)
+    tried = with_key(every, key)
     drawn = chosen(tried, count, diverged=True)
     if not drawn:
         return []
-    styles, names = styles_of([setting.optimizer for setting in drawn]), labels(drawn, tried)
+    styles = styles_of([setting.optimizer for setting in drawn], {setting.optimizer for setting in every})
+    names = legend_names(drawn, every)
     curves = [[recorded(run, key) for run in setting.runs] for setting in drawn]
-    every = [line(*each) for each in zip(names, styles, curves, strict=True)]
+    lines = [line(*each) for each in zip(names, styles, curves, strict=True)]
     if more.get("y_log"):
-        more["y_log"] = all(value > 0 for each in every for value in (*each.y, *each.low))
+        more["y_log"] = all(value > 0 for each in lines for value in (*each.y, *each.low))
     text = note([len(setting.runs) for setting in drawn], [rows_per_point(each) for each in curves])
-    return [Panel("", "step", name, every, note=text, **more)]
+    return [Panel("", "step", name, lines, note=text, **more)]
 
 
 def note(seeds: Sequence[int], rows: Sequence[int]) -> str:

@@ -17,7 +17,7 @@ from report.figures.limits import extent
 from report.figures.panel import Line, Panel
 from report.figures.series_style import COLOURS, STYLES, SeriesStyle, styles_of
 from report.figures.smoothing import running
-from report.selection import chosen, labels
+from report.selection import chosen, legend_names
 from results.metrics import read_rows, step_rows
 from results.paths import METRICS
 from results.settings import Setting
@@ -113,24 +113,27 @@ def trajectories(settings: Iterable[Setting], count: int | None = 1) -> list[lis
     run has a trajectory.
     """
     by_problem: dict[str, list[tuple[Setting, Trajectory]]] = defaultdict(list)
-    for setting in settings:
+    every = list(settings)
+    for setting in every:
         run = setting.runs[0]
         trajectory = read_trajectory(run.folder)
         if trajectory and run.steps:
             plane = trajectory.contour.plane if trajectory.contour else None
             problem = repr((run.task, plane, [(series.key, series.name, series.label) for series in trajectory.series]))
             by_problem[problem].append((setting, trajectory))
-    return [problem_panels(found, count) for found in by_problem.values()]
+    return [problem_panels(found, every, count) for found in by_problem.values()]
 
 
-def problem_panels(found: Sequence[tuple[Setting, Trajectory]], count: int | None) -> list[Panel]:
+def problem_panels(
+    found: Sequence[tuple[Setting, Trajectory]], every: Sequence[Setting], count: int | None
+) -> list[Panel]:
     by_setting = {id(setting): trajectory for setting, trajectory in found}
     tried = [setting for setting, _ in found]
     drawn = chosen(tried, count, diverged=True)
-    styles = styles_of([setting.optimizer for setting in drawn])
+    styles = styles_of([setting.optimizer for setting in drawn], {setting.optimizer for setting in every})
     runs = [
         DrawnRun(by_setting[id(setting)], setting.runs[0].steps, label, style, setting.runs[0].ending == "diverged")
-        for setting, label, style in zip(drawn, labels(drawn, tried), styles, strict=True)
+        for setting, label, style in zip(drawn, legend_names(drawn, every), styles, strict=True)
     ]
     first = runs[0].trajectory
     panels = [path_panel(runs)] if first.contour else []

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from report.diagnostics.tracked import line, note, recorded, rows_per_point, with_key
 from report.figures.panel import Panel
 from report.figures.series_style import STYLES
-from report.selection import chosen, labels
+from report.selection import chosen, legend_names
 from results.settings import Setting
 
 
 def velocities(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
     """A panel for each of AggMo's `count` best settings (None: all), a line for each of its velocities."""
-    tried = with_key(settings, "optimizer/v0_norm")
+    every = list(settings)
+    tried = with_key(every, "optimizer/v0_norm")
     drawn = chosen(tried, count, diverged=True)
-    return [panel(setting, name) for setting, name in zip(drawn, labels(drawn, tried), strict=True)]
+    return [panel(setting, name) for setting, name in zip(drawn, legend_names(drawn, every), strict=True)]
 
 
 def panel(setting: Setting, title: str) -> Panel:

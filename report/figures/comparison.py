@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from report.figures.limits import readable_range
+from report.figures.limits import late_range, readable_range
 from report.figures.panel import Line, Panel
 from report.figures.series import X_NAMES, Band, By, Curve, check_choice, clock, curve, mean_of
 from report.figures.series_style import styles_of
 from report.figures.smoothing import ORDER, smoothed, window_for
 from report.names import FRACTIONS, name_of
-from report.selection import chosen, labels, left_out
+from report.selection import chosen, left_out, legend_names
 from report.tables.text import count as counted
 from results.run import Run
 from results.settings import Setting
@@ -21,11 +21,12 @@ BANDS = {"range": "mean and range", "std": "mean ± standard deviation"}
 
 @dataclass(frozen=True)
 class CurveOptions:
-    """smooth: points of the smoothing filter; 0: none."""
+    """smooth: points of the smoothing filter; 0: none. optimizers: of all settings, also those that are not drawn."""
 
     by: By
     band: Band
     smooth: int
+    optimizers: Sequence[str]
 
 
 def comparison(
@@ -51,7 +52,8 @@ def comparison(
     if len(tasks) != 1:
         raise ValueError(f"a comparison is of one task, not of {', '.join(tasks) or 'none'}")
     drawn = chosen(every, count, diverged)
-    options, names, missing = CurveOptions(by, band, smooth), labels(drawn, every), left_out(every, drawn)
+    options = CurveOptions(by, band, smooth, [setting.optimizer for setting in every])
+    names, missing = legend_names(drawn, every), left_out(every, drawn)
     panels = [panel(drawn, names, key, options) for key in ("train/loss", f"val/{every[0].metric}")]
     return [replace(each, note=joined(each.note, missing)) for each in panels]
 
@@ -61,14 +63,18 @@ def panel(drawn: Sequence[Setting], names: Sequence[str], key: str, options: Cur
     curves = {id(run): curve(run, key, options.by) for setting in drawn for run in setting.runs}
     name = key.rpartition("/")[2]
     log = name not in FRACTIONS and all(value > 0 for each in curves.values() for value in each.y)
-    styles = styles_of([setting.optimizer for setting in drawn])
+    styles = styles_of([setting.optimizer for setting in drawn], options.optimizers)
     every = [
         line(setting, [curves[id(run)] for run in setting.runs], options, Line(label, style, (), ()), log)
         for setting, label, style in zip(drawn, names, styles, strict=True)
     ]
     lines = [each for each in every if len(each.x) or each.diverged_at]
     smaller_is_better = name == "loss" or any(s.metric == name and s.runs[0].status["better"] == "min" for s in drawn)
-    limits, cut = readable_range(lines, log) if smaller_is_better else (None, "")
+    limits, cut = None, ""
+    if smaller_is_better:
+        limits, cut = readable_range(lines, log)
+    elif name in FRACTIONS:
+        limits, cut = late_range(lines)
     note = joined(band_note(drawn, options), smoothing_note(lines, options), untimed_note(drawn, options), cut)
     edge = "top" if smaller_is_better else "bottom"
     x_name = X_NAMES[options.by]

@@ -28,6 +28,7 @@ RC: dict[Any, Any] = {
     "pdf.fonttype": 42,  # conferences refuse matplotlib's default, Type 3
 }
 LETTERS = 17  # of a legend's text, an inch
+HANDLE = 11  # letters' widths of a legend's line and the space around it
 MARKERS = 6  # along a line of many points
 CROSS = 0.08  # inches between crosses at one place
 FEW = 8  # points that each have a marker, or a label on the axis
@@ -96,10 +97,11 @@ def panels_figure(panels: Sequence[Panel], columns: int = 2) -> Any:
         for axes, panel, each in zip(every, panels, legends, strict=True):
             draw_panel(axes, panel)
             if not shared and panel.lines:
-                axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), **each.options)
+                entries = wrapped_entries(axes, WIDTH)
+                axes.legend(*entries, loc="upper center", bbox_to_anchor=(0.5, -0.2), **each.options)
         if shared and most.lines:
-            handles = every[panels.index(most)].get_legend_handles_labels()
-            figure.legend(*handles, loc="outside lower center", **common.options)
+            entries = wrapped_entries(every[panels.index(most)], WIDTH * columns)
+            figure.legend(*entries, loc="outside lower center", **common.options)
     return figure
 
 
@@ -113,7 +115,8 @@ def draw_panel(axes: Any, panel: Panel) -> None:
         whole_ticks(axes, panel)
     if panel.y_log:
         log_axis(axes)
-    axes.set(xlabel=panel.x_name, ylabel=panel.y_name, title=panel.title or None)
+    title = textwrap.fill(panel.title, int(0.8 * WIDTH * LETTERS)) or None
+    axes.set(xlabel=panel.x_name, ylabel=panel.y_name, title=title)
     axes.grid(alpha=0.3, linewidth=0.5)
     axes.tick_params(which="minor", length=1.5)
     draw_divergences(axes, panel)
@@ -184,10 +187,21 @@ class Legend(NamedTuple):
 
 def legend(panel: Panel, note: str, width: float) -> Legend:
     """As few rows as fit into the width, in inches, and the note above them."""
-    labels = [*(line.label for line in panel.lines), *panel.background_labels]
+    labels = [wrapped(text, width) for text in (*(line.label for line in panel.lines), *panel.background_labels)]
     longest = max(map(len, labels), default=0)
-    rows = -(-len(labels) // max(1, int(width * LETTERS / (longest + 11))))
+    rows = -(-len(labels) // max(1, int(width * LETTERS / (longest + HANDLE))))
     columns = -(-len(labels) // rows) if labels else 1
+    rows += sum(text.count("\n") for text in labels)
     title = textwrap.wrap(note, int(width * LETTERS))
     options = {"ncols": columns, "title": "\n".join(title) or None, "handlelength": 3.4, "frameon": False}
     return Legend(options, LINE * (rows + len(title) + 1))
+
+
+def wrapped(label: str, width: float) -> str:
+    """A legend's text in as many lines as it needs within so many inches."""
+    return textwrap.fill(label, int(width * LETTERS) - HANDLE, break_long_words=False, break_on_hyphens=False)
+
+
+def wrapped_entries(axes: Any, width: float) -> tuple[list[Any], list[str]]:
+    handles, labels = axes.get_legend_handles_labels()
+    return handles, [wrapped(label, width) for label in labels]

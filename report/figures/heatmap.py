@@ -8,8 +8,8 @@ from typing import Any
 
 from report.figures.swept import Score, larger_is_better, scores
 from report.names import name_of
-from report.selection import short
 from results.settings import Setting
+from results.values import format_value, is_number
 
 Cell = tuple[int, int]  # row, column
 
@@ -59,13 +59,21 @@ def grid(optimizer: str, by_place: dict[tuple, Score], x: str, y: str) -> Grid:
     notes = [f"means of {seeds} seeds"] * (seeds > 1) + ["the best of the other settings in each cell"] * several
     return Grid(
         *(optimizer, name_of(x), name_of(y), f"{name_of(f'val/{first.metric}')}, best epoch"),
-        *(list(map(short, columns)), list(map(short, rows)), cells, best_cell(cells, larger), larger, "; ".join(notes)),
+        *(
+            list(map(format_value, columns)),
+            list(map(format_value, rows)),
+            cells,
+            best_cell(cells, larger),
+            larger,
+            "; ".join(notes),
+        ),
     )
 
 
 def ordered(values: set[Any]) -> list[Any]:
     """Numbers by size, then everything else by its text, shorter lists first."""
-    return sorted(values, key=lambda v: (0, v, "") if isinstance(v, (int, float)) else (1, 0, short(v).rstrip("]")))
+    texts = {value: format_value(value).rstrip("]") for value in values}
+    return sorted(values, key=lambda value: (0, value, "") if is_number(value) else (1, 0, texts[value]))
 
 
 def best_cell(cells: Sequence[Sequence[Score | None]], larger: bool) -> Cell | None:

@@ -34,7 +34,8 @@ def grids_figure(grids: Sequence[Grid], columns: int = 2) -> Any:
             draw_grid(axes, grid, colours)
         bar = figure.colorbar(colours, ax=every, label=grids[0].z_name.replace(", ", ",\n"), shrink=0.9, pad=0.02)
         bar.outline.set_visible(False)
-        notes = list(dict.fromkeys([*filter(None, (grid.note for grid in grids)), "frame: the best"]))
+        parts = [part for grid in grids for part in grid.note.split("; ") if part]
+        notes = list(dict.fromkeys([*parts, "frame: the best"]))
         if any(score and score.diverged for grid in grids for row in grid.scores for score in row):
             notes.append("hatched: runs diverged")
         figure.supxlabel("; ".join(notes), fontsize=7)

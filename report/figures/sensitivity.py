@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from report.figures.comparison import BANDS, joined
 from report.figures.panel import Line, Panel
@@ -15,12 +16,11 @@ from report.figures.series import Band, check_choice
 from report.figures.series_style import SeriesStyle, styles_of
 from report.figures.swept import Score, larger_is_better, scores
 from report.names import FRACTIONS, name_of
-from report.selection import short
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread
 from report.tables.text import count as counted
 from results.settings import Setting
-from results.values import is_number
+from results.values import format_value, is_number
 
 FEWEST = 3  # values that make a curve
 DECADE = 10  # the least factor between first and last value of a logarithmic axis
@@ -35,12 +35,14 @@ def sensitivity(settings: Iterable[Setting], key: str = "optim.lr", *, band: Ban
     too, of the best setting at each value, with a note. Raises ValueError for a key that is unknown or not numeric.
     """
     check_choice("band", band, Band)
-    found = by_value(list(settings), key)
+    every = list(settings)
+    found = by_value(every, key)
     if not found:
         return []
-    styles = styles_of(list(found))
-    lines = [line(name, found[name], style, band) for name, style in zip(found, styles, strict=True)]
     first = all_scores(found)[0].setting
+    ordered = sorted(found, key=lambda name: best_score(found[name]), reverse=larger_is_better(first))
+    styles = styles_of(ordered, {setting.optimizer for setting in every})
+    lines = [line(name, found[name], style, band) for name, style in zip(ordered, styles, strict=True)]
     y_name = f"{name_of(f'val/{first.metric}')}, last epoch"
     values = [value for by_rate in found.values() for value in by_rate]
     x_log = min(values) > 0 and max(values) >= DECADE * min(values)
@@ -56,7 +58,7 @@ def sensitivity_table(settings: Iterable[Setting], key: str = "optim.lr") -> Tab
         return None
     columns = list(found.values())
     rows = [
-        [short(value), *(cell(column[value]) if value in column else ABSENT for column in columns)]
+        [format_value(value), *(cell(column[value]) if value in column else ABSENT for column in columns)]
         for value in sorted({value for column in columns for value in column})
     ]
     first = all_scores(found)[0].setting
@@ -70,7 +72,7 @@ def by_value(settings: Sequence[Setting], key: str) -> Scores:
     every = [value for places in found.values() for (value,) in places]
     odd = next((each for each in every if not is_number(each)), None)
     if odd is not None:
-        raise ValueError(f"{key} is no number ({short(odd)}): draw it as a heat map")
+        raise ValueError(f"{key} is no number ({format_value(odd)}): draw it as a heat map")
     sorted_scores = {name: {place[0]: places[place] for place in sorted(places)} for name, places in found.items()}
     return {name: column for name, column in sorted_scores.items() if len(column) >= FEWEST}
 
@@ -101,6 +103,13 @@ def note(found: Scores, band: Band) -> str:
 
 def all_scores(found: Scores) -> list[Score]:
     return [score for by_rate in found.values() for score in by_rate.values()]
+
+
+def best_score(by_rate: dict[float, Score]) -> float:
+    """The best mean over an optimizer's values; where there is none, worse than all."""
+    larger = larger_is_better(next(iter(by_rate.values())).setting)
+    means = [score.mean for score in by_rate.values() if score.mean is not None]
+    return (max if larger else min)(means, default=-inf if larger else inf)
 
 
 def seeds_of(found: Scores) -> str:

@@ -1,23 +1,27 @@
-"""Styles of series: an optimizer has the same colour, dash and marker in every figure.
+"""Styles of series: up to eight in a figure differ in colour, dash and marker; more share colours.
 
-Colours are Okabe and Ito's (2008), distinguishable by the colour-blind; dashes and markers differ for grey print.
+An optimizer has the same colour in all figures of a report of up to eight. Seven colours are Okabe and Ito's (2008),
+the eighth is from Tol's "muted" scheme (2021): distinguishable by the colour-blind; dashes and markers differ for grey
+print.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-DASHES = ((), (6, 2), (6, 2, 1.5, 2), (1.5, 1.5), (8, 2, 1.5, 2, 1.5, 2), (3, 3), (10, 3))  # lengths on, off, ...
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#882255")
+#: lengths on, off, ... in line widths
+DASHES = ((), (6, 2), (6, 2, 1.5, 2), (1.5, 1.5), (8, 2, 1.5, 2, 1.5, 2), (3, 3), (10, 3), (12, 2, 4, 2))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+ROWS = 7  # styles of a colour
+#: the order in which optimizers choose a colour
 KNOWN = (
-    *("sgd", "momentum", "adam", "aggmo", "momo", "adamp", "nesterov"),
-    *("adamw", "radam", "aggmo_exp", "lars", "sgdp", "rmsprop", "momo_adam"),
-    *("aggmo_general", "radamw", "sgdw", "nadam", "amsgrad", "adabound", "adadelta"),
-    *("amsbound",),
+    *("sgd", "momentum", "adam", "aggmo", "momo", "adamp", "nesterov", "adamw"),
+    *("radam", "aggmo_exp", "lars", "sgdp", "rmsprop", "momo_adam", "aggmo_general", "radamw"),
+    *("sgdw", "nadam", "amsgrad", "adabound", "adadelta", "amsbound"),
 )  # fmt: skip
 
 
@@ -30,48 +34,59 @@ class SeriesStyle:
     marker: str
 
 
-#: a row of seven differs in everything; over the rows no colour has a dash or a marker twice, and no two styles share
-#: both dash and marker, so that all 49 differ in grey print, too
-STYLES = [
-    SeriesStyle(COLOURS[i], DASHES[(i + row) % 7], MARKERS[(i + 2 * row) % 7]) for row, i in product(range(7), range(7))
-]
+def style(colour: int, row: int) -> SeriesStyle:
+    """The row-th style of a colour. Row 0 differs in everything; no two styles share both dash and marker."""
+    last = len(COLOURS) - 1
+    if colour == last:
+        return SeriesStyle(COLOURS[last], DASHES[row - 1], MARKERS[last])  # row 0: the last dash
+    return SeriesStyle(COLOURS[colour], DASHES[(colour + row) % last], MARKERS[(colour + 2 * row) % last])
 
 
-def style_of(name: str) -> SeriesStyle:
-    """The style of an optimizer, or of any other series, by its name.
+#: row by row
+STYLES = [style(colour, row) for row in range(ROWS) for colour in range(len(COLOURS))]
+EVERY = [SeriesStyle(*parts) for parts in product(COLOURS, DASHES, MARKERS)]
 
-    A wrapped one (`adam+lookahead`) has its optimizer's colour, with a dash and a marker of its own.
+
+def style_of(name: str, among: Iterable[str] = ()) -> SeriesStyle:
+    """The style of one series in a figure of its own. among: the optimizers of the other figures."""
+    return styles_of([name], among)[0]
+
+
+def styles_of(names: Sequence[str], among: Iterable[str] = ()) -> list[SeriesStyle]:
+    """A style for each series of one figure, all different: up to eight in colour, more in colour, dash or marker.
+
+    names: of the series' optimizers, `adam+lookahead` for wrapped ones, in any order. A repeated one, another setting
+    of its optimizer, has a colour of its own too, as long as there are enough. among: the optimizers of the report's
+    other figures, where the series are to have the same colours.
     """
-    base, *wrappers = name.split("+")
-    if base not in KNOWN:
-        return changed(STYLES[zlib.crc32(base.encode()) % len(STYLES)], zlib.crc32(name.encode()))
-    style = STYLES[KNOWN.index(base)]
-    return changed(style, zlib.crc32(name.encode())) if wrappers else style
-
-
-def changed(base: SeriesStyle, number: int) -> SeriesStyle:
-    """One of 30 styles of the base's colour, none with its dash or marker, and none of STYLES."""
-    dash = (DASHES.index(base.dash) + 1 + number % 6) % 7
-    taken = base.marker, MARKERS[(2 * dash - COLOURS.index(base.colour)) % 7]  # the latter with this dash in STYLES
-    free = [marker for marker in MARKERS if marker not in taken]
-    return SeriesStyle(base.colour, DASHES[dash], free[number // 6 % 5])
-
-
-def styles_of(names: Sequence[str]) -> list[SeriesStyle]:
-    """A style for each series of one figure, all different up to 49 of a colour.
-
-    names: of the series' optimizers. A repeated one (several of its settings), or an unknown one whose style is taken,
-    keeps its colour and differs in dash and marker.
-    """
+    colours = colours_of({*names, *among})
+    few = len(names) <= len(COLOURS)
+    if few and len({colours[name] for name in names}) < len(set(names)):
+        colours = colours_of(set(names))
     found: dict[int, SeriesStyle] = {}
     earlier = [names[:i].count(name) for i, name in enumerate(names)]
-    for i in sorted(range(len(names)), key=earlier.__getitem__):  # the first of each name keeps its style
-        variants = [variant(style_of(names[i]), earlier[i] + more) for more in range(49)]
-        found[i] = next((each for each in variants if each not in found.values()), variants[0])
+    for i in sorted(range(len(names)), key=lambda i: (earlier[i], precedence(names[i]))):
+        own = [style(colours[names[i]], row) for row in range(ROWS)]
+        taken = {each.colour for each in found.values()} | {COLOURS[colours[name]] for name in names}
+        free = [each for each in STYLES if each.colour not in taken]
+        same_colour = [each for each in EVERY if each.colour == own[0].colour]
+        candidates = [*(free if few and earlier[i] else own), *same_colour, *EVERY]
+        found[i] = next((each for each in candidates if each not in found.values()), own[0])
     return [found[i] for i in range(len(names))]
 
 
-def variant(base: SeriesStyle, k: int) -> SeriesStyle:
-    """The k-th of 49 styles of one colour; the first seven differ from each other in dash and in marker."""
-    dash, marker = DASHES.index(base.dash) + k, MARKERS.index(base.marker) + 3 * k + k // 7
-    return SeriesStyle(base.colour, DASHES[dash % 7], MARKERS[marker % 7])
+def precedence(name: str) -> tuple[bool, int, str]:
+    """Sorts known optimizers first, then others, then wrapped ones."""
+    base, _, wrappers = name.partition("+")
+    return bool(wrappers), KNOWN.index(base) if base in KNOWN else len(KNOWN), name
+
+
+def colours_of(names: Iterable[str]) -> dict[str, int]:
+    """A colour's number for each name: all different for up to eight names."""
+    found: dict[str, int] = {}
+    for name in sorted(names, key=precedence):
+        base = name.partition("+")[0]
+        preferred = (KNOWN.index(base) if base in KNOWN else zlib.crc32(base.encode())) % len(COLOURS)
+        free = [number for number in range(len(COLOURS)) if number not in found.values()]
+        found[name] = preferred if preferred in free or not free else free[0]
+    return found

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from results.files import find_file_problem
 from results.run import Run
+from results.run_labels import labels
 
 MAX_TEXT = 64 * 1024  # bytes of one text, before it is compressed
 MAX_LOGS = 16 * 1024 * 1024  # bytes of all logs together, before they are compressed
@@ -38,9 +40,10 @@ def runs_data(runs: Sequence[Run]) -> dict[str, Any]:
     limit = min(MAX_TEXT, MAX_LOGS // max(len(runs), 1))
     pool: dict[str, int] = {}
     rows = []
-    for run in runs:
+    for run, label in zip(runs, labels(runs), strict=True):
         texts = [pool.setdefault(read_text(run.folder / name, limit), len(pool)) for name in TEXTS]
-        rows.append({**row_of(run), "folder": clean(os.path.relpath(run.folder, root)), "texts": texts})
+        names = {"setting": clean(label), "folder": clean(os.path.relpath(run.folder, root))}
+        rows.append({**row_of(run), **names, "texts": texts})
     return {"names": TEXTS, "rows": rows, "texts": [packed(text) for text in pool]}
 
 
@@ -48,9 +51,8 @@ def row_of(run: Run) -> dict[str, Any]:
     """What the list shows of a run; null for what its status lacks."""
     status, metric = run.status, run.status.get("metric", "loss")
     best, test, seconds = ((status.get(key) or {}) for key in ("best", "test", "seconds"))
-    value, tested, total = best.get(metric), test.get(metric), seconds.get("total")
+    value, tested, trained = best.get(metric), test.get(metric), seconds.get("train")
     return {
-        "setting": clean(run.setting),
         "task": clean(str((run.config.get("task") or {}).get("name", ""))),
         "seed": run.config.get("seed"),
         "status": clean(str(status.get("status", "unknown"))),
@@ -58,7 +60,7 @@ def row_of(run: Run) -> dict[str, Any]:
         "validation": finite(value),
         "test": finite(tested),
         "epochs": finite(status.get("epochs_done")),
-        "seconds": finite(total),
+        "seconds": finite(trained),
     }
 
 
@@ -69,10 +71,12 @@ def finite(value: Any) -> float | None:
 def read_text(path: Path, limit: int) -> str:
     """A file's text; of a larger file the last `limit` bytes, below a line that says so."""
     try:
+        if find_file_problem(path):  # a pipe or device, whose end never comes
+            return f"(no {path.name})"
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - limit))
-            text = clean(file.read().decode("utf-8", "replace"))
+            text = clean(file.read(limit).decode("utf-8", "replace"))
     except OSError:
         return f"(no {path.name})"
     if size <= limit:

@@ -169,7 +169,7 @@ def table_html(table: Table) -> str:
     head = "".join(f'<th scope="col">{inline(name)}</th>' for name in table.columns)
     rows = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
     notes = "".join(f'<p class="below">{inline(note)}</p>' for note in table.notes)
-    caption = f"<caption>{inline(table.title)}</caption>"
+    caption = f"<caption><span>{inline(table.title)}</span></caption>"
     inner = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     data = f'<script type="application/json">{as_json(table.csv())}</script>'
     return f'<div class="table"><div class="scroll">{inner}</div>{notes}{data}</div>'

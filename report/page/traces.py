@@ -17,7 +17,7 @@ MARKERS_PER_LINE = 6  # of a line of more points
 CROSS_STEP = 0.05  # between crosses at the same x, of the panel's height
 SYMBOLS = {
     **{"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond"},
-    **{"v": "triangle-down", "P": "cross", "X": "x"},
+    **{"v": "triangle-down", "P": "cross", "X": "x", "<": "triangle-left"},
 }  # from matplotlib's markers to Plotly's
 INK, MUTED, RULE = "#1c1f24", "#59616d", "#e2e4e8"
 PAGE_COLOURS = {INK: "#e3e6ea", MUTED: "#9da5b0", RULE: "#30353d", LIGHT: DARK}  # light to dark, as in page.css

@@ -86,7 +86,16 @@ def our_sweep(paper: Published, block: Block, row: Row, candidates: Sequence[Set
     x = [rate for rate, measured in found.items() if measured]
     y, low, high = banded(block, [found[rate] for rate in x])
     label = our_label(row, list(reached.values()))
-    yield Line(label, style_of(row.ours[0].optim), x, y, low, high, diverged_at=diverged_at, markers=True)
+    yield Line(
+        label,
+        our_style(row, candidates),
+        x,
+        y,
+        low,
+        high,
+        diverged_at=diverged_at,
+        markers=True,
+    )
 
 
 def our_curve(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
@@ -100,7 +109,19 @@ def our_curve(paper: Published, block: Block, row: Row, candidates: Sequence[Set
     convert = UNITS[block.unit]
     x = [place for place, _ in curves[0][:length]]
     y, low, high = banded(block, [[convert(each[i][1]) for each in curves] for i in range(length)])
-    yield Line(our_label(row, [ours]), style_of(row.ours[0].optim), x, y, low, high, markers=block.where == "val")
+    yield Line(
+        our_label(row, [ours]),
+        our_style(row, candidates),
+        x,
+        y,
+        low,
+        high,
+        markers=block.where == "val",
+    )
+
+
+def our_style(row: Row, candidates: Sequence[Setting]) -> SeriesStyle:
+    return style_of(row.ours[0].optim, {setting.optimizer for setting in candidates})
 
 
 def banded(block: Block, columns: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
 from report.published.agreement import RULE, Agreement, format_like, judge
 from report.published.matching import MatchingSetting, matching_setting, of_task
 from report.published.numbers import Block, Point, Published, Row, read_published
+from report.selection import setting_names
 from report.tables.table import Table
 from report.tables.text import ABSENT
-from results.run import Run
-from results.settings import Setting, settings
+from results.settings import Setting
 
 COLUMNS = ("method", "quantity", "published", "ours, 95 % interval", "n", "our setting", "verdict")
 
@@ -28,29 +28,47 @@ class ComparedValue:
     agreement: Agreement
 
 
-def published_table(name: str, runs: Iterable[Run]) -> Table:
+def published_table(name: str, ours: Sequence[Setting]) -> Table:
     """The published scores of each method that we have runs of, at its best, beside ours; curves at some epochs.
 
     name: of configs/published. Raises ValueError for an unknown one.
     """
     paper = read_published(name)
-    found = list(compared_values(paper, settings(runs)))
-    rows = [[each.row.method, quantity(paper, each), *cells(each), str(each.agreement)] for each in found]
+    found = list(compared_values(paper, ours))
+    names = names_of(ours)
+    rows = [[each.row.method, quantity(paper, each), *cells(each, names), str(each.agreement)] for each in found]
     return Table(f"{paper.title}: published and ours", COLUMNS, rows, notes(paper, found))
 
 
-def published_sweep_table(name: str, runs: Iterable[Run]) -> Table | None:
+def published_sweep_table(name: str, ours: Sequence[Setting]) -> Table | None:
     """The published scores at each learning rate that we have runs at; None where none are published, or we have none.
 
     Raises ValueError for an unknown name.
     """
     paper = read_published(name)
-    found = list(compared_values(paper, settings(runs), sweep=True))
+    found = list(compared_values(paper, ours, sweep=True))
     if not found:
         return None
-    rows = [[each.row.method, f"{each.point.x:g}", *cells(each), str(each.agreement)] for each in found]
+    names = names_of(ours)
+    rows = [[each.row.method, f"{each.point.x:g}", *cells(each, names), str(each.agreement)] for each in found]
     columns = ("method", "lr", *COLUMNS[2:])
     return Table(f"{paper.title}: published and ours at each learning rate", columns, rows, notes(paper, found))
+
+
+def nothing_to_compare(name: str, ours: Sequence[Setting]) -> str:
+    """A sentence on what is published, and why none of our settings compares. Raises ValueError for an unknown name."""
+    paper = read_published(name)
+    rows = [row for block in paper.numbers for row in block.rows]
+    methods = {row.method: " or ".join(dict.fromkeys(each.optim for each in row.ours)) for row in rows}
+    published = ", ".join(f"{method} (optim={optim})" if optim else method for method, optim in methods.items())
+    there = sorted({setting.optimizer for setting in ours})
+    known = sorted({each.optim for row in rows for each in row.ours} & set(there))
+    why = f"the settings of {', '.join(known)} are other methods" if known else f"these runs are of {', '.join(there)}"
+    return f"Against {name}: nothing to compare. Published on {paper.task}: {published}; {why}."
+
+
+def names_of(ours: Sequence[Setting]) -> dict[int, str]:
+    return dict(zip(map(id, ours), setting_names(ours), strict=True))
 
 
 def compared_values(paper: Published, every: Sequence[Setting], sweep: bool = False) -> Iterator[ComparedValue]:
@@ -86,8 +104,8 @@ def reference(paper: Published, block: Block) -> str:
     return f" [{list(paper.numbers).index(block) + 1}]" if len(paper.numbers) > 1 else ""
 
 
-def cells(compared: ComparedValue) -> list[str]:
-    """Published, ours, n and our setting."""
+def cells(compared: ComparedValue, names: Mapping[int, str]) -> list[str]:
+    """Published, ours, n and our setting. names: of our settings, by id."""
     block, point, ours, found = compared.block, compared.point, compared.ours, compared.agreement
     value = format_like(block, point.value) + ("" if point.std is None else f" ± {format_like(block, point.std)}")
     mine = ABSENT if isnan(found.mean) else format_like(block, found.mean)
@@ -96,7 +114,7 @@ def cells(compared: ComparedValue) -> list[str]:
     if all(run.ending == "diverged" for run in ours.setting.runs):
         mine = "diverged"
     chosen = f", best of {ours.candidates}" if ours.candidates > 1 else ""
-    return [value, mine, str(found.n), ours.setting.name + chosen]
+    return [value, mine, str(found.n), names[id(ours.setting)] + chosen]
 
 
 def notes(paper: Published, found: Sequence[ComparedValue]) -> list[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from report.selection import by_optimizer, num_with_status
+from report.selection import by_optimizer, num_with_status, setting_names
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, count, scale
 from results.run import Run
 from results.settings import Setting, best, ranked
 
-MEANS = "Means ± standard deviations (n - 1) over n seeds; s: seconds of training, of stacked runs each one's share."
+#: columns that a narrow console leaves out
+DETAILS = ("epochs", "diverged", "s/epoch", "optimizer %")
+MEANS = "Means ± standard deviations (n - 1) over n seeds."
+COSTS = "s/epoch: seconds of training, of stacked runs each one's share."
 SELECTED = (
     "Best setting: by the mean over seeds of the best epoch's validation; tested once, with that epoch's weights."
 )
@@ -25,19 +28,18 @@ def best_table(settings: Iterable[Setting], percent: bool = False) -> Table:
     percent: show fractions in percent.
     """
     every = of_one_task(settings)
-    chosen, names = best(every), distinct_names(every)
+    chosen, groups = {optimizer: group[0] for optimizer, group in best(every).items()}, by_optimizer(every)
     metric, factor = scale(every[0].metric, percent)
+    found = [chosen[optimizer] for optimizer in groups if optimizer in chosen]
+    names = dict(zip((setting.optimizer for setting in found), setting_names(found, every), strict=True))
     rows = []
-    for optimizer, group in by_optimizer(every).items():
-        setting = chosen[optimizer][0] if optimizer in chosen else None
-        results = [ABSENT] * 6 if setting is None else results_of(setting, factor)
+    for optimizer, group in groups.items():
+        results = results_of(chosen[optimizer], factor) if optimizer in chosen else [ABSENT] * 6
         diverged = f"{sum(num_with_status(each, 'diverged') > 0 for each in group)} of {len(group)}"
-        name = names[id(setting)] if setting else "none finished"
-        rows.append([optimizer, name, *results[:4], diverged, *results[4:]])
-    columns = ["optimizer", "best setting", "n", f"validation {metric}", f"test {metric}", "epochs"]
-    columns += ["diverged", "s/epoch", "optimizer %"]
-    notes = [MEANS, SELECTED, "diverged: settings with a diverged run, of all that were tried.", SHARE]
-    return Table(f"{every[0].runs[0].task}: best settings", columns, rows, notes)
+        rows.append([names.get(optimizer, f"{optimizer} (none finished)"), *results[:4], diverged, *results[4:]])
+    columns = ["best setting", "n", f"val {metric}, best epoch", f"test {metric}", *DETAILS]
+    notes = [MEANS, SELECTED, "diverged: settings with a diverged run, of all that were tried.", COSTS, SHARE]
+    return Table(f"{every[0].runs[0].task}: best settings", columns, rows, notes, DETAILS)
 
 
 def results_of(setting: Setting, factor: float) -> list[str]:
@@ -52,19 +54,20 @@ def every_table(settings: Iterable[Setting], percent: bool = False) -> Table:
     No test metrics: to read them setting by setting would be to select on the test set.
     """
     every = of_one_task(settings)
-    names = distinct_names(every)
+    names = dict(zip(map(id, every), setting_names(every), strict=True))
     metric, factor = scale(every[0].metric, percent)
     rows = []
-    for optimizer, group in by_optimizer(every).items():
+    for group in by_optimizer(every).values():
         finished = [setting for setting in group if setting.finished]
         for setting in (*(ranked(finished) if finished else []), *(each for each in group if not each.finished)):
             done = [run for run in setting.runs if run.ending == "done"]
             found = [mean(done, lambda run, which=which: metric_of(run, which), factor) for which in ("best", "final")]
             reached = [*found, epochs(setting.runs), *costs(done)]
-            rows.append([optimizer, names[id(setting)], statuses(setting.runs), *reached])
-    columns = ["optimizer", "setting", "runs", f"validation {metric}", f"last epoch's {metric}", "epochs", "s/epoch"]
+            rows.append([names[id(setting)], statuses(setting.runs), *reached])
+    columns = ["setting", "runs", f"val {metric}, best epoch", f"val {metric}, last epoch", "epochs", "s/epoch"]
     notes = [
-        "Means ± standard deviations (n - 1) over the runs that are done; validation: each run's best epoch.",
+        "Means ± standard deviations (n - 1) over the runs that are done; best epoch: each run's.",
+        COSTS,
         SHARE,
     ]
     return Table(f"{every[0].runs[0].task}: all settings", [*columns, "optimizer %"], rows, notes)
@@ -77,12 +80,6 @@ def of_one_task(settings: Iterable[Setting]) -> list[Setting]:
     if len(tasks) != 1:
         raise ValueError(f"a table holds runs of one task, not of {', '.join(tasks) or 'none'}")
     return every
-
-
-def distinct_names(settings: Sequence[Setting]) -> dict[int, str]:
-    """The settings' names by id, with the signature where several have one name."""
-    times = Counter(setting.name for setting in settings)
-    return {id(s): s.name if times[s.name] == 1 else f"{s.name} ({s.runs[0].signature})" for s in settings}
 
 
 def metric_of(run: Run, which: str) -> float | None:

@@ -4,12 +4,14 @@ A seed gives every optimizer the same start, data order and split, so runs are c
 differences d_i, positive where the candidate is better than the reference,
 
     t = mean(d) / (s / sqrt(n)),  s the standard deviation (n - 1),  with n - 1 degrees of freedom
-    95 % interval:  mean(d) ± t_{0.975, n-1} s / sqrt(n)
+    interval:  mean(d) ± t_{1 - a/2, n-1} s / sqrt(n)
 
 (Student, "The Probable Error of a Mean", Biometrika 1908). It assumes normal differences, which a few seeds
-can't check. The intervals hold one by one; the p-values of a table's m comparisons are corrected by Holm's
-step-down method ("A Simple Sequentially Rejective Multiple Test Procedure", Scand. J. Statist. 1979), which keeps the
-probability of any false claim in the table below 5 % whatever the comparisons depend on.
+can't check. The p-values of a table's m comparisons are corrected by Holm's step-down method ("A Simple Sequentially
+Rejective Multiple Test Procedure", Scand. J. Statist. 1979), which keeps the probability of any false claim in the
+table below 5 % whatever the comparisons depend on. The intervals are corrected alike: a = 0.05 p / p_Holm, between
+0.05 / m and 0.05, so that an interval excludes zero where Holm's p is below 5 %, and only there. A single comparison
+has the 95 % interval.
 
 Where a difference is not significant, the n is given at which it would be with probability 80 %, were the true effect
 the observed one, d = |mean(d)| / s: the smallest n with
@@ -39,7 +41,8 @@ TINY = 1e-12  # of the values: differences that vary by less differ by rounding 
 class Comparison:
     """An optimizer against the reference. difference: mean over the n common seeds, positive where it is better.
 
-    low, high: its 95 % interval; p: of the paired t-test alone; holm: corrected for the `tests` tests of the table;
+    p: of the paired t-test alone; holm: corrected for the `tests` tests of the table; low, high: the interval that is
+    corrected alike, and excludes zero where holm is below 5 %;
     all None where there was no test. needed: seeds for 80 % power; None where it is significant, or unknown.
     """
 
@@ -104,20 +107,30 @@ def paired(ours: Setting, theirs: Setting) -> Comparison:
 
 
 def with_t_test(found: Comparison) -> Comparison:
-    """Interval and p of the paired t-test."""
+    """p of the paired t-test."""
     from scipy.stats import t
 
     error, freedom = found.deviation / sqrt(found.n), found.n - 1
-    half = float(t.ppf(1 - ALPHA / 2, freedom)) * error
-    p = 2 * float(t.sf(abs(found.difference) / error, freedom))
-    return replace(found, low=found.difference - half, high=found.difference + half, p=p)
+    return replace(found, p=2 * float(t.sf(abs(found.difference) / error, freedom)))
+
+
+def with_interval(found: Comparison) -> Comparison:
+    """The interval of which Holm's correction leaves the level."""
+    from scipy.stats import t
+
+    assert found.p is not None and found.holm is not None
+    alpha = ALPHA * found.p / found.holm if found.holm else ALPHA / found.tests
+    half = float(t.isf(alpha / 2, found.n - 1)) * found.deviation / sqrt(found.n)
+    return replace(found, low=found.difference - half, high=found.difference + half)
 
 
 def corrected(found: Sequence[Comparison]) -> list[Comparison]:
-    """With Holm's p over all tests, and the seeds that those without significance would need."""
+    """With Holm's p over all tests, the intervals, and the seeds that those without significance would need."""
     ps = [each.p for each in found if each.p is not None]
     adjusted = iter(holm(ps))
-    with_p = [each if each.p is None else replace(each, holm=next(adjusted), tests=len(ps)) for each in found]
+    with_p = [
+        each if each.p is None else with_interval(replace(each, holm=next(adjusted), tests=len(ps))) for each in found
+    ]
     return [each if each.p is None or each.significant else replace(each, needed=needed(each)) for each in with_p]
 
 

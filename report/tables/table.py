@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from report.tables.text import ABSENT, Spread
 
@@ -22,12 +23,15 @@ NUMBER = re.compile(r"[-+(<]*\d([^A-Za-z]|e[-+]|of|to)*")
 
 @dataclass(frozen=True)
 class Table:
-    """rows: cells of text, as many as columns. notes: lines below the table."""
+    """rows: cells of text, as many as columns. notes: lines below the table. details: columns that a console has only
+    where there is room.
+    """
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
+    details: Sequence[str] = ()
 
     def markdown(self) -> str:
         """The table alone, its columns aligned by spaces too, for the console."""
@@ -38,6 +42,27 @@ class Table:
         sides = [f">{width}" if numeric else f"<{width}" for width, numeric in zip(widths, right, strict=True)]
         padded = [[format(str(cell), side) for cell, side in zip(line, sides, strict=True)] for line in lines]
         return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
+
+    def console(self, width: int) -> str:
+        """Table and notes within `width` characters: without the details where these are too much, else as a list."""
+        shown = next((each for each in (self, self.without(self.details)) if each.width() <= width), None)
+        if shown is None:
+            shown = self.without(self.details)
+            table = "\n".join(line for row in shown.rows for line in listed(shown.columns, row, width))
+        else:
+            table = shown.markdown()
+        return "\n\n".join([table, "\n".join(textwrap.fill(note, width) for note in shown.notes)]).rstrip()
+
+    def width(self) -> int:
+        """Characters of a line of the Markdown."""
+        return len(self.markdown().partition("\n")[0])
+
+    def without(self, columns: Sequence[str]) -> Table:
+        """The table without these columns and the notes on them, which begin with a column's name and a colon."""
+        kept = [i for i, name in enumerate(self.columns) if name not in columns]
+        rows = [[row[i] for i in kept] for row in self.rows]
+        notes = [note for note in self.notes if note.partition(":")[0] not in columns]
+        return replace(self, columns=[self.columns[i] for i in kept], rows=rows, notes=notes)
 
     def text(self) -> str:
         """Title, table and notes."""
@@ -63,16 +88,25 @@ class Table:
         return file.getvalue()
 
     def latex(self) -> str:
-        """A table environment for booktabs; the notes belong to the caption."""
+        """A table environment for booktabs; the notes stand below the table, in a smaller size."""
         sides = "".join("r" if numeric else "l" for numeric in self.numeric())
-        caption = " ".join(sentence(part) for part in (self.title, *self.notes))
+        notes = escaped(" ".join(map(sentence, self.notes)))
         lines = [
-            *("\\begin{table}", "  \\centering", f"  \\caption{{{escaped(caption)}}}"),
+            *("\\begin{table}", "  \\centering", f"  \\caption{{{escaped(sentence(self.title))}}}"),
             *(f"  \\label{{tab:{slug(self.title)}}}", f"  \\begin{{tabular}}{{{sides}}}", "    \\toprule"),
             *(latex_line(self.columns), "    \\midrule", *map(latex_line, self.rows), "    \\bottomrule"),
-            *("  \\end{tabular}", "\\end{table}"),
+            "  \\end{tabular}",
+            *([f"  \\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {notes}}}"] if notes else []),
+            "\\end{table}",
         ]
         return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+
+
+def listed(columns: Sequence[str], row: Sequence[str], width: int) -> list[str]:
+    """A row as lines: its first cell, then the others with their columns' names."""
+    cells = [f"{name}: {one_line(cell)}" for name, cell in zip(columns[1:], row[1:], strict=True) if cell]
+    rest = textwrap.wrap("; ".join(cells), width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return [one_line(row[0]), *rest]
 
 
 def one_line(cell: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from report.tables.best import distinct_names, of_one_task
+from report.selection import setting_names
+from report.tables.best import of_one_task
 from report.tables.table import Table
 from report.tables.text import ABSENT, Spread, number, scale
 from results.run import Run
@@ -57,19 +58,20 @@ def targets_table(settings: Iterable[Setting], target: float | None = None, perc
     ValueError if no optimizer has a finished setting.
     """
     every = of_one_task(settings)
-    task, names = every[0].runs[0].task, distinct_names(every)
+    task = every[0].runs[0].task
     chosen = [group[0] for group in best(every).values()]
     if not chosen:
         raise ValueError(f"{task}: no setting is finished, so none can have reached a target")
     why = ""
     if target is None:
         target, why = common_target(chosen), ", the worst of the optimizers' best means"
-    rows = [[setting.optimizer, names[id(setting)], *to_target(setting, target)] for setting in chosen]
-    name, factor = scale(chosen[0].metric, percent)
+    names = setting_names(chosen, every)
+    rows = [[name, *to_target(setting, target)] for name, setting in zip(names, chosen, strict=True)]
+    metric, factor = scale(chosen[0].metric, percent)
     sign = "≥" if chosen[0].runs[0].status["better"] == "max" else "≤"
-    title = f"{task}: until validation {name} {sign} {number(factor * target)}{why}"
-    columns = ["optimizer", "best setting", "reached", "epochs", "steps", "seconds"]
-    notes = ["Means ± standard deviations (n - 1) over seeds; seconds of training, to the epoch's end."]
+    title = f"{task}: until validation {metric} {sign} {number(factor * target)}{why}"
+    columns = ["best setting", "reached", "epochs", "steps", "seconds of training"]
+    notes = ["Means ± standard deviations (n - 1) over seeds; to the epoch's end, seconds without evaluation."]
     if any(" (" in row[3] for row in rows):
         notes.append(f"{CENSORED}.")
     return Table(title, columns, rows, notes)

@@ -9,7 +9,11 @@ from report.tables.table import Table
 from report.tables.text import ABSENT, MOST_DIGITS, decimals, number, scale
 from results.settings import Setting
 
-PAIRED = "Differences seed by seed, positive where better than the reference; paired t-tests; intervals one by one."
+PAIRED = (
+    "Differences seed by seed, positive where better than the reference; paired t-tests. p: of a comparison alone; "
+    "p (Holm) and the 95 % interval: corrected for the number of comparisons."
+)
+DETAILS = ("n", "difference", "interval", "p", "p (Holm)")
 NEEDED = "n≈: seeds needed for 80 % power if the true effect is the observed one."
 SELECTED = (
     "Settings were selected on validation, and the test metric is compared: interval and p cover the variation over "
@@ -24,9 +28,9 @@ def comparison_table(settings: Mapping[str, Setting], baseline: str | None = Non
     name, factor = scale(first.metric, percent)
     against = f" against {found[0].reference}" if found else ""
     rows = [[each.optimizer, str(each.n), *numbers(each, factor), verdict(each, factor)] for each in found]
-    columns = ["optimizer", "n", "difference", "95 % interval", "p", "p (Holm)", "verdict"]
+    columns = ["optimizer", *DETAILS, "verdict"]
     notes = [PAIRED, *([NEEDED] if any(each.needed for each in found) else []), SELECTED]
-    return Table(f"{first.runs[0].task}: test {name}{against}", columns, rows, notes)
+    return Table(f"{first.runs[0].task}: test {name}{against}", columns, rows, notes, DETAILS)
 
 
 def verdict(found: Comparison, factor: float = 1.0) -> str:
@@ -47,8 +51,8 @@ def finding(found: Comparison, factor: float) -> str:
         return f"not distinguishable (n={found.n}; {seeds_text(found)})"
     mean, low, high = interval(found, factor, sign=1 if found.difference > 0 else -1)
     p = p_text(found.holm)
-    corrected = f"Holm, {found.tests} comparison{'s' if found.tests > 1 else ''}"
-    return f"{better} by {mean} [{low}, {high}], p{p if p.startswith('<') else f'={p}'} ({corrected})"
+    corrected = f", Holm's of {found.tests}" if found.tests > 1 else ""
+    return f"{better} by {mean} [{low}, {high}] (n={found.n}; p{p if p.startswith('<') else f'={p}'}{corrected})"
 
 
 def seeds_text(found: Comparison) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from results.values import quote
+from results.values import first_line, quote
 from runner.cli.help import summaries
-from runner.config.compose import CONFIGS
+from runner.config.compose import CONFIGS, several_values, unreadable
 from runner.config.suggestions import GROUPS, list_choices
 
 HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a choice
@@ -27,9 +27,9 @@ def describe_error(error: Exception) -> str:
     """One line for an error raised while a configuration was composed."""
     text = str(error).strip()
     if match := re.search(r"Ambiguous value for argument '(?:\+\+)?([^']*)'", text):
-        return f"{match[1]} holds several values; add -m to run each, or write a list as 'key=[1,2]'"
+        return several_values(match[1])
     if override := getattr(error, "override", None):
-        return f"{quote(override.removeprefix('++'))} can't be read; write key=value, lists as 'key=[1,2]', in quotes"
+        return unreadable(override.removeprefix("++"))
     if match := re.search(r"Could not (?:find|load) '([^']*)/([^'/]*)'", text):
         return unknown_choice(*experiment_parts(match[1], match[2]))
     if match := re.match(r"Could not override '(hydra)\.(\w+)\.([^']+)'", text):
@@ -40,9 +40,13 @@ def describe_error(error: Exception) -> str:
         )
     if match := re.search(r"force-add of config groups .*'\+\+published=(.*)'", text):
         return f"published numbers go beside finished runs: python scripts/report.py outputs/... --against {match[1]}"
-    if isinstance(error, OSError):
+    if text.startswith("Error merging override ") and error.__cause__:
+        return f"{text.removeprefix('Error merging override ')}: {first_line(error.__cause__)}"
+    if isinstance(error, OSError) and error.filename:
         return f"can't write {error.filename}: {error.strerror}"
-    return re.sub(r"\s*\n\s*", " ", text)
+    if key := getattr(error, "full_key", None):  # of OmegaConf, whose further lines repeat it
+        return f"{key}: {re.sub(r'^[A-Za-z]+ raised while resolving interpolation: ', '', text.splitlines()[0])}"
+    return quote(re.sub(r"\s*\n\s*", " ", text) or f"this can't be composed ({type(error).__name__})", 400)
 
 
 def unknown_choice(group: str, choice: str) -> str:

@@ -6,6 +6,7 @@ torch is not imported before it is needed, so help, `--cfg job` and mistakes are
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from runner.config.validate import validate
 from runner.train.distributed import DistributedContext
 from runner.train.launch import distributed_context
 from runner.train.signals import STOPPED_BY_SIGNAL
+from runner.train.temporary import shorten_temporary_folder
 
 BAD_INPUT = 2  # exit code
 
@@ -32,13 +34,14 @@ def main(argv: list[str], callbacks: Callbacks = NO_CALLBACKS) -> int:
 
     Under torchrun all processes run the command together.
     """
+    shorten_temporary_folder()
     distributed = distributed_context()
     try:
         return distributed.run(lambda: run_command(argv, distributed, callbacks))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # the second signal
         if distributed.is_main:
             print("interrupted", file=sys.stderr)
-        return 130
+        return STOPPED_BY_SIGNAL + signal.SIGINT
 
 
 def run_command(argv: list[str], distributed: DistributedContext, callbacks: Callbacks) -> int:

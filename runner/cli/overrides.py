@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 
+from results.typed import CONTROLS, load_yaml
 from results.values import quote
+from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
+MAX_DEPTH = 10  # of brackets in each other
+MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
 FLAGS = {*WITH_VALUE, "-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve"}
@@ -23,6 +28,7 @@ def hydra_arguments(argv: list[str]) -> list[str]:
     flags, overrides = [], []
     words = iter(argv)
     for word in words:
+        check_word(word)
         if word.startswith("-"):
             if word.partition("=")[0] not in FLAGS:
                 raise ConfigError(f"{quote(word)} is not a flag; write key=value, or -m for a sweep")
@@ -30,6 +36,21 @@ def hydra_arguments(argv: list[str]) -> list[str]:
         elif word:
             overrides += hydra_override(word)
     return flags + overrides
+
+
+def check_word(word: str) -> None:
+    """Raise ConfigError for what no value can hold, or what Hydra's parser takes too long for."""
+    if found := CONTROLS.search(word):
+        raise ConfigError(f"{quote(word)} holds the character {quote(found[0])}, which no key or value can")
+    if "${hydra:" in word:
+        raise ConfigError(
+            f"{quote(word)}: ${{hydra:...}} has no value here; write it itself, such as $PWD for the folder"
+        )
+    depth = 0
+    for char in word:
+        depth += (char in "[{(") - (char in "]})")
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{quote(word)} is nested too deeply")
 
 
 def hydra_override(word: str) -> list[str]:
@@ -44,7 +65,25 @@ def hydra_override(word: str) -> list[str]:
         check_repeated_wrappers(value)
     if key == "sweep":
         return [GRID + value]
-    return [word if is_group_choice(key, equals) else f"++{word}"]
+    if is_group_choice(key, equals):
+        check_files(key, value)
+        return [word]
+    return [f"++{word}"]
+
+
+def check_files(group: str, value: str) -> None:
+    """Raise ConfigError for a choice that is no name, and where its file of configs/ is no YAML or never ends."""
+    if "${" in value and not group.startswith("hydra."):
+        raise ConfigError(f"{group}={quote(value)}: write the name of a choice itself; ${{...}} is for values")
+    for name in re.findall(r"[\w./-]+", value):
+        if len(name) > MAX_NAME_LENGTH:
+            raise ConfigError(f"{group}={quote(value)} is unknown; --help lists what can be chosen")
+        file = CONFIGS / group.strip("+~").partition("@")[0] / f"{name}.yaml"
+        if os.path.isfile(file):
+            try:
+                load_yaml(file, file.relative_to(CONFIGS.parent).as_posix())
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
 
 
 def empty_choice(group: str) -> list[str]:

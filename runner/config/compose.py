@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from results.typed import load_yaml
+from results.values import quote
 from runner.config.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -29,22 +30,72 @@ def read_saved(words: list[str]) -> dict[str, Any]:
 
     The file is read as plain data. It never reaches Hydra, which would call functions that a file names.
     """
-    from omegaconf import OmegaConf
-
-    file = [word.removeprefix("config=") for word in words if word.startswith("config=")][-1]
+    file, *more = [word.removeprefix("config=") for word in words if word.startswith("config=")]
+    if more:
+        raise ConfigError(
+            f"config={quote(file, 200)} and config={quote(more[0], 200)}: one command runs one recorded experiment"
+        )
     changes = [word for word in words if not word.startswith("config=")]
     for word in changes:
         key, equals, _ = word.partition("=")
         if not equals or key.startswith(("-", "+", "~")) or "/" in key or key in ("task", "data", "model", "optim"):
             raise ConfigError(
-                f"{word} does not go with config=FILE, which runs one recorded experiment: change its "
+                f"{quote(word)} does not go with config=FILE, which runs one recorded experiment: change its "
                 "keys, such as seed=1, or write the command anew"
             )
     try:
-        raw = load_yaml(Path(file).expanduser(), f"config={file}")
+        raw = load_yaml(Path(file).expanduser(), f"config={quote(file, 200)}")
     except ValueError as error:
         raise ConfigError(f"{error}; give a run's config.yaml") from None
     if not isinstance(raw, dict) or raw.keys() & {"hydra", "defaults"}:
-        raise ConfigError(f"config={file} is not a run's config.yaml")
-    merged = OmegaConf.merge(OmegaConf.create(raw), OmegaConf.from_dotlist(changes))
-    return cast(dict[str, Any], OmegaConf.to_container(merged))
+        raise ConfigError(f"config={quote(file, 200)} is not a run's config.yaml")
+    for override in parse_changes(changes):
+        set_value(raw, override.key_or_group, override.value())
+    return raw
+
+
+def parse_changes(words: list[str]) -> list[Any]:
+    """Hydra's overrides of `key=value` words, each of one value; ConfigError for a word that is none."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    parser, found = OverridesParser.create(), []
+    for word in words:
+        try:
+            (override,) = parser.parse_overrides([word])
+        except OverrideParseException:
+            raise ConfigError(unreadable(word)) from None
+        if override.is_sweep_override():
+            raise ConfigError(several_values(word))
+        found.append(override)
+    return found
+
+
+def set_value(node: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key of nested mappings; ConfigError where a part of it holds one value."""
+    *groups, last = key.split(".")
+    for i, group in enumerate(groups):
+        node = node.setdefault(group, {})
+        if not isinstance(node, dict):
+            where = ".".join(groups[: i + 1])
+            raise ConfigError(f"{where}={quote(node)} is one value, but {quote(key)} asks for a key in it")
+    node[last] = value
+
+
+def unreadable(word: str) -> str:
+    """The message for a word of the command line that Hydra can't parse."""
+    hint = f", a value with = # or other signs as {quoted(word)}" if quoted(word) else ""
+    return f"{quote(word)} can't be read; write key=value, lists as 'key=[1,2]', in quotes{hint}"
+
+
+def several_values(word: str) -> str:
+    """The message for a word with commas in a command that runs once."""
+    hint = f", or one value with commas as {quoted(word)}" if quoted(word) else ""
+    return f"{quote(word)} holds several values; add -m to run each, or write a list as 'key=[1,2]'{hint}"
+
+
+def quoted(word: str) -> str:
+    """A word as it is to be written where its value holds signs of Hydra's grammar; empty if quotes do not help."""
+    key, _, value = word.partition("=")
+    plain = value and value[0] not in "[{(" and not set(value) & set("\"'\\$") and value.isprintable()
+    return f"'{key}=\"{value}\"'" if plain and len(value) <= 200 else ""

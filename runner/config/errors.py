@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class ConfigError(ValueError):
     """The configuration asks for something that can't be done."""
@@ -9,3 +12,14 @@ class ConfigError(ValueError):
 
 class RunInProgressError(ConfigError):
     """Another process runs the same experiment."""
+
+
+@contextlib.contextmanager
+def data_errors(name: str) -> Iterator[None]:
+    """Raise ConfigError for what is missing, damaged or can't be read of the data set `name`."""
+    try:
+        yield
+    except (FileNotFoundError, ValueError) as error:
+        raise ConfigError(str(error)) from None
+    except OSError as error:
+        raise ConfigError(f"data={name}: can't read {error.filename}: {error.strerror}") from None

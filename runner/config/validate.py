@@ -11,7 +11,7 @@ from typing import Any
 from optim.config import check_wrappers
 from optim.external.config import ExternalConfig
 from results.typed import as_mapping, read_dataclass
-from results.values import quote
+from results.values import flat, quote
 from runner.config.errors import ConfigError
 from runner.config.external import config_class, is_external
 from runner.config.registry import CHOICE_KEYS, entries
@@ -23,6 +23,7 @@ def validate(raw: Mapping[str, Any]) -> Config:
     """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
     try:
         config = read_config(dict(raw))
+        check_resolved(config.plain)
         check_combinations(config)
     except ValueError as error:
         raise error if isinstance(error, ConfigError) else ConfigError(str(error)) from None
@@ -49,6 +50,15 @@ def read_config(raw: dict[str, Any]) -> Config:
         for name, node in wrappers.items()
     )
     return Config(**parts, wrap=wrap, settings=settings, plain=to_plain(parts, wrap, settings))
+
+
+def check_resolved(plain: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an interpolation that is left in a value: one that a recorded configuration names."""
+    for key, value in flat(plain).items():
+        if isinstance(value, str) and "${" in value:
+            raise ConfigError(
+                f"{key}={quote(value)} holds ${{...}}, which is not resolved here; write the value itself"
+            )
 
 
 PATHS = {"lr_schedule": "optim.lr_schedule"}  # of groups whose keys do not lie under the group's own name

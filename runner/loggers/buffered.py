@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from results.paths import LOGGERS
+from results.records import read_logger_states
 from results.run_folder import RunFolder
 from results.values import first_line
 from runner.loggers.logger import Logger, Row
@@ -90,14 +91,14 @@ class LoggerCollection:
         content = {each.logger.name: dict(each.logger.state) for each in self.loggers if each.logger.state}
         if self.folder and content and content != self.saved:
             self.saved = content
-            self.folder.write_json(LOGGERS, {**(self.folder.read_json(LOGGERS) or {}), **content})
+            self.folder.write_json(LOGGERS, {**read_logger_states(self.folder.path), **content})
 
 
 def open_loggers(
     classes: Sequence[type[Logger]], info: RunInfo, folder: RunFolder, print_line: Callable[[str], object]
 ) -> LoggerCollection:
     """The loggers of a run, with the states that an earlier process of it has saved."""
-    collection, states = LoggerCollection(folder), folder.read_json(LOGGERS) or {}
+    collection, states = LoggerCollection(folder), read_logger_states(folder.path)
     loggers = [each(info, states.get(each.name, {})) for each in classes]
     collection.loggers = [BufferedLogger(logger, print_line, collection.save_state) for logger in loggers]
     return collection

@@ -18,6 +18,7 @@ from results.lock import locked
 from runner.loggers.logger import Logger, Row, missing_modules
 from runner.loggers.run_info import flat_text
 from runner.loggers.scalars import RowScalars
+from runner.loggers.sqlite import sqlite_url
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
@@ -121,9 +122,9 @@ def database_uri(folder: Path) -> str:
     with locked(folder, wait=True):
         if not file.exists():
             temporary.unlink(missing_ok=True)
-            MlflowClient(tracking_uri=f"sqlite:///{temporary}").search_experiments(max_results=1)
+            MlflowClient(tracking_uri=sqlite_url(temporary)).search_experiments(max_results=1)
             os.replace(temporary, file)
-    return f"sqlite:///{file}"
+    return sqlite_url(file)
 
 
 def run_exists(client: MlflowClient, run: str) -> bool:

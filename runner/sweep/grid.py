@@ -7,15 +7,19 @@ sweep=lr_per_optimizer           a file of grids, for optimizers with different 
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from results.typed import load_yaml
-from results.values import format_value
+from results.values import format_value, quote
 from runner.cli.help import summaries
 from runner.cli.overrides import is_group_choice
 from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
 from runner.config.suggestions import list_choices
+
+MAX_RUNS = 100_000  # of a sweep
 
 
 def expand_grid(overrides: list[str], parser: Any, grid_file: str | None = None) -> list[list[str]]:
@@ -25,7 +29,7 @@ def expand_grid(overrides: list[str], parser: Any, grid_file: str | None = None)
     """
     given = dict(override_values(override) for override in parser.parse_overrides(overrides))
     if not grid_file:
-        return [list(run) for run in itertools.product(*given.values())]
+        return combinations(given)
     optimizers = given.pop("optim", None)
     given_keys = {key.lstrip("+") for key in given}
     runs = []
@@ -33,7 +37,7 @@ def expand_grid(overrides: list[str], parser: Any, grid_file: str | None = None)
         axes = {key: values for key, values in grid.items() if key.lstrip("+") not in given_keys}
         if optimizers is not None:
             axes["optim"] = [choice for choice in axes.get("optim", optimizers) if choice in optimizers]
-        runs += [list(run) for run in itertools.product(*axes.values(), *given.values())]
+        runs += combinations({**axes, **given})
     if missing := sorted(set(optimizers or ()) - {override for run in runs for override in run}):
         raise ConfigError(f"{', '.join(missing)}: sweep={grid_file} has no grid of it")
     return runs
@@ -48,7 +52,17 @@ def override_values(override: Any) -> tuple[str, list[str]]:
         raise ConfigError(
             f"{override.input_line}: only lists and ranges can be swept; hydra/sweeper=optuna takes intervals"
         )
-    return key, [f"{key}={value}" for value in override.sweep_string_iterator()]
+    values = list(itertools.islice(override.sweep_string_iterator(), MAX_RUNS + 1))
+    if len(values) > MAX_RUNS:
+        raise ConfigError(f"{quote(override.input_line.lstrip('+'))} has more than {MAX_RUNS:,} values")
+    return key, [f"{key}={value}" for value in values]
+
+
+def combinations(axes: Mapping[str, list[str]]) -> list[list[str]]:
+    """Every combination of one value of each key; ConfigError where they are too many to plan."""
+    if (count := math.prod(map(len, axes.values()))) > MAX_RUNS:
+        raise ConfigError(f"a sweep of {count:,} runs; at most {MAX_RUNS:,} can be planned")
+    return [list(run) for run in itertools.product(*axes.values())]
 
 
 def read_grids(name: str) -> list[dict[str, list[str]]]:

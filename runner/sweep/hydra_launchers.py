@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -26,7 +27,7 @@ from runner.sweep.run_job import OnEnd
 from runner.sweep.slots import available_cores
 from runner.sweep.worker import Worker, current_site
 from runner.train.output import print_line
-from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
+from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest, blocked_signals
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER_KILLED = "the worker that ran it was killed"
@@ -39,7 +40,7 @@ def run_with_hydra_launcher(
     threads = threads_per_run(launcher, len(jobs))
     make_project_importable()
     with contextlib.ExitStack() as stack:
-        files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{os.getpid()}").absolute()))
+        files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{platform.node()}.{os.getpid()}").absolute()))
         code = {path: digest for job in jobs for path, digest in job.checked_config.code.items()}
         worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks)
         start_ray(launcher)
@@ -64,7 +65,8 @@ def launch_and_wait(launcher: Any, jobs: Sequence[Job], worker: Worker) -> dict[
     """
     launcher.task_function = dataclasses.replace(worker, numbers=tuple(job.number for job in jobs))
     try:
-        returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
+        with blocked_signals():  # in the launcher's processes; the watcher's thread lets them through to this one
+            returned = launcher.launch([list(job.overrides) for job in jobs], initial_job_idx=0)
     except BrokenProcessPool:
         return None
     except Exception as error:  # of any kind: no Slurm on this machine, a cluster that does not answer

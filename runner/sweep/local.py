@@ -18,10 +18,11 @@ from runner.train.signals import STOPPED_BY_SIGNAL, StopRequest
 
 
 def run_parallel(jobs: Sequence[Job], on_end: OnEnd, slots: Sequence[Slot], callbacks: Callbacks) -> int:
-    """Run all jobs, as many at a time as there are slots; return 0, or 128 + the signal that stopped the sweep."""
+    """Run all jobs, as many at a time as there are slots; return 0, or 128 + the signal that stopped the sweep or one
+    of its runs."""
     queue, free = list(jobs), list(slots)
     running: list[tuple[Job, Slot, RunProcess]] = []
-    stop_sent = False
+    stop_sent, stopped = False, 0
     with StopRequest() as stop:
         while running or (queue and not stop.number):
             while queue and free and not stop.number:
@@ -36,5 +37,7 @@ def run_parallel(jobs: Sequence[Job], on_end: OnEnd, slots: Sequence[Slot], call
                 running.remove(each)
                 job, slot, process = each
                 free.append(slot)
-                on_end(job, *process.result())
-    return STOPPED_BY_SIGNAL + stop.number if stop.number else 0
+                code, error = process.result()
+                stopped = max(stopped, code if code > STOPPED_BY_SIGNAL else 0)
+                on_end(job, code, error)
+    return STOPPED_BY_SIGNAL + stop.number if stop.number else stopped

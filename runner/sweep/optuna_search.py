@@ -24,43 +24,21 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState, create_trial
 
-from results.paths import LOG, SWEEP_TABLE
+from results.paths import SWEEP_TABLE
 from results.signature import digest
 from results.status import FINISHED
 from runner.callbacks import Callbacks
-from runner.config.errors import ConfigError
 from runner.config.validate import validate
 from runner.sweep.composer import Composer
-from runner.sweep.launch import launch, runs_at_a_time
+from runner.sweep.launch import check_launcher, launch, runs_at_a_time
 from runner.sweep.plan import RESUME, TODO, Job, common_outputs, plan_jobs
 from runner.sweep.search_space import SearchSpace, read_search_space
+from runner.sweep.settings import SearchSettings
 from runner.sweep.study import exclusive_access, open_study
-from runner.sweep.table import Row, SweepTable, read_row
+from runner.sweep.table import Row, SweepTable, failure_text, read_row
 from runner.train.output import print_line
 from runner.train.seeding import stream_seed
 from runner.train.signals import STOPPED_BY_SIGNAL
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """The keys of hydra.sweeper; ConfigError for values out of range.
-
-    n_trials: >= 1, in all, those of earlier commands included. seed: >= 0, of the sampler. sampler: tpe or random.
-    batch: >= 1, trials drawn at a time; None: as many as the launcher runs at a time.
-    """
-
-    n_trials: int = 20
-    seed: int = 0
-    sampler: str = "tpe"
-    batch: int | None = None
-
-    def __post_init__(self) -> None:
-        for key, least in (("n_trials", 1), ("seed", 0), ("batch", 1)):
-            value = getattr(self, key)
-            if not (isinstance(value, int) and value >= least) and not (key == "batch" and value is None):
-                raise ConfigError(f"hydra.sweeper.{key}={value} is not a whole number of at least {least}")
-        if self.sampler not in ("tpe", "random"):
-            raise ConfigError(f"hydra.sweeper.sampler={self.sampler} is unknown; The choices are random, tpe")
 
 
 def run_search(
@@ -75,6 +53,7 @@ def run_search(
 
     For the other arguments see runner.sweep.main.run_sweep.
     """
+    check_launcher(launcher)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     composer = Composer(config_loader, sweep_config)
     space = read_search_space(overrides, composer.parser)
@@ -189,7 +168,7 @@ class OptunaSearch:
 
     def row(self, job: Job) -> Row:
         if job.config is None:
-            return {"status": "failed", "error": job.error}
+            return {"status": "failed", "error": job.error, "folder": ""}
         return self.rows.get(job.folder) or read_row(job)
 
     def record(self, trial: Trial, rows: Sequence[Row]) -> None:
@@ -241,4 +220,4 @@ def trial_result(rows: Sequence[Row]) -> tuple[TrialState, float | None, str]:
     if statuses <= set(FINISHED):
         return TrialState.PRUNED, None, "diverged"
     failed = next(row for row in rows if row["status"] not in FINISHED)
-    return TrialState.FAIL, None, f"failed: {failed['error'] or 'see ' + str(Path(failed['folder'], LOG))}"
+    return TrialState.FAIL, None, failure_text(failed)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from results.earlier_code import EarlierRun, runs_by_other_code, summarise
-from results.files import read_json
-from results.paths import LAST, STATUS
+from results.paths import LAST
+from results.records import read_status
 from results.status import is_finished
 from runner.config.errors import ConfigError
 from runner.config.schema import Config
@@ -70,7 +70,7 @@ def plan_jobs(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], 
 
 def state_of(config: Config, folder: Path) -> str:
     """DONE, RESUME or TODO, by the files of the run's folder."""
-    status = read_json(folder / STATUS)
+    status = read_status(folder)
     if is_finished(status, config.task.metric) and not config.settings.rerun:
         return DONE
     return RESUME if status and (folder / LAST).exists() else TODO

@@ -7,12 +7,14 @@ that ends, and the run then saves and stops as well.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,6 +23,7 @@ from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.sweep.run_job import run_job
 from runner.sweep.slots import Slot
+from runner.train.signals import StopRequest, blocked_signals, ignore_signals, request_stop
 
 #: On Linux runs are forked from a server that has imported torch once, and start in some 30 ms. Windows has no fork;
 #: on macOS system libraries do not survive one, so Python's own default is spawn there too. A spawned run imports
@@ -39,12 +42,14 @@ class RunProcess:
         context: Any = multiprocessing.get_context(START_METHOD)
         if START_METHOD == "forkserver":
             context.set_forkserver_preload([*PRELOAD, *callbacks.preload])
+            resource_tracker.ensure_running()  # it unblocks signals
         self.connection, child_connection = context.Pipe()
         self.process = context.Process(
             target=run_in_process,
             args=(config, config.code if code is None else code, slot, child_connection, callbacks),
         )
-        self.process.start()
+        with blocked_signals():  # in the run until it handles them, and in the fork server for its life
+            self.process.start()
         child_connection.close()
 
     @property
@@ -57,12 +62,8 @@ class RunProcess:
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Ask the run to save and stop. number: the signal that the sweep received."""
-        if sys.platform == "win32" and number == signal.SIGINT:
-            return  # a console's Ctrl-C has reached the run itself; a second request would end it without saving
-        try:
-            self.connection.send("stop")
-        except OSError:  # it has just ended
-            pass
+        with contextlib.suppress(OSError):  # it has just ended
+            self.connection.send(number)
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, negative for the signal that killed the run, and why it could not
@@ -87,23 +88,25 @@ def run_in_process(
     """
     if hasattr(os, "setsid"):  # a terminal's Ctrl-C then reaches the sweep only, which asks each run to stop once
         os.setsid()
-    threading.Thread(target=stop_on_request, args=(connection,), daemon=True).start()
-    if slot.gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
-    if edited := changed_files(planned_code, config.code):
-        connection.send(f"{', '.join(edited)} was edited after the sweep had started; repeat the command")
-        raise SystemExit(2)
-    settings = dataclasses.replace(config.settings, threads=config.settings.threads or slot.threads)
-    code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)
-    if error:
-        connection.send(error)
+    ignore_signals()
+    with StopRequest(forwarded=True):  # a signal to all processes arrives twice, here and through the pipe
+        threading.Thread(target=stop_on_request, args=(connection,), daemon=True).start()
+        if slot.gpu is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
+        if edited := changed_files(planned_code, config.code):
+            connection.send(f"{', '.join(edited)} was edited after the sweep had started; repeat the command")
+            raise SystemExit(2)
+        settings = dataclasses.replace(config.settings, threads=config.settings.threads or slot.threads)
+        code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)
+        if error:
+            connection.send(error)
     raise SystemExit(code)
 
 
 def stop_on_request(connection: Connection) -> None:
-    """Stop this process as SIGTERM does, once it is asked to or the process that started it has ended."""
+    """Stop this process as a signal does, once it is asked to or the process that started it has ended."""
     try:
-        connection.recv()
+        number = connection.recv()
     except (EOFError, OSError):
-        pass
-    signal.raise_signal(signal.SIGTERM)  # and not os.kill, which on Windows ends a process at once
+        number = signal.SIGTERM
+    request_stop(number)

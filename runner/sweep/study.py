@@ -10,19 +10,18 @@ from pathlib import Path
 from optuna import Study, create_study
 from optuna.storages import RDBStorage
 
-from results.lock import FolderInUse, locked
-from runner.config.errors import ConfigError
+from results.lock import is_locked, locked
+from runner.loggers.sqlite import sqlite_url
+from runner.train.output import print_line
 
 
 @contextlib.contextmanager
 def exclusive_access(folder: Path) -> Iterator[None]:
-    """Hold the lock of the study's folder; ConfigError if another process does."""
+    """Hold the lock of the study's folder; wait for another process that does."""
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder))
-        except FolderInUse:
-            raise ConfigError(f"another process is running this study in {folder}; wait for it or stop it") from None
+    if is_locked(folder):
+        print_line(f"Another process is running this study in {folder}; waiting for it.")
+    with locked(folder, wait=True):
         yield
 
 
@@ -41,7 +40,7 @@ def open_study(file: Path, better: str) -> Iterator[Study]:
 
 @contextlib.contextmanager
 def opened(file: Path, name: str, better: str) -> Iterator[Study]:
-    storage = RDBStorage(f"sqlite:///{file.absolute()}")
+    storage = RDBStorage(sqlite_url(file))
     direction = "maximize" if better == "max" else "minimize"
     try:
         yield create_study(storage=storage, study_name=name, direction=direction, load_if_exists=True)

@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from results.files import read_json, write_atomic
+from results.files import write_atomic
+from results.labels import label, optimizer_name, shown_keys, varying_keys
+from results.lock import is_locked
 from results.paths import LOG, STATUS, SWEEP_TABLE
+from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
-from results.values import flat, format_value, varying_keys
+from results.values import flat
 from runner.config.errors import ConfigError
-from runner.sweep.plan import DONE, REFUSED, Job
+from runner.sweep.plan import REFUSED, RESUME, TODO, Job
+from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
 
@@ -30,11 +34,17 @@ class SweepTable:
         self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
         self.has_refused = len(self.jobs) < len(jobs)
         self.rows = {job.number: read_row(job) for job in self.jobs}
-        self.num_to_run = sum(job.state != DONE for job in self.jobs)
+        self.num_to_run = sum(job.state in (TODO, RESUME) for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
+        varying = varying_keys(self.settings.values())
+        self.names = {
+            number: f"{label(each, shown_keys(each, varying))} seed={each['seed']}"
+            for number, each in self.settings.items()
+        }
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
-        self.num_ended, self.start = 0, time.monotonic()
+        self.ended: set[int] = set()  # numbers of jobs
+        self.start = time.time()
         self.write()
 
     def record_end(self, job: Job, code: int, error: str = "") -> None:
@@ -43,31 +53,82 @@ class SweepTable:
         code: its exit code, negative for the signal that killed it. error: why it could not start.
         """
         row = self.rows[job.number] = read_row(job)
-        self.num_ended += 1
+        self.ended.add(job.number)
+        if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
+            row["status"] = "interrupted"  # perhaps before it had a status
         if row["status"] not in (*FINISHED, "interrupted"):
             row["status"] = "failed"
-            row["error"] = error or (f"killed by signal {-code}" if code < 0 else "")
-        remaining = self.num_to_run - self.num_ended
-        estimate = (time.monotonic() - self.start) / self.num_ended * remaining
-        eta = f"; about {format_duration(estimate)} to go" if remaining else ""
-        self.print_line(f"[{self.num_ended}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
+            row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
+        left = self.remaining_s(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
+        eta = f"; about {format_duration(left)} to go" if left is not None else ""
+        self.print_line(f"[{len(self.ended)}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
+        self.write()
+
+    def open_jobs(self) -> list[Job]:
+        """The jobs that are to be run and have not ended."""
+        return [job for job in self.jobs if job.state in (TODO, RESUME) and job.number not in self.ended]
+
+    def running(self) -> list[tuple[Job, dict[str, Any]]]:
+        """The runs that train, with their status; not those whose process was killed before this command."""
+        found = []
+        for job in self.open_jobs():
+            status = read_status(job.folder)
+            if status and status["status"] == "running" and (job.folder / STATUS).stat().st_mtime >= self.start:
+                found.append((job, status))
+        return found
+
+    def remaining_s(self, ended: Job | None = None) -> float | None:
+        """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
+        time as now; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
+
+        A run's seconds and epochs both include those before an interruption, and neither the imports.
+        """
+        running = self.running()
+        statuses = [status for _, status in running]
+        statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
+        epochs = sum(status.get("epochs_done", 0) for status in statuses)
+        seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
+        if not epochs:
+            return None
+        to_run = self.open_jobs()
+        done = {job.number: status.get("epochs_done", 0) for job, status in running}
+        done = {job.number: self.rows[job.number]["epochs"] for job in to_run} | done
+        left = sum(max(0, job.checked_config.settings.epochs - done[job.number]) for job in to_run)
+        at_a_time = min(len(running) + (ended is not None), len(to_run))
+        return seconds / epochs * left / max(1, at_a_time)
+
+    def refresh(self) -> None:
+        """Read the rows of runs that have not ended here: another process may be at them, or have been."""
+        for job in self.jobs:
+            if job.number not in self.ended:
+                row = self.rows[job.number] = read_row(job)
+                if row["status"] == "running" and not is_locked(job.folder):  # its process was killed
+                    row["status"] = "interrupted"
         self.write()
 
     def result_line(self, job: Job, row: Row) -> str:
-        name = setting_text(self.settings[job.number], self.columns)
+        name = self.names[job.number]
         if row["status"] == "done":
-            return f"{name}: test {row['metric']} {format_metric(row['test_' + row['metric']])}, {row['seconds']} s"
-        log = f"; see {job.folder / LOG}" if row["status"] == "failed" else ""
-        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else log}"
+            result = f"test {row['metric']} {format_metric(row['test_' + row['metric']])}"
+            return f"{name}: {result}, {row['seconds']} s of training"
+        if row["status"] == "failed":
+            return f"{name}: {failure_text(row)}"
+        return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
 
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
         text = io.StringIO()
-        columns = [*("run", "status", "epochs"), *self.columns, *metric_columns(self.rows.values()), "folder"]
+        columns = [
+            *("run", "status", "epochs", "optimizer"),
+            *self.columns,
+            *metric_columns(self.rows.values()),
+            "folder",
+        ]
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for job in self.jobs:
             values = {key: self.settings[job.number].get(key, "") for key in self.columns}
+            values["optimizer"] = optimizer_name(self.settings[job.number])
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,9 +142,9 @@ class SweepTable:
 
     def as_text(self) -> str:
         """The table for the console: run, status, epochs, best, test, seconds."""
-        lines = [("run", "status", "epochs", "best", "test", "seconds")]
+        lines = [("run", "status", "epochs", "best", "test", "s (training)")]
         for job in self.jobs:
-            row, name = self.rows[job.number], setting_text(self.settings[job.number], self.columns)
+            row, name = self.rows[job.number], self.names[job.number]
             best, test = (format_metric(row.get(f"{which}_{row['metric']}", "")) for which in ("best", "test"))
             lines.append((name, row["status"], str(row["epochs"]), best, test, row["seconds"]))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -94,7 +155,7 @@ class SweepTable:
 
 def read_row(job: Job) -> Row:
     """The row of a run, from its folder."""
-    status = read_json(job.folder / STATUS) or {}
+    status = read_status(job.folder) or {}
     metric = job.checked_config.task.metric
     row: Row = {"status": status.get("status", "to do"), "epochs": status.get("epochs_done", 0), "metric": metric}
     if row["status"] in FINISHED and not is_finished(status, metric):
@@ -102,10 +163,16 @@ def read_row(job: Job) -> Row:
     for which in ("best", "final", "test"):
         for key, value in (status.get(which) or {}).items():
             row[f"{which}_{key}"] = value
-    row["error"] = (status.get("diverged") or {}).get("what", "")
-    row["seconds"] = f"{(status.get('seconds') or {}).get('train', 0.0):.1f}"
+    row["error"] = (status.get("diverged") or {}).get("what") or status.get("error") or ""
+    row["seconds"] = f"{(status.get('seconds') or {}).get('train') or 0.0:.1f}"
     row["folder"] = str(job.folder)
     return row
+
+
+def failure_text(row: Row) -> str:
+    """What ended a failed run, and where its traceback is."""
+    text, log = f"failed: {row['error']}" if row["error"] else "failed", Path(row["folder"], LOG)
+    return f"{text}; see {log}" if row["folder"] and log.is_file() else text
 
 
 def metric_columns(rows: Iterable[Row]) -> list[str]:
@@ -117,14 +184,7 @@ def metric_columns(rows: Iterable[Row]) -> list[str]:
 
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
-    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs, per_optimizer=True), "seed"]))
-
-
-def setting_text(settings: dict[str, Any], columns: Sequence[str]) -> str:
-    """`digits adam lr=0.01 seed=0`: a run by the values of its columns."""
-    shown = [key for key in columns[2:] if settings.get(key) is not None]
-    parts = [f"{key.removeprefix('optim.')}={format_value(settings[key])}" for key in shown]
-    return " ".join([settings["task.name"], settings["optim.name"], *parts])
+    return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs), "seed"]))
 
 
 def format_metric(value: Any) -> str:

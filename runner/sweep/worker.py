@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import socket
 import threading
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from runner.config.validate import validate
 from runner.sweep.job_watcher import JobFiles
 from runner.sweep.run_process import POLL_S, RunProcess
 from runner.sweep.slots import Slot, available_cores
+from runner.train.signals import ignore_signals
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Worker:
     def __call__(self, composed: Any) -> None:
         os.chdir(self.directory)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C: the sweep passes it on
+            ignore_signals()  # those to all processes: the sweep passes them on
         number = self.numbers[HydraConfig.get().job.num]
         if not self.should_stop():
             code, error = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]

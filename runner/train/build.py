@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from data.samples import Samples
@@ -15,8 +16,11 @@ from optim.external.optimizer import ExternalOptimizer
 from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
-from results.paths import CONFIG, ENVIRONMENT, LAST
+from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
+from results.records import read_environment
 from results.run_folder import RunFolder
+from results.typed import convert
+from results.values import quote
 from runner.config.registry import entries
 from runner.config.schema import Config
 from runner.loggers.buffered import open_loggers
@@ -31,7 +35,9 @@ from runner.train.metrics_writer import MetricsWriter, NullMetricsWriter
 from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
+from runner.train.status import write_config
 from runner.train.trainer import Trainer
+from tasks.problem import Problem
 
 
 def build_trainer(
@@ -52,7 +58,7 @@ def build_trainer(
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
-        folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
+        write_config(folder, config)
     if saved is None:
         start(trainer, device)
     else:
@@ -92,13 +98,33 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, environment(device, size, config.code))
+    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
         f"{config.task.name}: {trainer.samples.sizes()} samples of {config.data.name}; {config.model.name} with "
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
+    hints = [] if trainer.console.quiet else default_lr_hints(config)
+    for line in (*trainer.samples.notes, *hints):
+        trainer.console.print(line)
+
+
+def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
+    return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def default_lr_hints(config: Config) -> list[str]:
+    """A line for a run at its optimizer's default learning rate, unless the task is a toy, which has its own."""
+    lr = config.optim.lr
+    default = next((field.default for field in fields(config.optim) if field.name == "lr"), None)
+    if lr != default or not lr or isinstance(config.task, Problem):
+        return []
+    others = ",".join(f"{lr * factor:g}" for factor in (0.01, 0.1, 1, 10))
+    return [
+        f"optim.lr={lr:g} is the default of {config.optim.name}, and what is best differs from task to task: "
+        f"-m optim.lr={others} with the same command compares four."
+    ]
 
 
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
@@ -106,16 +132,38 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
     folder, distributed = trainer.folder, trainer.distributed
     try:
         trainer.state.load_state_dict(saved)
-    except (KeyError, TypeError, ValueError) as error:
-        path = folder.path / LAST
-        raise ValueError(f"{path} is not of this run ({error}); rerun=true runs from the start") from error
+        convert(saved["file_lengths"], Mapping[str, int], "file_lengths")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # as torch raises them
+        path, reason = folder.path / LAST, quote(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"{path} is not of this run ({reason}); {checkpoint.RERUN}") from error
+    if distributed.is_main:
+        check_best(trainer)
     if len(set(distributed.all_gather(trainer.progress.step))) > 1:
         raise ValueError(
             f"the processes read different checkpoints; outputs must be one folder on all machines: {folder.path}"
         )
-    recorded = folder.read_json(ENVIRONMENT) or environment(device, distributed.size, trainer.config.code)
+    recorded = read_environment(folder.path) or find_environment(trainer, device)
     folder.write_json(ENVIRONMENT, {**recorded, "resumed": [*recorded.get("resumed", []), now()]})
     trainer.console.print(f"Resuming after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
+
+
+def check_best(trainer: Trainer) -> None:
+    """Raise ValueError if best.pt is missing or not the one that the checkpoint knows.
+
+    It may be of a later step: the run was killed after it was written, and trains that step again.
+    """
+    path, progress = trainer.folder.path / BEST, trainer.progress
+    if progress.best is None or progress.best_checksum is None:
+        return
+    try:
+        found = checkpoint.load(path, checksum=progress.best_checksum)
+    except ValueError:
+        found = checkpoint.load(path)
+        step = found.get("step") if found else None
+        if not isinstance(step, int) or step <= progress.step:
+            raise
+    if found is None:
+        raise ValueError(f"{path} is missing; {checkpoint.RERUN}")
 
 
 def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> MetricsWriter:
@@ -130,7 +178,7 @@ def build_metrics_writer(trainer: Trainer, lengths: dict[str, int] | None) -> Me
 
 def run_info(config: Config, folder: RunFolder) -> RunInfo:
     """What loggers record of the run beside its rows."""
-    git = (folder.read_json(ENVIRONMENT) or {}).get("git") or {}
+    git = read_environment(folder.path).get("git") or {}
     return RunInfo(
         folder=folder.path.absolute(),
         outputs=Path(config.settings.outputs).expanduser().absolute(),

@@ -32,7 +32,7 @@ class Console:
         self.log(text)
         if self.quiet:
             return
-        with contextlib.suppress(BrokenPipeError):  # `| head` must not end the run
+        with contextlib.suppress(OSError, ValueError):  # closed, full, `| head`: not the run's business
             if self.epochs_bar is not None:
                 tqdm.write(text, file=sys.stdout)
             else:

@@ -7,7 +7,7 @@ import os
 import torch
 
 from data.samples import Samples
-from runner.config.errors import ConfigError
+from runner.config.errors import ConfigError, data_errors
 from runner.config.schema import Config
 from runner.train.device import choose_device
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -50,21 +50,24 @@ def load_local_main_first(config: Config, distributed: DistributedContext) -> Sa
     for is_local_main in (True, False):
         with distributed.raise_together():
             if is_local_main == (distributed.local_rank == 0):
-                samples = load_samples(config, distributed)
+                samples = load_training_samples(config, distributed)
     assert samples is not None
     return samples
 
 
-def load_samples(config: Config, distributed: DistributedContext = SINGLE_PROCESS) -> Samples:
-    """The samples of `data`; ConfigError if they are missing, unreadable, or do not go with the batch size."""
-    try:
-        samples = config.data.load(config.limits)
-    except (FileNotFoundError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-    except OSError as error:
-        raise ConfigError(f"data={config.data.name}: can't read {error.filename}: {error.strerror}") from None
+def load_training_samples(config: Config, distributed: DistributedContext = SINGLE_PROCESS) -> Samples:
+    """The samples of `data`; ConfigError also if the network can't be trained on one of their batches."""
+    samples = load_samples(config)
+    check_single_samples(config, len(samples.train), distributed)
+    return samples
+
+
+def load_samples(config: Config) -> Samples:
+    """The samples of `data`; ConfigError if they are missing, unreadable or too few for drop_last."""
+    data, threads = config.data, config.settings.threads
+    with data_errors(data.name):
+        samples = (data.with_threads(threads) if threads else data).load(config.limits)
     batch_size, n = config.settings.batch_size, len(samples.train)
     if config.settings.drop_last and n < batch_size:
         raise ConfigError(f"drop_last=true with batch_size={batch_size} leaves nothing of {n} training samples")
-    check_single_samples(config, n, distributed)
     return samples

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
+from results.typed import read_dataclass
+
 
 class Diverged(Exception):
     """The loss is not finite or exceeds the divergence threshold."""
@@ -58,6 +60,7 @@ class Progress:
     this_interval: Means = field(default_factory=Means)  # of the steps since the last row of a step
     best: dict[str, Any] | None = None  # {"epoch": n, "step": n, "loss": x, <metric>: x} on validation
     last: dict[str, Any] | None = None  # the same of the last finished epoch
+    best_checksum: int | None = None  # of best.pt, in the process that has written it
     epochs_since_best: int = 0
     stopped_early: bool = False
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "eval": 0.0, "total": 0.0})
@@ -143,6 +146,7 @@ class Progress:
         return dataclasses.asdict(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        means = {key: Means(**state[key]) for key in ("this_epoch", "this_interval")}
-        for key, value in {**state, **means}.items():
-            setattr(self, key, value)
+        """Restore in place. Raises ValueError for what is no such state."""
+        loaded = read_dataclass(Progress, state, "progress")
+        for each in dataclasses.fields(self):
+            setattr(self, each.name, getattr(loaded, each.name))

@@ -6,37 +6,33 @@ torch is imported late: a finished run is shown without it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
-import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.images import save_images
 from results.lock import FolderInUse
 from results.metrics import read_rows, step_rows
-from results.paths import LOG, METRICS, STATUS
+from results.paths import LOG, METRICS
+from results.records import read_status
 from results.run_folder import ReadOnlyRunFolder, RunFolder
 from results.status import is_finished
 from results.trajectory import save_trajectory
-from results.values import first_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.config.schema import Config
 from runner.train.console import Console
-from runner.train.distributed import FAILED, SINGLE_PROCESS, DistributedContext
+from runner.train.distributed import SINGLE_PROCESS, DistributedContext
+from runner.train.failure import Failure
 from runner.train.output import print_line
 from runner.train.progress import Diverged, Progress
 from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
-from runner.train.status import result_lines, write_status
+from runner.train.status import rerun_text, result_lines, write_status
 
 if TYPE_CHECKING:
     from data.samples import Samples
     from runner.train.trainer import Trainer
-
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)  # not a failure of the run itself
 
 
 def run(
@@ -50,26 +46,57 @@ def run(
     quiet: print to log.txt only, as one run of a sweep does. distributed: all processes call this together.
     """
     folder = RunFolder(config.run_path) if distributed.is_main else ReadOnlyRunFolder(config.run_path)
-    earlier = distributed.all_gather(folder.read_json(STATUS))[0]
-    if earlier and is_finished(earlier, config.task.metric) and not config.settings.rerun:
-        print_line(f"This run is finished; rerun=true runs it again.\n{result_lines(config, earlier, folder)}")
+    if show_finished(folder, config, quiet, distributed):
         return 0
     with StopRequest(distributed.launched) as stop:  # first: a signal while torch is imported would break the import
-        from runner.train.prepare import load_local_main_first, prepare_torch
-
-        with distributed.raise_together():
-            device = prepare_torch(config, distributed)
-        samples = load_local_main_first(config, distributed).to(device)
+        try:
+            samples, device = prepare(config, stop, distributed)
+        except Interrupted as stopped:
+            if not quiet:
+                print_line(f"Stopped by {stopped} before the first step; the same command starts again.")
+            return stopped.exit_code
+        except ConfigError:
+            raise
+        except Exception as error:  # of any kind: no memory, a library's own
+            with distributed.raise_together():
+                open_folder(folder)
+            with contextlib.closing(folder):
+                return Failure(error).report(folder, config, Progress(), distributed, quiet)
         with distributed.raise_together():
             open_folder(folder)
         with contextlib.closing(folder):
-            try:
-                with distributed.raise_together():  # a barrier: no process reads what is about to be removed
-                    if config.settings.rerun and (earlier or {}).get("status") not in ("running", "interrupted"):
-                        folder.clear()  # an interrupted rerun is resumed instead
-                return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
-            except OSError as error:
-                return report_disk_error(error, folder)
+            if show_finished(folder, config, quiet, distributed):  # by now, by another process
+                return 0
+            with distributed.raise_together():  # a barrier: no process reads what is about to be removed
+                clear_for_rerun(folder, config)
+            return run_in_folder(folder, config, samples, device, stop, quiet, distributed, callbacks)
+
+
+def show_finished(folder: RunFolder, config: Config, quiet: bool, distributed: DistributedContext) -> bool:
+    """Whether the run is finished and is not to be run again; if so, print its result."""
+    status = distributed.all_gather(read_status(folder.path))[0]
+    if not status or not is_finished(status, config.task.metric) or config.settings.rerun:
+        return False
+    if not quiet:
+        print_line(f"This run is finished; {rerun_text(config, folder)}.\n{result_lines(config, status, folder)}")
+    return True
+
+
+def clear_for_rerun(folder: RunFolder, config: Config) -> None:
+    """Remove an earlier run's files for rerun=true; an interrupted rerun is resumed instead."""
+    status = read_status(folder.path) or {}
+    if config.settings.rerun and status.get("status") not in ("running", "interrupted"):
+        folder.clear()
+
+
+def prepare(config: Config, stop: StopRequest, distributed: DistributedContext) -> tuple[Samples, str]:
+    """The samples, on the device, and the device. Raises Interrupted by a signal: downloads take minutes."""
+    from runner.train.prepare import load_local_main_first, prepare_torch
+
+    with stop.raising(several_processes=distributed.size > 1):
+        with distributed.raise_together():
+            device = prepare_torch(config, distributed)
+        return load_local_main_first(config, distributed).to(device), device
 
 
 def open_folder(folder: RunFolder) -> None:
@@ -77,22 +104,13 @@ def open_folder(folder: RunFolder) -> None:
     try:
         folder.open()
     except FolderInUse:
-        message = f"another process is running this experiment in {folder.path}; wait for it or stop it"
-        raise RunInProgressError(message) from None
+        raise RunInProgressError(
+            f"another process is running this experiment in {folder.path}; wait for it or stop it"
+        ) from None
     except OSError as error:
         raise ConfigError(f"outputs: can't write {folder.path} ({error.strerror or error})") from None
-
-
-def report_disk_error(error: OSError, folder: RunFolder) -> int:
-    """Print why the folder can't be written and return the exit code; other errors are raised."""
-    if error.errno not in DISK_ERRORS:
-        raise error
-    print_line(
-        f"error: can't write {folder.path}: {error.strerror}. Make room and repeat the command: it resumes from the "
-        "last checkpoint.",
-        sys.stderr,
-    )
-    return FAILED
+    except ValueError as error:
+        raise ConfigError(f"outputs: {error}") from None
 
 
 def run_in_folder(
@@ -106,43 +124,42 @@ def run_in_folder(
     callbacks: Callbacks,
 ) -> int:
     """Train in the open folder; turn every outcome into a status, a line and an exit code."""
-    from runner.train.build import build_trainer
-
     progress = Progress()  # replaced by the trainer's once there is one
     trainer, status = None, "failed"
     log = folder.path / LOG if distributed.is_main else Path(os.devnull)
-    with contextlib.closing(Console(log, config.settings.log.progress, quiet or not distributed.is_main)) as console:
-        try:
-            trainer = build_trainer(config, folder, samples, device, console, stop, distributed)
-            progress = trainer.progress
-            train(trainer, console, callbacks)
-            return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
-        except (Interrupted, KeyboardInterrupt) as interruption:
-            status = "interrupted"
-            console.end()
-            write_status(folder, config.task, status, progress)
-            return exit_code_of(interruption, console)
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                raise
-            console.end()
-            write_status(folder, config.task, status, progress)
-            console.log(traceback.format_exc())
-            distributed.print_error(traceback.format_exc())
-            console.print(f"failed: {type(error).__name__}: {first_line(error)}; traceback in {folder.path / LOG}")
-            return FAILED
-        finally:
-            if trainer:
-                trainer.metrics.loggers.close(status)  # no effect where train() has closed them
+    try:
+        with contextlib.closing(
+            Console(log, config.settings.log.progress, quiet or not distributed.is_main)
+        ) as console:
+            try:
+                from runner.train.build import build_trainer
+
+                trainer = build_trainer(config, folder, samples, device, console, stop, distributed)
+                progress = trainer.progress
+                trainer.raise_if_stopped()
+                train(trainer, console, callbacks)
+                return STOPPED_BY_SIGNAL + stop.number if stop.number else 0  # a late signal still ends a sweep
+            except (Interrupted, KeyboardInterrupt) as interruption:
+                status = "interrupted"
+                console.end()
+                write_status(folder, config.task, status, progress)
+                return exit_code_of(interruption, stop, console)
+            finally:
+                if trainer:
+                    trainer.metrics.close()
+                    status = "interrupted" if stop.number and status == "failed" else status
+                    trainer.metrics.loggers.close(status)  # no effect where train() has closed them
+    except Exception as error:
+        return Failure(error, stop.number).report(folder, config, progress, distributed, quiet)
 
 
-def exit_code_of(interruption: BaseException, console: Console) -> int:
+def exit_code_of(interruption: BaseException, stop: StopRequest, console: Console) -> int:
     """Print how to resume the run, and return the exit code."""
     if isinstance(interruption, Interrupted):
         console.print(f"Stopped by {interruption}; the same command resumes from here.")
         return interruption.exit_code
     console.print("Stopped at once; the same command resumes from the last checkpoint.")
-    return STOPPED_BY_SIGNAL + signal.SIGINT
+    return STOPPED_BY_SIGNAL + (stop.number or signal.SIGINT)
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:

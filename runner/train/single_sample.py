@@ -36,7 +36,7 @@ def check_single_samples(config: Config, n: int, distributed: DistributedContext
     cures += ["another number of processes"] if distributed.size > 1 else []
     raise ConfigError(
         f"batch_size={settings.batch_size}: {which} has {single} sample{'s' if single > 1 else ''}{split}, so one goes "
-        f"through model={config.model.name} alone, whose batch norm needs two; {' or '.join(cures)} avoids it"
+        f"through model={config.model.name} alone, whose batch norm needs two: avoided by {' or '.join(cures)}"
     )
 
 

@@ -1,15 +1,27 @@
-"""Writes status.json from a run's progress, and the lines that the console ends with."""
+"""Writes config.yaml and status.json, and the lines that the console ends with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from results.paths import STATUS
+from omegaconf import OmegaConf
+
+from results.paths import CONFIG, STATUS, run_label
+from results.run import read_run
 from results.run_folder import RunFolder
 from results.status import result_text
+from results.values import flat, format_value
 from runner.config.schema import Config
 from runner.train.progress import Progress
 from tasks.task import Task
+
+#: keys that decide what is recorded, not what is computed
+RECORDING = ("track", "logger", "log.every")
+
+
+def write_config(folder: RunFolder, config: Config) -> None:
+    """Write config.yaml, which repeats the run."""
+    folder.write_text(CONFIG, OmegaConf.to_yaml(OmegaConf.create({**config.plain, "rerun": False})))
 
 
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:
@@ -35,5 +47,20 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
 
 def result_lines(config: Config, status: dict[str, Any], folder: RunFolder) -> str:
     """Two lines: the result of a finished run, and its folder."""
-    name = f"{config.task.name} {config.optim.name} seed={config.settings.seed}"
+    setting = run_label(config.optim, config.lr_schedule, config.wrap)
+    name = f"{config.task.name} {setting} seed={config.settings.seed}"
     return f"{name}: {result_text(status, config.task.metric)}\n{folder.path}"
+
+
+def rerun_text(config: Config, folder: RunFolder) -> str:
+    """What `rerun=true` would do to a finished run, with what is asked for and was not recorded."""
+    try:
+        recorded = flat(read_run(folder.path).config)
+    except (OSError, ValueError):
+        return "rerun=true runs it again"
+    asked = flat(config.plain)
+    missing = [key for key in RECORDING if key in recorded and recorded[key] != asked[key]]
+    if not missing:
+        return "rerun=true runs it again"
+    then, now = (" ".join(f"{key}={format_value(found[key])}" for key in missing) for found in (recorded, asked))
+    return f"it ran with {then}, so there is nothing of {now}; rerun=true runs it again, with that"

@@ -200,9 +200,10 @@ class Trainer:
         """Test the last weights and the best, {"last": means, "best": means}, and leave the best in the model."""
         progress = self.progress
         last = self.add_row("test", progress.epoch, self.evaluate("test"), weights="last")
-        content = checkpoint.load(self.folder.path / BEST, str(self.samples.device))
+        checksum = progress.best_checksum if self.distributed.is_main else None
+        content = checkpoint.load(self.folder.path / BEST, str(self.samples.device), checksum)
         if content is None or progress.best is None:
-            raise ValueError(f"{self.folder.path / BEST} is missing; rerun=true runs from the start")
+            raise ValueError(f"{self.folder.path / BEST} is missing; {checkpoint.RERUN}")
         self.model.load_state_dict(content["model"])
         means = self.evaluate("test", evaluation_weights=False)  # best.pt holds evaluation weights
         best = self.add_row("test", progress.best["epoch"], means, step=progress.best["step"], weights="best")
@@ -235,7 +236,7 @@ class Trainer:
         with self.evaluation_weights():
             if self.distributed.is_main:
                 content = {"model": self.model.state_dict(), **(self.progress.best or {})}
-                checkpoint.save(self.folder.path / BEST, content)
+                self.progress.best_checksum = checkpoint.save(self.folder.path / BEST, content)
 
     def save(self) -> None:
         """Write last.pt. Rows are flushed first, so that a crash loses none that the checkpoint counts."""

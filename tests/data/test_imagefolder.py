@@ -1,15 +1,23 @@
 """Images in folders: the transforms, every sample once, the same images whatever the workers and the start."""
 
+import multiprocessing
+import multiprocessing.forkserver
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy
+import processes
 import pytest
 import torch
-from conftest import write_images
+from conftest import ROOT, write_images
 from PIL import Image
+from runs import configure
 
 from data.image_files import read_rgb
 from data.imagefolder import ImageFolder
+from runner.train.prepare import load_samples
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +42,7 @@ def test_shape_and_classes_need_no_torch(folder):
     import sys
 
     code = f"""
+import subprocess
 import sys
 from data.imagefolder import ImageFolder
 data = ImageFolder(path={str(folder)!r})
@@ -179,6 +188,7 @@ def test_damaged_file_is_named_in_one_line(tmp_path, workers, content):
         whole([*samples.train_batches(torch.arange(len(samples.train)), 3, 0, seed=0), *samples.eval_batches("val", 3)])
     assert str(error.value).startswith(f"{file} is not an image that can be read (") and "\n" not in str(error.value)
     assert str(error.value).count(str(file)) == 1
+    assert not multiprocessing.active_children(), "the workers end with the error"
 
 
 def test_a_grey_and_a_palette_image_become_colour(tmp_path):
@@ -189,10 +199,88 @@ def test_a_grey_and_a_palette_image_become_colour(tmp_path):
     assert x.shape == (6, 3, 32, 32)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux limits a process's files in shared memory")
+def test_batches_that_shared_memory_can_not_hold_arrive_all_the_same(folder):
+    """A limit on a file's size stands for a full /dev/shm. Without the way out, the loader waits for ever."""
+    import resource
+
+    part = load(folder, image_size=64, num_workers=2).test  # 12 kB an image
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        images, labels = whole(part.in_order(4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    expected = whole(replace(part, num_workers=0).in_order(4))
+    assert torch.equal(images, expected[0]) and torch.equal(labels, expected[1])
+
+
+def test_runs_that_share_the_cores_share_them_for_their_workers_too(folder):
+    """threads: what each run of a sweep in parallel processes is given."""
+    words = ["task=imagenet", f"data.path={folder}", "model=mlp"]
+    for more, workers in ((["threads=1"], 1), (["threads=64"], 8), (["threads=1", "data.num_workers=3"], 3)):
+        assert load_samples(configure(*words, *more)).train.num_workers == workers
+
+
+def read_in_process(part, connection):
+    connection.send(len(whole(part.in_order(4))[1]))
+    connection.send(multiprocessing.forkserver._forkserver._forkserver_pid)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the fork server is Linux's")
+def test_workers_of_a_run_that_a_fork_server_has_started_are_forked(folder):
+    """As local and joblib start their runs. A fork server of the run's own would load torch anew for each worker."""
+    here, there = processes.context.Pipe()
+    process = processes.context.Process(target=read_in_process, args=(load(folder, num_workers=2).test, there))
+    process.start()
+    assert here.recv() == 12 and here.recv() is None
+    process.join()
+
+
+def fail_in_process(part):
+    """Keep the error, and with it the frames that hold the loader, until the process exits."""
+    try:
+        whole(part.in_order(2))
+    except ValueError as error:
+        fail_in_process.error = error
+
+
+@pytest.mark.slow
+def test_workers_end_with_an_epoch_that_fails(folder):
+    """They ignore signals, so that Python, which ends them by one at its exit, would wait for ever."""
+    part = load(folder, num_workers=3).test
+    files = part.files.copy()
+    files[1] = b"missing.jpg"
+    process = processes.context.Process(target=fail_in_process, args=(replace(part, files=files),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def test_hidden_files_and_folders_are_left_out_and_counted(tmp_path, run):
+    write_images(tmp_path, train=10, val=4)
+    plain = load(tmp_path, augment="none", val_fraction=0.5)
+    picture = (tmp_path / "train" / "cat" / "0.jpg").read_bytes()
+    hidden = ["train/.ipynb_checkpoints/0.jpg", "train/cat/.ipynb_checkpoints/0-checkpoint.jpg", "train/cat/._0.jpg"]
+    hidden += ["train/dog/.DS_Store", "train/dog/Thumbs.db", "train/dog/desktop.ini", "val/__MACOSX/0.jpg"]
+    for file in hidden:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_bytes(picture if file.endswith("jpg") else b"no picture")
+    samples = load(tmp_path, augment="none", val_fraction=0.5)
+    for part in ("train", "val", "test"):
+        assert getattr(samples, part).files.tolist() == getattr(plain, part).files.tolist()
+    assert plain.notes == () and [" 6 hidden" in note or " 1 hidden" in note for note in samples.notes] == [True, True]
+    words = ["task=imagenet", f"data.path={tmp_path}", "data.image_size=32", "data.num_workers=0", "epochs=1"]
+    result = run(*words, "model=mlp", "model.hidden=[4]")
+    assert result.code == 0, result.err
+    assert result.out.count("left out") == 2 == (result.folder / "log.txt").read_text().count("left out")
+
+
 GREY = [(0, 0), (257, 1), (32768, 128), (65535, 255)]  # of 16 bits, as 8 bits
 
 
-@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
 def test_sixteen_bit_images_keep_their_greys(tmp_path, ending):
     path = tmp_path / f"grey.{ending}"
     for value, expected in GREY:
@@ -206,3 +294,14 @@ def test_pixels_of_unknown_range_are_refused_with_their_file(tmp_path, dtype):
     Image.fromarray(numpy.full((64, 64), 3, dtype=dtype)).save(tmp_path / "val" / "cat" / "deep.tif")
     with pytest.raises(ValueError, match=r"deep\.tif.*32 bits"):
         whole(load(tmp_path, augment="none").eval_batches("test", 100))
+
+
+@pytest.mark.slow
+def test_a_stream_that_is_still_in_use_does_not_hold_up_the_exit(tmp_path):
+    """Its workers ignore the signal by which multiprocessing ends them, and would be waited for without end."""
+    write_images(tmp_path)
+    code = "import torch; from data.imagefolder import ImageFolder\n"
+    code += f"part = ImageFolder(path={str(tmp_path)!r}, image_size=32, num_workers=2).load().train\n"
+    code += "stream = part.in_turn(torch.arange(len(part)), 2, 0, 0); next(stream); print('read')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr

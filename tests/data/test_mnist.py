@@ -1,11 +1,12 @@
 import gzip
+import hashlib
 import os
 
 import pytest
 import torch
-from conftest import write_mnist
+from conftest import idx_bytes, write_mnist
 
-from data.mnist import FILES, MNIST, FashionMNIST
+from data.mnist import CHECKSUMS, FILES, MNIST, FashionMNIST
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_only_the_missing_files_are_named(tmp_path, offline):
     ("file", "content"),
     [
         (FILES[0] + ".gz", b"no gzip at all"),
-        (FILES[0] + ".gz", gzip.compress(b"\0\0\x08\x03")[:-9]),
+        (FILES[0] + ".gz", gzip.compress(b"\0\0\x08\x03", mtime=0)[:-9]),
         (FILES[0], b"\1\2\3\4"),
         (FILES[0], b"\0\0\x08\x03\0\0\0\2\0\0\0\x1c\0\0\0\x1c" + b"\0" * 100),
         (FILES[1], b"\0\0\x08\x01\0\0\0\3" + b"\1\2\3"),
@@ -116,3 +117,26 @@ def test_root_comes_from_the_environment(tmp_path, monkeypatch):
     arrays = write_mnist(tmp_path)
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     check_equal(MNIST().load(), arrays)
+
+
+@pytest.mark.parametrize("files", [FILES, FILES[3:]])
+def test_files_of_the_other_data_set_are_refused(tmp_path, monkeypatch, files):
+    """By checksum, plain or gzipped, all files or one that was mixed in."""
+    arrays = write_mnist(tmp_path, gz=True)
+    monkeypatch.setitem(CHECKSUMS, "mnist", [md5(arrays, file) if file in files else "" for file in FILES])
+    with pytest.raises(
+        ValueError, match=rf"data=fashion_mnist: .*{files[0]}\.gz is a file of mnist; choose data=mnist"
+    ):
+        FashionMNIST(root=str(tmp_path)).load()
+    notes = MNIST(root=str(tmp_path)).load().notes
+    assert len(notes) == (files != FILES) and not any(file in note for note in notes for file in files)
+
+
+def md5(arrays, file):
+    return hashlib.md5(idx_bytes(arrays[file])).hexdigest()
+
+
+def test_files_of_neither_are_read_with_a_line(tmp_path):
+    write_mnist(tmp_path)
+    (note,) = MNIST(root=str(tmp_path)).load().notes
+    assert all(file in note for file in FILES) and str(tmp_path) in note and "\n" not in note

@@ -9,7 +9,7 @@ import pytest
 import torch
 from broken import MISTAKES, Mistaken, MistakenConfig, mistaken
 from cases import CASES, every_case
-from conftest import ROOT
+from conftest import ROOT, copy_project
 from problem import needs_cpp
 
 from optim.conformance import CHECKS, COMPILE_CHECKS, Candidate, conformance_report, formatted, run_check, step_cost
@@ -114,3 +114,49 @@ def test_the_script_takes_the_words_of_the_command_line():
 def test_the_script_refuses_as_the_command_line_does():
     done = _run("optim.lrr=1")
     assert (done.returncode, done.stdout) == (2, "") and "did you mean optim.lr?" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_script_ends_in_a_line_where_a_step_fails(tmp_path):
+    """An optimizer as one has it on the first day: FAILs, and no traceback below them."""
+    rule = """from dataclasses import dataclass
+from typing import ClassVar
+
+from ..config import OptimizerConfig
+from ..ranges import ranged
+from ..transform import Transform
+
+
+@dataclass(frozen=True)
+class Broken(Transform):
+    def update(self, u, p, s, h, ctx):
+        return u + s["nothing"]
+
+
+@dataclass(frozen=True)
+class BrokenConfig(OptimizerConfig):
+    name: ClassVar[str] = "broken"
+    lr: float = ranged(0.1, "[0, inf)")
+
+    def transforms(self):
+        return (Broken(),)
+"""
+    config = "defaults:\n  - lr_schedule: constant\n  - _self_\nname: broken\nlr: 0.1\n"
+    packages = (
+        "configs",
+        "data",
+        "hydra_plugins",
+        "models",
+        "optim",
+        "report",
+        "results",
+        "runner",
+        "scripts",
+        "tasks",
+    )
+    files = [f"# optim/rules/broken.py\n{rule}", f"# configs/optim/broken.yaml\n{config}"]
+    project = copy_project(tmp_path / "project", packages, files)
+    command = [sys.executable, "scripts/check_optimizer.py", "optim=broken"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "") and "FAIL" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("no time of a step, which fails: KeyError: 'nothing'")

@@ -16,6 +16,7 @@ from problem import parameters, train
 
 import optim
 from optim import check_wrappers
+from optim.rules.adabound import AdaBoundConfig
 from optim.rules.adam import AdamConfig
 from optim.rules.aggmo import AggMoConfig, AggMoExpConfig
 from optim.rules.sgd import MomentumConfig, SGDConfig
@@ -84,7 +85,17 @@ OUT_OF_RANGE = [
     (lambda: AggMoExpConfig(k=2.5), "AggMoExp: k=2.5 is not an integer in [1, inf)"),  # type: ignore
     (lambda: AggMoExpConfig(a=0.1, k=20), "AggMoExp: a=0.1, k=20 make betas[17]=1.0, which is not in [0, 1)"),
     (lambda: GradientNoiseWrapper(eta=-1.0), "GradientNoise: eta=-1.0 is not in [0, inf)"),
-    (lambda: GradientNoiseWrapper(gamma=-1.0), "GradientNoise: gamma=-1.0 is not in [0, inf)"),
+    (lambda: GradientNoiseWrapper(gamma=-1.0), "GradientNoise: gamma=-1.0 is not in [0, 20]"),
+    (lambda: GradientNoiseWrapper(gamma=700.0), "GradientNoise: gamma=700.0 is not in [0, 20]"),  # 3^700 is no float
+    (lambda: SGDConfig(lr=1e39), "SGD: lr=1e+39 is beyond 1e+18; larger numbers soon become infinite in float32"),
+    (lambda: SGDConfig(lr=10**400), f"SGD: lr={10**400} is not in [0, inf)"),
+    (lambda: AdamConfig(eps=1e-50), "Adam: eps=1e-50 is 0 in float32, whose smallest number is 1e-45"),
+    (lambda: AggMoConfig(betas=(0.9, 1e-60)), "AggMo: betas[1]=1e-60 is 0 in float32, whose smallest number is 1e-45"),
+    (
+        lambda: AdaBoundConfig(lr=1e-30, final_lr=1e9),
+        "AdaBound: final_lr=1000000000.0, lr=1e-30, gamma=0.001 make the first upper bound 1e+42, which is beyond "
+        "float32's largest number, 3.4e+38",
+    ),
     (lambda: LookaheadWrapper(k=0), "Lookahead: k=0 is not an integer in [1, inf)"),
     (lambda: LookaheadWrapper(alpha=0.0), "Lookahead: alpha=0.0 is not in (0, 1]"),
     (

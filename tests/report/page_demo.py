@@ -66,7 +66,10 @@ def results():
     ]
     notes = ["mean ± standard deviation over seeds"]
     return Table(
-        "Best setting of each optimizer", ["optimizer", "validation", "finished", "epochs to target"], cells, notes
+        "Best setting of each optimizer, chosen by the mean over seeds of validation",
+        ["optimizer", "validation", "finished", "epochs to target"],
+        cells,
+        notes,
     )
 
 

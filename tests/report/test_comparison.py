@@ -8,7 +8,7 @@ from conftest import ROOT
 from run_folders import write_run
 
 from report.figures.comparison import comparison
-from report.figures.series_style import style_of
+from report.figures.series_style import styles_of
 from results.find import load_runs as load
 from results.settings import settings
 
@@ -28,12 +28,12 @@ def test_each_optimizer_has_a_line_with_mean_and_range(tmp_path):
     loss, acc = panels(tmp_path)
     assert (loss.x_name, loss.y_name, loss.y_log) == ("epoch", "training loss", True)
     assert (acc.y_name, acc.y_log, acc.diverged_edge) == ("validation accuracy", False, "bottom")
-    assert [line.label for line in acc.lines] == ["adam, lr 0.001", "aggmo, lr 0.1"]
-    adam, aggmo = acc.lines
+    assert [line.label for line in acc.lines] == ["aggmo lr=0.1", "adam lr=0.001"]  # the best first
+    aggmo, adam = acc.lines
     assert adam.y == pytest.approx([0.1, 0.2, 0.3]) and not len(adam.low)
     assert aggmo.x == [1, 2, 3] and aggmo.y == pytest.approx([0.25, 0.5, 0.75])
     assert aggmo.low == pytest.approx([0.2, 0.4, 0.6]) and aggmo.high == pytest.approx([0.3, 0.6, 0.9])
-    assert (adam.style, aggmo.style) == (style_of("adam"), style_of("aggmo"))
+    assert [aggmo.style, adam.style] == styles_of(["aggmo", "adam"])
     assert loss.note == "mean and range of 1 to 2 seeds"
 
 
@@ -45,19 +45,18 @@ def test_bands_are_the_standard_deviation_where_asked_for(tmp_path):
     assert panels(tmp_path, band="std")[0].note == "mean ± standard deviation of 3 seeds"
 
 
-def test_three_settings_of_an_optimizer_share_its_colour_and_nothing_else(tmp_path):
+def test_three_settings_of_an_optimizer_differ_in_everything(tmp_path):
     for lr in (0.001, 0.01, 0.1, 1.0):
         write_run(tmp_path, f"adam,lr={lr}", 0, 0.9 - lr / 2, optimizer="adam", lr=lr)
     lines = panels(tmp_path, count=3)[0].lines
-    assert [line.label for line in lines] == ["adam, lr 0.001", "adam, lr 0.01", "adam, lr 0.1"]
-    assert {line.style.colour for line in lines} == {style_of("adam").colour}
-    assert len({line.style.dash for line in lines}) == len({line.style.marker for line in lines}) == 3
+    assert [line.label for line in lines] == ["adam lr=0.001", "adam lr=0.01", "adam lr=0.1"]
+    assert [len({getattr(line.style, part) for line in lines}) for part in ("colour", "dash", "marker")] == [3, 3, 3]
 
 
 def test_labels_tell_what_else_was_swept(tmp_path):
     for size in (16, 64):
         write_run(tmp_path, "adam", 0, 0.5 + size / 1000, optimizer="adam", config={"batch_size": size})
-    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam, lr 0.1, batch_size 64"]
+    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam lr=0.1 batch_size=64"]
 
 
 def test_seeds_that_stop_early_count_as_long_as_they_are_there(tmp_path):
@@ -69,15 +68,15 @@ def test_seeds_that_stop_early_count_as_long_as_they_are_there(tmp_path):
 
 
 def test_diverged_settings_are_named_or_drawn_to_their_end_with_a_cross(tmp_path):
-    write_run(tmp_path, "aggmo", 0, 0.9)
+    write_run(tmp_path, "aggmo", 0, 0.9, config={"epochs": 4})
     write_run(tmp_path, "sgd", 0, 0.9, optimizer="sgd", epochs=4)
     write_run(tmp_path, "sgd", 1, 0.3, "diverged", "sgd", epochs=2, config={"epochs": 4})
     write_run(tmp_path, "sgd", 2, 0.3, "diverged", "sgd", epochs=4, rows=[], timings=[])
     loss, acc = panels(tmp_path)
-    assert [line.label for line in acc.lines] == ["aggmo, lr 0.1"]
+    assert [line.label for line in acc.lines] == ["aggmo lr=0.1"]
     assert "not drawn: 1 setting with diverged runs, nothing of sgd" in acc.note
     loss, acc = panels(tmp_path, diverged=True)
-    line = by_label(acc)["sgd, lr 0.1 (2 of 3 diverged)"]
+    line = by_label(acc)["sgd lr=0.1 (2 of 3 diverged)"]
     assert line.x == [1, 2, 3, 4] and line.crosses == [(2, pytest.approx(0.3))] and line.diverged_at == [4]
     assert (loss.diverged_edge, acc.diverged_edge) == ("top", "bottom") and "not drawn" not in acc.note
     assert by_label(panels(tmp_path, "seconds", diverged=True)[1])[line.label].crosses == [(2.0, pytest.approx(0.3))]
@@ -85,11 +84,11 @@ def test_diverged_settings_are_named_or_drawn_to_their_end_with_a_cross(tmp_path
 
 def test_unfinished_runs_are_drawn_as_far_as_they_are(tmp_path):
     write_run(tmp_path, "adam", 0, 0.9, "running", "adam", epochs=2)
-    write_run(tmp_path, "sgd", 0, 0.9, "running", "sgd", rows=[], timings=[])
+    write_run(tmp_path, "sgd", 0, 0.9, "running", "sgd", epochs=2, rows=[], timings=[])
     (line,) = panels(tmp_path)[0].lines
-    assert line.label == "adam, lr 0.1 (running)" and line.x == [1, 2]
+    assert line.label == "adam lr=0.1 (running)" and line.x == [1, 2]
     write_run(tmp_path, "adam,lr=1", 0, 0.5, optimizer="adam", lr=1.0, config={"epochs": 2})
-    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam, lr 1"]  # a finished one comes first
+    assert [line.label for line in panels(tmp_path)[0].lines] == ["adam lr=1"]  # a finished one comes first
 
 
 def test_steps_have_the_rows_of_steps_where_these_are_more(tmp_path):
@@ -133,8 +132,8 @@ def test_an_exploding_series_does_not_set_the_limits(tmp_path):
         write_run(tmp_path, name, 0, 0.5, optimizer=name, rows=rows)
     loss, acc = panels(tmp_path)
     low, high = loss.y_range
-    assert low < 1 / 3 and 2 < high < 10 and "cut off above 3: sgd, lr 0.1" in loss.note
-    assert max(by_label(loss)["sgd, lr 0.1"].y) == 1e6  # the data stay whole
+    assert low < 1 / 3 and 2 < high < 10 and "cut off above 3: sgd lr=0.1" in loss.note
+    assert max(by_label(loss)["sgd lr=0.1"].y) == 1e6  # the data stay whole
     assert acc.y_range is None
     only = [setting for setting in settings(load(tmp_path)) if setting.optimizer == "sgd"]
     assert comparison(only)[0].y_range is None  # alone it flattens nobody
@@ -172,5 +171,32 @@ def test_bad_requests_are_refused(tmp_path):
 def test_report_imports_nothing_that_trains_nor_matplotlib():
     modules = "comparison, curves, drawing, heatmap_drawing, sensitivity"
     code = f"import sys, importlib; [importlib.import_module('report.figures.' + m) for m in '{modules}'.split(', ')]; "
-    code += "bad = {'torch', 'runner', 'optim', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules); assert not bad, bad"
+    code += "bad = {'torch', 'runner', 'matplotlib', 'numpy', 'scipy'} & set(sys.modules); assert not bad, bad"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("curves", "low", "below"),
+    [
+        ({"adam": [0.2, 0.96, 0.98], "sgd": [0.1, 0.9, 0.96]}, 0.95, ""),  # from 0.96, half as much as to 0.98 below
+        ({"adam": [0.2, 0.5, 0.9], "sgd": [0.1, 0.2, 0.3]}, None, ""),  # the ends are far apart: all is readable
+        ({"adam": [0.9], "sgd": [0.3]}, None, ""),
+        ({"adam": [0.5, 0.5, 0.5]}, None, ""),
+        (
+            {"adam": [0.2, 0.98], "momo": [0.2, 0.97], "sgd": [0.2, 0.96], "radam": [0.1, 0.1]},
+            0.95,
+            ": radam lr=0.1",
+        ),
+    ],
+)
+def test_an_accuracys_axis_shows_late_differences(tmp_path, curves, low, below):
+    for optimizer, accs in curves.items():
+        rows = [
+            {"split": split, "epoch": e, "step": e, "loss": 1.0, "acc": acc, "per": "epoch"}
+            for e, acc in enumerate(accs, 1)
+            for split in ("train", "val")
+        ]
+        write_run(tmp_path, optimizer, 0, accs[-1], optimizer=optimizer, rows=rows, timings=[])
+    acc = panels(tmp_path)[1]
+    assert acc.y_range == (None if low is None else (pytest.approx(low), pytest.approx(0.98, abs=0.01)))
+    assert ("cut off" in acc.note) == (low is not None) and acc.note.endswith(below)

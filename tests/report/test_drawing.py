@@ -117,3 +117,17 @@ def test_the_same_panels_are_the_same_files(tmp_path):
     first, second = (draw([panel(line)], tmp_path / name) for name in ("a", "b"))
     assert [file.name for file in first] == ["a.png", "a.pdf"] and all(f.stat().st_size > 4000 for f in first)
     assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
+
+
+def test_long_labels_stay_within_the_figure():
+    long = (
+        "adam+lookahead lr=0.0123456 betas=[0.9,0.99999] weight_decay=0.001 lookahead.k=6 clip_norm=0.5 batch_size=64"
+    )
+    lines = Line(f"a {long}", ADAM, [1, 2], [1, 2]), Line(f"b {long}", SGD, [1, 2], [1, 2])
+    for panels in ([Panel(long, "step", "loss", lines)], [Panel(long, "step", "loss", [each]) for each in lines]):
+        figure, every = drawn(*panels)
+        figure.draw_without_rendering()
+        legends = [legend for axes in every if (legend := axes.get_legend())] + figure.legends
+        texts = [*(text for legend in legends for text in legend.get_texts()), *(axes.title for axes in every)]
+        boxes = [text.get_window_extent() for text in texts]
+        assert legends and all(0 <= box.x0 and box.x1 <= figure.bbox.width for box in boxes)

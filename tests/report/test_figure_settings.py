@@ -46,10 +46,10 @@ def test_the_users_settings_change_nothing(plain, tmp_path, settings):
 
 def test_a_picture_that_cannot_be_drawn_is_one_line_and_the_others_are_drawn(tmp_path):
     folder = write_run(tmp_path)
-    trajectory = Trajectory([Series("norm", "x" * 10, 0.0)])
+    trajectory = Trajectory([Series("norm", r"$\no_command$", 0.0)])
     save_trajectory(folder, trajectory)
     rows = folder / "metrics.jsonl"
-    row = {"split": "train", "epoch": 1, "step": 1, "per": "step", "loss": 1.0, "acc": 0.5, "norm": "no number"}
+    row = {"split": "train", "epoch": 1, "step": 1, "per": "step", "loss": 1.0, "acc": 0.5, "norm": 0.5}
     rows.write_text(f"{rows.read_text()}{json.dumps(row)}\n")
     (line,) = draw_run(folder).splitlines()
     assert line.startswith("trajectory.png was not drawn")

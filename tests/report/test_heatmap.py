@@ -93,3 +93,16 @@ def test_numbers_fit_their_cells():
     assert [cell_text(v) for v in (0.5, 0.0123, 12.345, 345.6, 0.0, 1e-5, 123456)] == [
         *("0.500", "0.0123", "12.3", "346", "0", "1e-05", "1.2e+05")
     ]
+
+
+def test_a_note_of_several_optimizers_stands_once(tmp_path):
+    for optimizer in ("adam", "sgd"):
+        for lr in (0.1, 1.0):
+            for size in (1, 2):
+                for clip in (1, 2) if optimizer == "adam" else (1,):
+                    config = {"accumulate": size, "clip_norm": clip}
+                    for seed in (0, 1):
+                        name = f"{optimizer}{lr}{size}{clip}"
+                        write_run(tmp_path, name, seed, optimizer=optimizer, lr=lr, config=config)
+    figure = grids_figure(heatmap(settings(load(tmp_path)), "optim.lr", "accumulate"))
+    assert figure.get_supxlabel() == "means of 2 seeds; the best of the other settings in each cell; frame: the best"

@@ -28,7 +28,7 @@ def test_a_panel_for_each_norm_with_a_line_for_each_optimizer(tmp_path):
     assert [panel.y_name.split()[-1] for panel in panels] == ["weights", "update", "gradient", "weights"]
     assert [panel.y_log for panel in panels] == [False, True, True, True]
     for panel in panels:
-        assert [line.label for line in panel.lines] == ["adam, lr 0.1", "adamp, lr 0.1"]
+        assert [line.label for line in panel.lines] == ["adam lr=0.1", "adamp lr=0.1"]
         assert panel.lines[1].y == pytest.approx([0.1, 0.2, 0.3]) and panel.lines[1].x == [2, 4, 6]
         assert panel.note == ""
 
@@ -55,7 +55,7 @@ def test_projected_fractions_have_a_fixed_axis_and_only_the_projecting_a_line(tm
     write_steps(tmp_path, "sgdp", [{"optimizer/projected": 1.0}, {"optimizer/projected": 0.0}])
     write(tmp_path, "adam", 1.0)
     (panel,) = projections(settings(load(tmp_path)))
-    assert [line.label for line in panel.lines] == ["sgdp, lr 0.1"] and panel.lines[0].y == [1.0, 0.0]
+    assert [line.label for line in panel.lines] == ["sgdp lr=0.1"] and panel.lines[0].y == [1.0, 0.0]
     assert panel.y_range[0] < 0 < 1 < panel.y_range[1]
 
 
@@ -71,7 +71,7 @@ def test_effective_steps_are_means_over_seeds_with_their_range(tmp_path):
     write_steps(tmp_path, "sgd", [{"effective_step": 0.5}, {"effective_step": 0.0}])
     (panel,) = norms(settings(load(tmp_path)))
     adamp, sgd = panel.lines
-    assert (adamp.label, sgd.label) == ("adamp, lr 0.1", "sgd, lr 0.1")
+    assert (adamp.label, sgd.label) == ("adamp lr=0.1", "sgd lr=0.1")
     assert adamp.y == pytest.approx([0.2, 0.3]) and adamp.low == [0.1, 0.2] and adamp.high == [0.3, 0.4]
     assert sgd.y == [0.5, 0.0] and not panel.y_log, "a logarithmic axis has no 0"
     assert "mean and range of 1 to 2 seeds" in panel.note

@@ -79,7 +79,7 @@ def test_the_policy_allows_the_pages_styles_and_scripts_and_nothing_else(tmp_pat
 
 
 def test_no_text_of_a_run_or_a_cell_becomes_markup(tmp_path):
-    folder = write_run(tmp_path, "adam", config={"task.name": EVIL.split("é")[0]})
+    folder = write_run(tmp_path, "adam", config={"data.root": EVIL.split("é")[0]})
     (folder / "log.txt").write_text(EVIL)
     evil = Panel(EVIL, EVIL, EVIL, [line([1.0], label=EVIL)], note=EVIL)
     items = [Figure([evil], EVIL), Table(EVIL, [EVIL], [[EVIL]], [EVIL]), Notes([EVIL])]
@@ -212,7 +212,7 @@ def test_the_end_of_a_long_log_is_kept_and_a_missing_file_is_named(tmp_path):
     assert by_name["environment.json"] == "(no environment.json)"
     assert json.loads(by_name["config.yaml"])["optim"]["name"] == "aggmo"
     assert (row["setting"], row["seed"], row["status"], row["validation"], row["test"]) == (
-        "adam",
+        "aggmo lr=0.1",
         0,
         "done",
         0.5,

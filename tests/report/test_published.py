@@ -81,7 +81,7 @@ def test_an_unknown_name_is_answered_with_near_ones():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("a: [", "broken.yaml is no YAML"), ("- 1", "broken=.* is one value"), ("title: x", "broken.paper is missing")],
+    [("a: [", "broken.yaml is no YAML"), ("- 1", "broken=.* is a list"), ("title: x", "broken.paper is missing")],
 )
 def test_a_file_of_another_form_is_named(tmp_path, content, message):
     (tmp_path / "broken.yaml").write_text(content)

@@ -7,7 +7,7 @@ from report.published.agreement import interval
 from report.published.matching import curve
 from report.published.panels import published_panels
 from report.published.tables import published_sweep_table, published_table
-from results.find import load_runs as load
+from results.find import load_runs
 from results.settings import settings
 
 MNIST = {
@@ -22,6 +22,10 @@ NNO = {
     **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": False, "model.name": "cnn_bn"},
     **{"optim.lr_schedule.name": "plateau"},
 }
+
+
+def load(root):
+    return settings(load_runs(root))
 
 
 def adam(root, *accs, lr=0.001, status="done", config=None, found=None, epochs=10):
@@ -145,7 +149,7 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
         ("0.1", "match (neither learns)"),
         ("1", "match (neither learns)"),
     ]
-    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam,lr=0.5, best of 5"
+    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 5"
     assert published_sweep_table("aggmo/autoencoder", runs) is None
     write_run(tmp_path / "other", "sgd", optimizer="sgd", task="mnist")
     assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
@@ -163,10 +167,10 @@ def test_smaller_is_better_and_the_bound_is_relative(tmp_path):
 
 
 def test_the_setting_that_is_closest_to_the_protocol_counts_not_the_best(tmp_path):
-    momentum(tmp_path, 3.6, 3.6, setting="momentum,momentum=0.99")
+    momentum(tmp_path, 3.6, 3.6, setting="momentum lr=0.1 momentum=0.99")
     runs = momentum(tmp_path, 1.0, 1.0, config={"optim.momentum": 0.5}, setting="momentum,momentum=0.5")
     row = verdict(published_table("aggmo/autoencoder", runs), "CM", "validation")
-    assert row["our setting"] == "momentum,momentum=0.99" and row["verdict"].startswith("close")
+    assert row["our setting"] == "momentum lr=0.1 momentum=0.99" and row["verdict"].startswith("close")
 
 
 def test_a_method_has_several_names_and_its_settings_decide(tmp_path):
@@ -203,12 +207,13 @@ def nno_run(root, optimizer, config):
 
 def test_curves_are_read_at_the_middle_of_what_was_averaged(tmp_path):
     runs = nno_run(tmp_path, "sgd", {})
-    assert dict(curve(runs[0], "train", "loss"))[5.25] == pytest.approx(2 - 5.25 / 20)
+    run = runs[0].runs[0]
+    assert dict(curve(run, "train", "loss"))[5.25] == pytest.approx(2 - 5.25 / 20)
     row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5 epochs [1]")
     assert row["ours, 95 % interval"] == "1.75" and row["verdict"] == "miss (worse by 0.90)"
-    epochs_only = [row for row in runs[0].rows if row["per"] == "epoch"]
-    runs[0].rows[:] = epochs_only
-    assert curve(runs[0], "train", "loss")[0] == (0.5, 9.0)
+    epochs_only = [row for row in run.rows if row["per"] == "epoch"]
+    run.rows[:] = epochs_only
+    assert curve(run, "train", "loss")[0] == (0.5, 9.0)
 
 
 def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
@@ -258,7 +263,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     adam(tmp_path, 0.96, 0.97, lr=0.001)
     adam(tmp_path, 0.90, 0.92, lr=0.02)  # not published, drawn all the same
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
-    sweep, learning = published_panels("momo/mnist_mlp", settings(runs))
+    sweep, learning = published_panels("momo/mnist_mlp", runs)
     theirs, ours = sweep.lines
     assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
@@ -281,12 +286,12 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
 
 
 def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):
-    (panel,) = published_panels("nno/cifar10_cnn", settings(nno_run(tmp_path, "sgd", {"data.augment": "crop_flip"})))
+    (panel,) = published_panels("nno/cifar10_cnn", nno_run(tmp_path, "sgd", {"data.augment": "crop_flip"}))
     labels = [line.label for line in panel.lines]
     assert labels[0] == "loss_cifar_sgd, 12 Dec 2019" and len(labels) == 4
     assert labels[3] == "ours (data.augment: crop_flip, not none)" and "grey: published" in panel.note
     assert len({(line.style.dash, line.style.marker) for line in panel.lines}) == 4
-    assert published_panels("aggmo/autoencoder", settings(load(tmp_path))) == []
+    assert published_panels("aggmo/autoencoder", load(tmp_path)) == []
 
 
 def test_a_name_that_is_not_published_is_refused_everywhere():

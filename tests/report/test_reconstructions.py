@@ -31,7 +31,7 @@ def test_originals_come_once_and_then_a_row_for_each_optimizers_best(tmp_path):
     write(tmp_path, "sgd", 8.0, images(0), images(3))
     write_run(tmp_path, "momo", optimizer="momo", task="autoencoder", metric="mse", better="min")  # no images
     (shown,) = reconstructions(settings(load_runs(tmp_path)))
-    assert shown.labels == ["test images", "adam, lr 0.1\ntest mse 1.500", "sgd, lr 0.1\ntest mse 4.000"]
+    assert shown.labels == ["test images", "adam lr=0.1\ntest mse 1.500", "sgd lr=0.1\ntest mse 4.000"]
     assert all((row == images(seed)).all() for row, seed in zip(shown.rows, (0, 1, 3), strict=True))
     (file,) = draw_reconstructions(shown, tmp_path / "figure", formats=["png"])
     assert file.stat().st_size > 3000
@@ -41,7 +41,7 @@ def test_runs_on_other_images_have_a_figure_of_their_own(tmp_path):
     write(tmp_path, "adam", 3.0, images(0), images(1))
     write(tmp_path, "sgd", 3.0, images(5), images(1))
     found = reconstructions(settings(load_runs(tmp_path)))
-    assert [[label.split(",")[0] for label in each.labels] for each in found] == [
+    assert [[label.split(" lr")[0] for label in each.labels] for each in found] == [
         ["test images", "adam"],
         ["test images", "sgd"],
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 
@@ -34,14 +35,14 @@ def test_a_sweep_gives_tables_figures_and_a_page(tmp_path, capsys):
         for e in ("md", "csv", "tex")
     }
     figures = {f"{name}.{ending}" for name in ("comparison", "sensitivity") for ending in ("png", "pdf")}
-    assert files(out) == tables | figures | {"report.html"}
+    assert files(out) == tables | figures | {"report.html", "report_files.txt"}
     said = capsys.readouterr().out
-    assert "digits: 18 runs, 6 settings (18 done)" in said and str(out / "report.html") in said
+    assert "digits: 18 runs, 6 settings (18 done)" in said
+    assert str(out / "report.html") in said and str(out / "comparison.png") in said
     with open(out / "best.csv", newline="") as text:
         rows = list(csv.DictReader(text))
-    assert [row["optimizer"] for row in rows] == ["adam", "aggmo"]
+    assert [row["best setting"] for row in rows] == ["adam lr=0.1", "aggmo lr=0.1"]
     assert [float(row["test acc"]) for row in rows] == pytest.approx([0.901 / 2, 0.911 / 2])
-    assert rows[0]["best setting"] == "adam,lr=0.1"
 
 
 def test_a_second_report_does_not_read_the_first(tmp_path, capsys):
@@ -132,8 +133,58 @@ def test_published_numbers_stand_beside_ours(tmp_path, capsys):
     write_run(tmp_path, "adam", 0, 3.5, optimizer="adam", task="autoencoder", metric="mse", better="min", config=config)
     assert main([str(tmp_path), "--against", "aggmo/autoencoder"]) == 0
     said = capsys.readouterr().out
-    assert "not comparable (data: fashion_mnist, not mnist" in said
+    assert "not comparable (data: fashion_mnist, not mnist" in " ".join(said.split())
     assert "against_aggmo_autoencoder.md" in files(tmp_path / "report")
+
+
+def test_nothing_to_compare_says_what_is_published_and_why(tmp_path, capsys):
+    write_run(tmp_path, "momentum", 0, 0.5, optimizer="momentum", config={"wrap.ema": {"name": "ema"}})
+    assert main([str(tmp_path), "--against", "momo/mnist_mlp"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Against momo/mnist_mlp: nothing to compare. Published on mnist: " in said
+    assert "Adam (optim=adam)" in said and "these runs are of momentum+ema" in said
+    assert "nothing to compare" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_what_can_not_be_compared_has_a_report_of_its_own(tmp_path, capsys):
+    for epochs in (3, 10):
+        for optimizer in ("adam", "sgd"):
+            write_run(tmp_path, optimizer, 0, epochs / 20, optimizer=optimizer, epochs=epochs)
+    write_run(tmp_path, "adam", 0, 0.9, optimizer="adam", epochs=3, config={"model.name": "cnn"})
+    assert main([str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    for name, runs in (("model=mlp epochs=3", 2), ("model=mlp epochs=10", 2), ("model=cnn epochs=3", 1)):
+        assert any(line.startswith("digits ") and f"{runs} run" in line for line in said.splitlines())
+        assert f"digits_{name.replace(' ', '_')}_best.csv" in files(tmp_path / "report"), files(tmp_path / "report")
+    with open(tmp_path / "report" / "digits_model=mlp_epochs=3_best.csv", newline="") as text:
+        rows = list(csv.DictReader(text))
+    assert [row["best setting"] for row in rows] == ["adam lr=0.1", "sgd lr=0.1"]
+    labels = re.findall(r"label{(.*)}", "".join(p.read_text() for p in (tmp_path / "report").glob("*.tex")))
+    assert len(labels) == len(set(labels)) > 3
+    assert main([str(tmp_path), "--across", "epochs,model"]) == 0
+    assert "digits: 5 runs, 5 settings" in capsys.readouterr().out
+
+
+def test_an_earlier_reports_files_go_and_only_those(tmp_path):
+    sweep(tmp_path)
+    out = tmp_path / "report"
+    assert main([str(tmp_path)]) == 0
+    (out / "mine.png").write_text("")
+    (tmp_path / "outside.md").write_text("")
+    with open(out / "report_files.txt", "a") as text:
+        text.write("../outside.md\n\n.\n")
+    assert "sensitivity.png" in files(out)
+    assert main([str(tmp_path), "optim.lr=0.1", "--no-html", "--formats", "png"]) == 0
+    assert not {"sensitivity.png", "sensitivity.tex", "comparison.pdf", "report.html"} & files(out)
+    assert {"mine.png", "comparison.png", "best.md"} <= files(out) and (tmp_path / "outside.md").exists()
+
+
+def test_the_console_fits_80_columns(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    sweep(tmp_path, optimizers=("adam", "aggmo_general", "momo_adam", "sgd"))
+    assert main([str(tmp_path), "--against", "momo/mnist_mlp"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if str(tmp_path) not in line]
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_script_needs_no_torch(tmp_path):

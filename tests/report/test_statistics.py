@@ -8,7 +8,6 @@ from report.tables import statistics
 from report.tables.statistics import Comparison, compare, corrected, holm, power, seeds_needed, with_t_test
 from report.tables.verdicts import comparison_table, verdict
 from results.find import load_runs as load
-from results.run import read_run as read
 from results.settings import best, settings
 
 #: Student's own data ("The Probable Error of a Mean", 1908, section VI): extra hours of sleep of ten patients
@@ -49,7 +48,7 @@ def test_students_sleeping_patients(tmp_path):
     assert found.difference / (found.deviation / 10**0.5) == pytest.approx(-4.0621, abs=1e-4)
     assert found.p == pytest.approx(0.002833, abs=1e-6)  # as textbooks have it for these data
     assert [found.low, found.high] == pytest.approx([-2.4599, -0.7001], abs=1e-4)
-    assert verdict(found) == "worse by 1.58 [0.70, 2.46], p=0.0028 (Holm, 1 comparison)"
+    assert verdict(found) == "worse by 1.58 [0.70, 2.46] (n=10; p=0.0028)"
 
 
 @pytest.mark.parametrize("n", [2, 3, 8, 30])
@@ -124,8 +123,9 @@ def test_equal_means_are_not_distinguishable_by_any_n(tmp_path):
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path):
     write(tmp_path, "a", [0.9, 0.8, 0.7])
-    write(tmp_path, "b", [0.5, float("nan"), 0.2])
-    runs = [read(file.parent) for file in tmp_path.rglob("status.json")]  # `load` passes such runs over
+    write(tmp_path, "b", [0.5, 0.1, 0.2])
+    runs = load(tmp_path)
+    next(run for run in runs if run.optimizer == "b" and run.seed == 1).status["test"]["acc"] = float("nan")
     (found,) = compare({setting.optimizer: setting for setting in settings(runs)}, "a")
     assert found.n == 2 and "b's seed 1 left out (no value); a's seed 1 left out (no partner)" in verdict(found)
 
@@ -168,8 +168,8 @@ def test_the_table_says_what_was_compared(tmp_path):
     table = comparison_table(chosen(tmp_path), percent=True)
     assert table.title == "digits: test acc (%) against a"
     b, c, d = table.rows
-    assert b[:6] == ["b", "4", "-19.8", "[-21.3, -18.2]", "<0.001", "<0.001"]
-    assert b[6] == "worse by 19.8 [18.2, 21.3], p<0.001 (Holm, 2 comparisons)"
+    assert b[:6] == ["b", "4", "-19.8", "[-21.7, -17.8]", "<0.001", "<0.001"]
+    assert b[6] == "worse by 19.8 [17.8, 21.7] (n=4; p<0.001, Holm's of 2)"
     assert c[2:6] == ["-0.5", "[-2.6, 1.6]", "0.5", "0.5"]
     assert c[6].startswith("not distinguishable (n=4; n≈") and "needed)" in c[6]
     assert d[1:6] == ["0", "-", "-", "-", "-"]
@@ -227,7 +227,7 @@ def integrated(n, effect, alpha):
 
 def simulated(generator, mean, n=5):
     values = generator.normal(mean, 1.0, n)
-    return with_t_test(made(float(values.mean()), float(values.std(ddof=1)), n))
+    return corrected([with_t_test(made(float(values.mean()), float(values.std(ddof=1)), n))])[0]
 
 
 def test_intervals_hold_the_true_difference_in_95_of_100_tables():
@@ -235,6 +235,21 @@ def test_intervals_hold_the_true_difference_in_95_of_100_tables():
     found = [simulated(generator, 0.7) for _ in range(1000)]
     covered = sum(each.low <= 0.7 <= each.high for each in found) / 1000
     assert covered == pytest.approx(0.95, abs=0.021)  # three standard errors
+
+
+@pytest.mark.parametrize("tests", [1, 2, 5])
+def test_an_interval_excludes_zero_exactly_where_the_verdict_is_a_difference(tests):
+    """Some of these differences would be significant alone, and are not in their table."""
+    generator = numpy.random.default_rng(3)
+    both, only_alone = set(), 0
+    for _ in range(200):
+        spread = [generator.normal(0.8, 1.0, 5) for _ in range(tests)]
+        found = corrected([with_t_test(made(float(v.mean()), float(v.std(ddof=1)), 5)) for v in spread])
+        for each in found:
+            assert each.significant == (each.low > 0 or each.high < 0) == ("distinguishable" not in verdict(each))
+            both.add(each.significant)
+            only_alone += each.p < statistics.ALPHA and not each.significant
+    assert both == {True, False} and (only_alone > 10) == (tests > 1)
 
 
 def test_no_more_than_5_of_100_tables_make_a_false_claim():

@@ -21,7 +21,7 @@ def test_a_panel_for_each_learning_rate_with_zeta_and_its_cap(tmp_path):
     write_steps(tmp_path, "momo", zetas((99.0, 1.0)), lr=1.0, seed=1)  # the first seed is shown
     write_steps(tmp_path, "adam", [{"weight_norm": 1.0}])
     small, large = adaptive_steps(found(tmp_path))
-    assert small.title == "momo, lr 0.1: ζ < α/ρ in 0%" and large.title == "momo, lr 1: ζ < α/ρ in 50%"
+    assert small.title == "momo lr=0.1: ζ < α/ρ in 0%" and large.title == "momo lr=1: ζ < α/ρ in 50%"
     zeta, cap = large.lines
     assert list(zeta.x) == [2, 4, 6, 8] and zeta.raw == [5.0, 0.5, 0.25, 2.0] and cap.y == [1.0] * 4
     assert large.y_log and large.y_range == small.y_range and "seed 0" in large.note

@@ -61,7 +61,7 @@ def test_csv_has_unrounded_means_and_deviations_in_columns_of_their_own():
 LATEX = r"""% needs \usepackage{booktabs}
 \begin{table}
   \centering
-  \caption{digits: test acc (\%) of a\_b. Means of 100 \% $\geq$ 3 {[}sic{]}.}
+  \caption{digits: test acc (\%) of a\_b.}
   \label{tab:digits-test-acc-of-a-b}
   \begin{tabular}{lrr}
     \toprule
@@ -72,6 +72,7 @@ LATEX = r"""% needs \usepackage{booktabs}
     none & 0 & - \\
     \bottomrule
   \end{tabular}
+  \par\smallskip\parbox{\linewidth}{\footnotesize Means of 100 \% $\geq$ 3 {[}sic{]}.}
 \end{table}
 """
 

@@ -38,7 +38,7 @@ def test_paths_begin_at_the_start_and_their_window_contains_them_all(tmp_path):
     write(tmp_path, "adam", [(0.5, 1.0), (0.0, 0.5)])
     write(tmp_path, "sgd", [(-6.0, 1.0), (4.0, 0.0)])
     ((paths, radius),) = figures(tmp_path)
-    assert [line.label for line in paths.lines] == ["adam, lr 0.1", "sgd, lr 0.1"]
+    assert [line.label for line in paths.lines] == ["adam lr=0.1", "sgd lr=0.1"]
     adam, sgd = paths.lines
     assert list(zip(adam.x, adam.y, strict=True)) == [START, (0.5, 1.0), (0.0, 0.5)]
     contour = paths.background.contour
@@ -54,7 +54,7 @@ def test_diverged_paths_end_where_they_leave_the_others_window(tmp_path):
     write(tmp_path, "adam", [(0.5, 1.0), (0.0, 0.5)])
     write(tmp_path, "sgd", [(-0.05, 1.0), (900.0, 1.0), (-9e9, 1.0)], status="diverged")
     ((paths, _),) = figures(tmp_path)
-    assert paths.lines[1].label == "sgd, lr 0.1 (1 of 1 diverged)"
+    assert paths.lines[1].label == "sgd lr=0.1 (1 of 1 diverged)"
     assert list(paths.lines[1].x) == [1.0, -0.05, 900.0] and paths.background.contour.window.x[-1] < 2
 
 
@@ -68,7 +68,7 @@ def test_each_problem_has_a_figure(tmp_path):
     write(tmp_path, "adam", [(0.5, 1.0)])
     write(tmp_path, "sgd", [(0.5, 1.0)], plane=None)
     with_plane, without = figures(tmp_path)
-    assert len(with_plane) == 2 and len(without) == 1 and without[0].lines[0].label == "sgd, lr 0.1"
+    assert len(with_plane) == 2 and len(without) == 1 and without[0].lines[0].label == "sgd lr=0.1"
 
 
 def test_magnitudes_are_drawn_by_what_is_never_exceeded_again(tmp_path):
@@ -76,7 +76,7 @@ def test_magnitudes_are_drawn_by_what_is_never_exceeded_again(tmp_path):
     write(tmp_path, "adam", [(-0.5, 0), (0.1, 0), (-0.3, 0), (0.0, 0)], series, None)
     (((panel),),) = figures(tmp_path)
     (line,) = panel.lines
-    assert panel.title == "eigenvalue 1" and line.label == "adam, lr 0.1"
+    assert panel.title == "eigenvalue 1" and line.label == "adam lr=0.1"
     assert panel.y_log and line.y[:4] == [1.0, 0.5, 0.3, 0.3] and line.raw[:4] == [1.0, 0.5, 0.1, 0.3]
     assert 0 < line.y[4] < panel.y_range[0], "0 lies below the panel"
 

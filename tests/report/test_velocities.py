@@ -21,7 +21,7 @@ def panels(root):
 def test_a_line_for_each_velocity_with_its_beta(tmp_path, optimizer, config):
     write_steps(tmp_path, optimizer, STEPS, config=config)
     (panel,) = panels(tmp_path)
-    assert panel.title == f"{optimizer}, lr 0.1" and panel.y_log
+    assert panel.title == f"{optimizer} lr=0.1" and panel.y_log
     assert [line.label for line in panel.lines] == ["v0, β = 0", "v1, β = 0.9", "v2, β = 0.99"]
     assert [line.y for line in panel.lines] == [[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]
     assert len({line.style for line in panel.lines}) == 3

@@ -74,7 +74,7 @@ def test_filters_choose(runs, where, count):
         ("lr=0.1", "did you mean optim.lr?"),
         ("optm=adam", "did you mean optim or"),
         ("optim.lrr=0.1", "did you mean optim.lr"),
-        ("qqqqq=1", "there are status, optimizer, setting"),
+        ("qqqqq=1", "there are status, optimizer, signature, setting"),
         ("finetune=0", "finetune holds several keys: finetune.epochs, finetune.warm"),
         ("optim=adma", "optim=adma: no run has it; there are adam, aggmo, sgd"),
         ("seed=0,7", "seed=7: no run has it; there are 0, 1, 2"),
@@ -123,3 +123,12 @@ def test_load_takes_filters(tmp_path):
     write_run(tmp_path, "aggmo", 0)
     write_run(tmp_path, "aggmo", 1)
     assert [run.seed for run in load(tmp_path, where=["seed=1"])] == [1]
+
+
+def test_a_setting_is_chosen_by_its_label(tmp_path):
+    for size in (32, 64):
+        write_run(tmp_path, "adam", optimizer="adam", config={"batch_size": size})
+    (run,) = load(tmp_path, where=["setting=adam lr=0.1 batch_size=64"])
+    assert run.settings["batch_size"] == 64
+    with pytest.raises(ValueError, match="setting=adam lr=0.2: no run has it; there are .*adam lr=0.1 batch_size=32"):
+        load(tmp_path, where=["setting=adam lr=0.2"])

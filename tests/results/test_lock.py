@@ -63,5 +63,5 @@ def test_opening_removes_half_written_files_and_keeps_others(tmp_path):
     assert not list(folder.path.rglob("*.tmp"))
     (folder.path / "notes.txt").write_text("mine")
     folder.clear()
-    assert (folder.path / "notes.txt").exists() and folder.read_json("status.json") is None
+    assert (folder.path / "notes.txt").exists() and not (folder.path / "status.json").exists()
     folder.close()

@@ -38,9 +38,9 @@ def test_a_setting_has_one_signature_however_it_is_written():
 
 def test_label_names_what_is_not_default():
     config = configure("optim.lr=0.05", "optim.betas=[0,0.5]", "optim/lr_schedule=step", "wrap=[lookahead]")
-    assert config.label == "aggmo,lr=0.05,betas=0-0.5,step,lookahead"
+    assert config.label == "aggmo+lookahead,lr=0.05,betas=0-0.5,lr_schedule=step"
     assert config.run_path.parts == ("outputs", "digits", config.label, config.signature, "seed=0")
-    assert configure().label == "aggmo"
+    assert configure().label == "aggmo,lr=0.1"
 
 
 def test_labels_stay_within_what_file_systems_allow():

@@ -47,9 +47,3 @@ def test_booleans_are_no_numbers():
 def test_varying_keys_counts_only_settings_that_have_the_key():
     runs = [{"optim.name": "a", "x": 1, "y": 1}, {"optim.name": "a", "x": 2, "y": 1.0}, {"optim.name": "a", "z": 3}]
     assert varying_keys(runs) == ["x"]
-
-
-def test_varying_keys_per_optimizer_ignores_differing_defaults():
-    runs = [{"optim.name": name, "optim.lr": lr, "epochs": epochs} for name, lr, epochs in (("a", 1, 5), ("b", 2, 6))]
-    assert varying_keys(runs, per_optimizer=True) == ["epochs"]
-    assert varying_keys(runs) == ["optim.name", "optim.lr", "epochs"]

@@ -17,9 +17,9 @@ class RunList {
     this.columns = [
       ...(tasks.size > 1 ? [["task", (row) => row.task]] : []),
       ["setting", (row) => row.setting], ["seed", (row) => String(row.seed ?? "-")], ["status", (row) => row.status],
-      [`validation${metric}`, (row) => valued(row, row.validation)], [`test${metric}`, (row) => valued(row, row.test)],
+      [`val${metric}, best epoch`, (row) => valued(row, row.validation)], [`test${metric}`, (row) => valued(row, row.test)],
       ["epochs", (row) => (row.epochs === null ? "-" : String(row.epochs))],
-      ["seconds", (row) => (row.seconds === null ? "-" : row.seconds.toFixed(1))],
+      ["s of training", (row) => (row.seconds === null ? "-" : row.seconds.toFixed(1))],
     ];
     this.numeric = this.columns.map(([, textOf]) => comparison(data.rows.map(textOf)).numeric);
     this.sheet = new Sheet(data);

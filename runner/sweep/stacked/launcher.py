@@ -21,7 +21,7 @@ from runner.sweep.stacked.group import RunGroup
 from runner.sweep.stacked.grouping import config_obstacle, group_runs
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.output import print_line
-from runner.train.signals import Interrupted
+from runner.train.signals import STOPPED_BY_SIGNAL, Interrupted, StopRequest
 
 
 @dataclass
@@ -41,6 +41,10 @@ class StackedSweep:
 
     def run(self, jobs: Sequence[Job]) -> int:
         """Run all jobs; return 0, or 128 + the signal that stopped the sweep."""
+        with StopRequest():  # also between the parts
+            return self.run_groups(jobs) or self.run_others()
+
+    def run_groups(self, jobs: Sequence[Job]) -> int:
         groups = [
             [jobs[i] for i in group] for group in group_runs([job.checked_config for job in jobs]) if len(group) > 1
         ]
@@ -50,6 +54,9 @@ class StackedSweep:
             for part in split(group, self.max_runs):
                 if code := self.run_group(part):
                     return code
+        return 0
+
+    def run_others(self) -> int:
         if self.parallel:
             settings = self.parallel[0].checked_config.settings
             slots = process_slots(None, 1, settings.device, settings.threads)
@@ -72,18 +79,23 @@ class StackedSweep:
             return 0
         except Interrupted as stopped:
             return stopped.exit_code
-        except ConfigError as error:
-            self.print_line(f"not stacked: {error}")
-        except OutOfMemoryError:
-            if len(jobs) == 1:
-                raise
-            return self.run_halves(group.unfinished())
         except Exception as error:  # of any kind: what a model can't do under vmap it may do by itself
-            group.log(traceback.format_exc())
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            self.print_line(f"not stacked: {reason}; these runs are trained one after another")
+            if group.stop.number:
+                return STOPPED_BY_SIGNAL + group.stop.number
+            if isinstance(error, OutOfMemoryError) and len(jobs) > 1:
+                return self.run_halves(group.unfinished())
+            self.report(error, group)
         self.sequential += group.unfinished()
         return 0
+
+    def report(self, error: Exception, group: RunGroup) -> None:
+        """Print why the runs of a group are not stacked."""
+        if isinstance(error, ConfigError):
+            self.print_line(f"not stacked: {error}")
+            return
+        group.log(traceback.format_exc())
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        self.print_line(f"not stacked: {reason}; these runs are trained one after another")
 
     def run_halves(self, jobs: list[Job]) -> int:
         self.print_line(f"{len(jobs)} runs don't fit into memory as one program; training two halves")

@@ -6,6 +6,7 @@ import time
 
 from torch import Tensor
 
+from results.paths import BEST
 from runner.train import checkpoint
 from runner.train.progress import Diverged, Means
 from runner.train.trainer import Trainer
@@ -52,7 +53,7 @@ class MemberTrainer(Trainer):
     def write_best(self) -> None:
         if self.best_weights is not None:
             content = {"model": self.best_weights, **(self.progress.best or {})}
-            checkpoint.save(self.folder.path / "checkpoints" / "best.pt", content)
+            self.progress.best_checksum = checkpoint.save(self.folder.path / BEST, content)
             self.best_weights = None
 
     def end(self) -> None:

@@ -184,7 +184,7 @@ class StackedTrainer:
     @contextlib.contextmanager
     def evaluation_statistics(self) -> Iterator[None]:
         """Inside, each run has the running statistics of its evaluation weights, which its trainer gets as well."""
-        if self.optimizers.pipeline.evaluator is None:
+        if not self.first.optimizer.has_evaluation_weights:
             yield
             return
         buffers, (n, size) = self.steps.buffers, (len(self.samples.train), self.first.settings.batch_size)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT, write_mnist
@@ -60,6 +61,8 @@ BAD = [
     (f"seed={2**63}", [f"seed={2**63}", "2^63"]),
     (f"optim.lr=1{'0' * 400}", ["optim.lr=1000", "too large"]),
     (f"device={'x' * 5000}x epochss=3", ["epochss", "epochs?"]),
+    (f"optim={'x' * 5000}", ["optim=xxx", "is unknown"]),
+    ("wrap=${oc.create:[1]}", ["wrap=${oc.create:[1]}", "name of a choice"]),
     (f"epochs={'x' * 5000}", ["epochs=xxx", "5000 characters"]),
     ("-inf", ["-inf is not a flag", "key=value"]),
     # wrong types
@@ -134,11 +137,79 @@ BAD = [
     ("optim.lr_schedule=cosine", ["optim/lr_schedule=NAME"]),
     ("optim.lr=${nope}", ["nope"]),
     ("optim=aggmo_exp optim.k=100", ["optim.a=0.1, k=100 make betas[17]=1"]),
+    # signs of Hydra's grammar in a value
+    ("outputs=a=b", ["outputs=a=b can't be read", "'outputs=\"a=b\"'"]),
+    ("outputs=a#b", ["outputs=a#b can't be read", "'outputs=\"a#b\"'"]),
+    ("outputs=a,b", ["outputs=a,b holds several values", "'outputs=\"a,b\"'"]),
+    ("config=FOLDER/good.yaml outputs=a,b", ["outputs=a,b holds several values", "'outputs=\"a,b\"'"]),
+    ("config=FOLDER/good.yaml outputs=a=b", ["outputs=a=b can't be read", "'outputs=\"a=b\"'"]),
+    # interpolations
+    ("outputs=${hydra:runtime.cwd}/x", ["outputs=${hydra:runtime.cwd}/x", "$PWD"]),
+    ("-m outputs=${hydra:runtime.cwd}/x", ["outputs=${hydra:runtime.cwd}/x", "$PWD"]),
+    ("outputs=${oc.env:NO_SUCH_VARIABLE}", ["outputs: ", "NO_SUCH_VARIABLE"]),
+    ("outputs=${now:%Y}${nope}", ["outputs: ", "nope"]),
+    ("config=FOLDER/good.yaml outputs=${oc.env:HOME}", ["outputs=${oc.env:HOME}", "not resolved"]),
+    # what no value can hold
+    ("outputs=a\0b", ["outputs=a\\x00b", "the character \\x00"]),
+    ("outputs=a\udcffb", ["outputs=a\\udcffb", "the character \\udcff"]),
+    ("config=a\0b", ["config=a\\x00b", "\\x00"]),
+    (f"optim.betas={'[' * 99}1{']' * 99}", ["optim.betas=[[", "nested too deeply"]),
+    (f"+x={'{a:' * 99}1{'}' * 99}", ["+x={a:", "nested too deeply"]),
+    # recorded configurations
+    ("config=FOLDER/good.yaml config=FOLDER/file", ["good.yaml", "FOLDER/file", "one command"]),
+    ("config=FOLDER", ["config=FOLDER", "folder, not a file"]),
+    ("config=FOLDER/pipe", ["config=FOLDER/pipe", "not a file"]),
+    ("config=FOLDER/good.yaml epochs.x=1", ["epochs=1 is one value", "epochs.x"]),
     # not even a command
     ("=1", ["=1 can't be read"]),
     ("optim.lr=[", ["optim.lr=["]),
     ("digits", ["digits"]),
     ("--no-such-flag", []),
+]
+
+
+#: a configuration as runs record it, for `config=`
+GOOD = """\
+task: {name: digits, objective: classification}
+data: {name: digits}
+model: {name: mlp}
+optim: {name: adam, lr: 1e-3}
+epochs: 1
+limit_train: 10
+"""
+#: what stands in its place, or is added, and what the message must hold
+BAD_FILES = [
+    ("optim: &x {name: adam, lr: *x}", ["is no YAML", "refer to themselves"]),
+    ("x: &a [&b [*a]]", ["is no YAML", "refer to themselves"]),
+    ("\n".join(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}' if i else '1'] * 9)}]" for i in range(9)), ["repeat too much"]),
+    (f"x: {'[' * 5000}{']' * 5000}", ["is no YAML", "nested too deeply"]),
+    (f"x: {'{a: ' * 5000}{'}' * 5000}", ["is no YAML", "nested too deeply"]),
+    (f"x:\n{'- ' * 5000}", ["is no YAML", "nested too deeply"]),
+    ("epochs: [1]", ["epochs=[1] is not a whole number"]),
+    ("epochs: {a: 1}", ["epochs={'a': 1} is not a whole number"]),
+    ("epochs: 2020-01-01", ["epochs=2020-01-01 is not a whole number"]),
+    ("epochs: !!binary aGk=", ["is no YAML", "binary"]),
+    ("epochs: !!int many", ["is no YAML", "many"]),
+    ("epochs: !!python/object/apply:os.getpid []", ["is no YAML", "os.getpid"]),
+    ("epochs: 1\nepochs: 2", ["is no YAML", "epochs stands twice"]),
+    ("device: [cpu]", ["device=[cpu] is not a word"]),
+    ("outputs: 'a\x07b'", ["is no YAML", "control characters"]),
+    ('outputs: "a\\0b"', ["outputs=a\\x00b", "the character \\x00"]),
+    ('outputs: "a\\ud800b"', ["no YAML"]),
+    ("outputs: ${oc.env:HOME}", ["outputs=${oc.env:HOME}", "not resolved"]),
+    ("task: [a]", ["task=[a] is a list", "group of keys"]),
+    ("task: digits", ["task=digits is one value", "group of keys"]),
+    ("task: {objective: [a]}", ["task.objective=[a] is not a name"]),
+    ("wrap: [lookahead]", ["wrap=[lookahead] is a list"]),
+    ("wrap: {lookahead: [1]}", ["wrap.lookahead=[1] is a list"]),
+    ("1: 2", ["has the key 1, which is no name"]),
+    ("? [a]\n: 1", ["is no YAML"]),
+    ("optim: {name: adam, betas: [0.9, {a: 1}]}", ["optim.betas[1]={'a': 1} is not a number"]),
+    ("model: {name: mlp, hidden: {a: 1}}", ["model.hidden={'a': 1} is not a list"]),
+    ("logger: {a: 1}", ["logger={'a': 1} is not a list"]),
+    ("logger: [[a]]", ["logger[0]=[a] is not a word"]),
+    ("checkpoint: 3", ["checkpoint=3 is one value"]),
+    ("data: {name: digits, split: [random]}", ["data.split=[random] is not one of"]),
 ]
 
 
@@ -154,6 +225,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     write_mnist(tmp_path / "damaged")
     (tmp_path / "damaged" / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03")
+    (tmp_path / "good.yaml").write_text(GOOD)
+    os.mkfifo(tmp_path / "pipe")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -174,6 +247,36 @@ def test_bad_command_is_refused_in_one_message(place, capsys, command, words):
     for word in words:
         assert word.replace("FOLDER", str(place)) in printed.err
     assert os.listdir(".") == []
+
+
+@pytest.mark.parametrize(("change", "words"), BAD_FILES, ids=[change[:40] for change, _ in BAD_FILES])
+def test_bad_recorded_configuration_is_refused_in_one_message(place, capsys, change, words):
+    replaced = change.partition(":")[0]
+    kept = [line for line in GOOD.splitlines() if line.partition(":")[0] != replaced]
+    (place / "bad.yaml").write_text("\n".join([*kept, change]))
+    assert main([f"config={place / 'bad.yaml'}"]) == BAD_INPUT
+    printed = capsys.readouterr()
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1 and len(printed.err) < 900, printed.err
+    for word in words:
+        assert word in printed.err
+    assert printed.out == "" and os.listdir(".") == []
+
+
+def test_numbers_in_a_recorded_configuration_are_those_of_the_command_line(place, capsys):
+    command = "task=digits optim=adam optim.lr=1e-3 epochs=1 limit_train=10 model.hidden=[64]"
+    assert main([f"config={place / 'good.yaml'}", "model.hidden=[64]", "logger=[]", 'outputs="a,b = c#"']) == 0
+    assert main([*command.split(), "logger=[]", "outputs=other"]) == 0
+    ours, others = (sorted(Path(name).rglob("status.json")) for name in ("a,b = c#", "other"))
+    assert ours[0].parts[2:] == others[0].parts[2:], "one label and one signature"
+
+
+@pytest.mark.parametrize("content", ["a: &a [*a]", "[" * 9999, "a: [1"])
+def test_a_chosen_file_of_configs_that_never_ends_is_named(place, monkeypatch, capsys, content):
+    (place / "configs" / "experiment").mkdir(parents=True)
+    (place / "configs" / "experiment" / "mine.yaml").write_text(content)
+    monkeypatch.setattr("runner.cli.overrides.CONFIGS", place / "configs")
+    assert main(["experiment=mine"]) == BAD_INPUT
+    assert "configs/experiment/mine.yaml is no YAML" in capsys.readouterr().err
 
 
 def test_refused_without_torch(tmp_path):

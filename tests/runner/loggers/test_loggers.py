@@ -158,7 +158,7 @@ def raising(error):
 def test_each_status_is_logged_with_the_runs_exit_code_unchanged(recorders, run):
     words = [*SMALL, "logger=[recorder]"]
     assert run(*words).code == 0
-    assert run(*words, "optim.lr=1e30").code == 0
+    assert run(*words, "optim.lr=1e17").code == 0
     assert run(*words, callbacks=raising(RuntimeError("broke"))).code == 1
     assert run(*words, callbacks=raising(KeyboardInterrupt())).code == 128 + signal.SIGINT
     assert [status for *_, status in closings(recorders)] == ["done", "diverged", "failed", "interrupted"]
@@ -182,12 +182,12 @@ def test_run_survives_a_logger_that_fails(recorders, run, monkeypatch):
 
 @pytest.mark.parametrize("words", [[], ["hydra/launcher=stacked", "hydra.launcher.form=vmap"]])
 def test_each_run_of_a_sweep_has_its_own_logger(recorders, run, words):
-    assert run("-m", *SMALL, *words, "optim.lr=0.1,1e30", "seed=0,1", "logger=[recorder]").code == 0
+    assert run("-m", *SMALL, *words, "optim.lr=0.1,1e17", "seed=0,1", "logger=[recorder]").code == 0
     assert sorted(closings(recorders)) == [
-        ("aggmo seed=0", "close", "done"),
-        ("aggmo seed=1", "close", "done"),
-        ("aggmo,lr=1e+30 seed=0", "close", "diverged"),
-        ("aggmo,lr=1e+30 seed=1", "close", "diverged"),
+        ("aggmo,lr=0.1 seed=0", "close", "done"),
+        ("aggmo,lr=0.1 seed=1", "close", "done"),
+        ("aggmo,lr=1e+17 seed=0", "close", "diverged"),
+        ("aggmo,lr=1e+17 seed=1", "close", "diverged"),
     ]
     assert all(recorder.calls[0] == ("open",) for recorder in recorders)
 

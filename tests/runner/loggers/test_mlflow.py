@@ -101,9 +101,9 @@ def test_mlflow_has_each_point_once_whatever_happened(tmp_path, store):
     ((experiment, run, points, files),) = mlflow_runs(store)
     folder = run_folder(tmp_path)
     assert points == expected_points(folder)
-    assert (experiment, run.info.run_name, run.info.status) == ("digits", "aggmo seed=0", "FINISHED")
+    assert (experiment, run.info.run_name, run.info.status) == ("digits", "aggmo,lr=0.1 seed=0", "FINISHED")
     assert run.data.params["optim.lr"] == "0.1" and run.data.tags["status"] == "done"
-    assert run.data.tags["folder"] == str(folder) and run.data.tags["setting"] == "aggmo"
+    assert run.data.tags["folder"] == str(folder) and run.data.tags["setting"] == "aggmo,lr=0.1"
     git = json.loads((folder / "environment.json").read_text())["git"]
     assert run.data.tags.get("mlflow.source.git.commit") == (git and git["commit"])
     assert files == ["config.yaml", "curves.png"]
@@ -113,10 +113,12 @@ def test_mlflow_has_each_point_once_whatever_happened(tmp_path, store):
 @pytest.mark.filterwarnings("ignore")
 def test_mlflow_takes_parallel_runs_and_their_statuses(tmp_path, store):
     pytest.importorskip("mlflow")
-    words = [*LONG, "epochs=2", "logger=[mlflow]", "optim.lr=0.1,1e30", "seed=0,1"]
+    words = [*LONG, "epochs=2", "logger=[mlflow]", "optim.lr=0.1,1e17", "seed=0,1"]
     assert run_process(["-m", *words, "hydra/launcher=local", "hydra.launcher.n_jobs=4"], tmp_path) == 0
     found = {run.info.run_name: (run, points) for _, run, points, _ in mlflow_runs(store)}
-    assert sorted(found) == [f"{setting} seed={seed}" for setting in ("aggmo", "aggmo,lr=1e+30") for seed in (0, 1)]
+    assert sorted(found) == [
+        f"{setting} seed={seed}" for setting in ("aggmo,lr=0.1", "aggmo,lr=1e+17") for seed in (0, 1)
+    ]
     for name, (run, points) in found.items():
         assert run.info.status == "FINISHED"
         assert run.data.tags["status"] == ("diverged" if "lr" in name else "done")

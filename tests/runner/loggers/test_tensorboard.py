@@ -40,7 +40,7 @@ def test_hparams_compare_runs_of_different_optimizers(run, tmp_path):
     """As the tab asks its server: columns of all optimizers, a group for each setting, the mean over seeds."""
     outputs = tmp_path / "outputs"
     assert run("-m", *SMALL, "optim=sgd,adam", "seed=0,1", outputs=outputs).code == 0
-    assert run(*SMALL, "optim=sgd", "optim.lr=1e30", outputs=outputs).code == 0
+    assert run(*SMALL, "optim=sgd", "optim.lr=1e17", outputs=outputs).code == 0
     experiment, groups = hparams_tab(outputs)
     differing = [info["name"] for info in experiment["hparamInfos"] if info.get("differs")]
     assert differing == ["optim", "optim.lr"]
@@ -49,9 +49,9 @@ def test_hparams_compare_runs_of_different_optimizers(run, tmp_path):
     metrics = [info["name"]["tag"] for info in experiment["metricInfos"]]
     assert metrics[:4] == ["best/acc", "best/loss", "test/acc", "test/loss"]
     sizes = sorted((name.split("/")[1], len(group["sessions"])) for name, group in groups.items())
-    assert sizes == [("adam", 2), ("sgd", 2), ("sgd,lr=1e+30", 1)]
+    assert sizes == [("adam,lr=0.001", 2), ("sgd,lr=0.01", 2), ("sgd,lr=1e+17", 1)]
     for name, group in groups.items():
-        status = "STATUS_FAILURE" if "1e+30" in name else "STATUS_SUCCESS"
+        status = "STATUS_FAILURE" if "1e+17" in name else "STATUS_SUCCESS"
         sessions = [(session["name"], session["status"]) for session in group["sessions"]]
         assert sessions == [(f"{name}/seed={seed}", status) for seed in range(len(sessions))]
     (name,) = [name for name in groups if "adam" in name]

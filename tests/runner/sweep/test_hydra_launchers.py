@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from runs import configure
 
 from runner.callbacks import NO_CALLBACKS
 from runner.cli.errors import describe_error
@@ -53,7 +54,7 @@ def finish(worker, number, code=0, error=""):
 def run_all(act, folder, ended=None):
     """Run three jobs; return the exit code, {number: (exit code, error)}, and the overrides of each launch."""
     ended, launcher = {} if ended is None else ended, StandIn(act)
-    jobs = [Job(10 + i, (f"seed={i}",), TODO) for i in range(3)]
+    jobs = [Job(10 + i, (f"seed={i}",), TODO, configure(f"seed={i}")) for i in range(3)]
 
     def on_end(job, code, error=""):
         ended[job.number] = code, error
@@ -117,7 +118,7 @@ def test_a_launcher_that_does_not_work_is_one_message(tmp_path):
 def test_a_stop_request_reaches_the_workers(tmp_path):
     def act(worker, number):
         if number == 10:
-            signal.raise_signal(signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
         assert until(worker.should_stop)
 
     assert run_all(act, tmp_path)[:2] == (128 + signal.SIGTERM, {})
@@ -130,8 +131,8 @@ def test_a_worker_stops_after_a_killed_sweep_on_its_machine_only(tmp_path):
     code += "files = JobFiles(Path(sys.argv[1])).__enter__(); print('in use', flush=True); time.sleep(60)"
     root = str(Path(__file__).resolve().parents[3])
     command = [sys.executable, "-c", code, str(folder)]
-    worker = Worker(".", str(folder), (), 1, current_site(), NO_CALLBACKS)
-    elsewhere = Worker(".", str(folder), (), 1, "another machine", NO_CALLBACKS)
+    worker = Worker(".", str(folder), (), 1, current_site(), {}, NO_CALLBACKS)
+    elsewhere = Worker(".", str(folder), (), 1, "another machine", {}, NO_CALLBACKS)
     environment = {**os.environ, "PYTHONPATH": root}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as sweep:
         assert sweep.stdout.readline() == "in use\n"

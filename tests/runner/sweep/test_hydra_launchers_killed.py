@@ -100,7 +100,7 @@ def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
     code, console = sweep.end()
     assert code == 1, console
     assert "digits adam lr=0.001 seed=0: failed: killed by signal 9" in console
-    assert "digits sgd lr=0.01 seed=0: failed; see outputs/digits/sgd" in console
+    assert "digits sgd lr=0.01 seed=0: failed: IsADirectoryError" in console and "; see outputs/digits/sgd" in console
     assert "digits aggmo lr=0.1 seed=0: test acc" in console
     assert "3 runs: 3 to do" in console and "samples of digits" not in console  # workers print nothing
 

@@ -65,6 +65,8 @@ def test_the_command_line_selects_and_replaces(composer):
         (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum"]),
         ([], "momentm", ["sweep=momentm", "momentum"]),
         (["++optim.lr=interval(0,1)"], None, ["optim.lr=interval(0,1)", "hydra/sweeper=optuna"]),
+        (["++seed=range(1,1e9)"], None, ["seed=range(1,1e9)", "100,000"]),
+        ([f"++{key}=range(1,1001)" for key in ("seed", "epochs")], None, ["1,000,000 runs", "100,000"]),
     ],
 )
 def test_grids_that_are_refused(composer, words, file, parts):
@@ -80,8 +82,10 @@ def test_states(composer, tmp_path):
     for folder, status in ((done, "done"), (resumed, "interrupted")):
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "checkpoints" / "last.pt").touch()
-        result = {key: {"acc": 0.5} for key in ("best", "final", "test", "test_last")}
-        (folder / "status.json").write_text(json.dumps({"status": status, **result}))
+        result = {key: {"acc": 0.5, "epoch": 1} for key in ("best", "final", "test", "test_last")}
+        (folder / "status.json").write_text(
+            json.dumps({"status": status, "metric": "acc", "better": "max", "seconds": {"train": 1}, **result})
+        )
     jobs = plan_jobs([*words, ["++optim.lrr=1"]], composer)
     assert [job.state for job in jobs] == [DONE, RESUME, TODO, REPEATED, REFUSED]
     assert [job.number for job in jobs] == [0, 1, 2, 3, 4]

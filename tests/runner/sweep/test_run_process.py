@@ -26,7 +26,7 @@ def test_gpus_are_shared_by_jobs_per_gpu(monkeypatch):
     assert {slot.gpu for slot in process_slots(None, 2, "cpu", 1)} == {None}
 
 
-@pytest.mark.parametrize("request_stop", [lambda parent: parent.send("stop"), lambda parent: parent.close()])
+@pytest.mark.parametrize("request_stop", [lambda parent: parent.send(signal.SIGTERM), lambda parent: parent.close()])
 def test_a_run_stops_on_request_and_when_its_parent_is_gone(request_stop):
     received = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))

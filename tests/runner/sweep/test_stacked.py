@@ -85,7 +85,7 @@ def test_stacked_runs_are_the_runs_by_themselves(words, form, rtol, sweep):
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(sweep):
-    words = ["optim=sgd", "optim.lr=0.1,1e30,0.01"]
+    words = ["optim=sgd", "optim.lr=0.1,1e17,0.01"]
     _, _, single = sweep(*words)
     code, console, stacked = sweep(*words, form="vmap")
     assert code == 0 and "diverged" in console

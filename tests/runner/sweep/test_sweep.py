@@ -4,9 +4,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
-from small_sweeps import SmallSweep, metrics, runs
+from conftest import ROOT
+from runs import configure
+from small_sweeps import SMALL, SmallSweep, metrics, runs
 
 from main import CALLBACKS
 from runner.callbacks import Callbacks
@@ -58,11 +62,10 @@ def test_a_sweep_ends_with_its_best_settings(sweep, tmp_path):
     heads, _, found = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[:3])
     row = dict(zip(heads, found, strict=True))
     accs = [float(row["test_acc"]) for row in sweep.table() if row["optim.lr"] == "0.1"]
-    assert (row["optimizer"], row["best setting"], row["n"], row["epochs"]) == ("sgd", "sgd,lr=0.1", "2", "2")
+    assert (row["best setting"], row["n"]) == ("sgd lr=0.1", "2")
     assert float(row["test acc"].split()[0]) == pytest.approx(sum(accs) / 2, abs=0.05)
-    assert row["diverged"] == "0 of 2"
     (picture,) = tmp_path.glob("outputs/sweeps/*/comparison_digits.png")
-    assert picture.stat().st_size > 10_000
+    assert picture.stat().st_size > 10_000 and str(picture.relative_to(tmp_path)) in console
 
 
 def test_refused_runs_leave_the_others_alone(sweep):
@@ -87,7 +90,7 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_retried(launcher, sweep
     """Where the folder of seed 1 should be is a file: that run can't start."""
     words = [*launcher, "epochs=1", "seed=0,1,2"]
     sweep("seed=0", "epochs=1")
-    (folder,) = tmp_path.glob("outputs/digits/aggmo/*")
+    (folder,) = tmp_path.glob("outputs/digits/aggmo,lr=0.1/*")
     shutil.rmtree(tmp_path / "outputs" / "sweeps")
     (folder / "seed=1").write_text("in the way")
     code, console = sweep(*words)
@@ -100,8 +103,29 @@ def test_a_run_that_fails_leaves_the_others_alone_and_is_retried(launcher, sweep
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_what_is_raised_before_a_runs_training_ends_that_run_only(launcher, sweep, tmp_path):
+    """Memory that no machine has; and a log.txt that can't be opened."""
+    data = ["data=synthetic", "data.num_train=4000000000000,100"]
+    code, console = sweep(*launcher, *data, callbacks=CALLBACKS)
+    assert code == 1 and [row["status"] for row in sweep.table()] == ["failed", "done"]
+    error = sweep.table()[0]["error"]
+    assert "memory" in error.lower() and f": failed: {error}; see " in console and "Traceback" not in console
+    (failed,) = [tmp_path / row["folder"] for row in sweep.table() if row["status"] == "failed"]
+    assert "Traceback" in (failed / "log.txt").read_text() and (failed / "config.yaml").exists()
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_log_that_can_not_be_opened_fails_its_run_only(launcher, sweep, tmp_path):
+    folder = configure(*SMALL, "seed=0").run_path
+    (folder / "log.txt").mkdir(parents=True)
+    code, console = sweep(*launcher, "seed=0,1", callbacks=CALLBACKS)
+    assert code == 1 and [row["status"] for row in sweep.table()] == ["failed", "done"]
+    assert "log.txt" in sweep.table()[0]["error"] and "Traceback" not in console
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_diverged_runs_are_results(launcher, sweep):
-    code, console = sweep(*launcher, "optim=sgd", "optim.lr=0.1,1e30")
+    code, console = sweep(*launcher, "optim=sgd", "optim.lr=0.1,1e17")
     assert code == 0 and [row["status"] for row in sweep.table()] == ["done", "diverged"]
     assert "loss" in sweep.table()[1]["error"] and "diverged" in console
 
@@ -118,6 +142,19 @@ def test_an_interrupted_sweep_resumes_and_ends_as_one_left_alone(launcher, sweep
     code, console = sweep(*words)
     assert code == 0 and "to resume" in console
     assert metrics(tmp_path) == expected
+
+
+@pytest.mark.slow
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path):
+    """Processes meet at sockets in it, whose paths are short."""
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    words = ["-m", *SMALL, "seed=0,1", *LOCAL]
+    command = [sys.executable, str(ROOT / "main.py"), *words]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "TMPDIR": str(folder)}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0 and "[2/2]" in done.stdout, done.stdout + done.stderr
 
 
 def kill_seed_1(run):

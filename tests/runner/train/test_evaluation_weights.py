@@ -6,7 +6,7 @@ from runs import read_rows, read_status
 
 from runner.train.rng import STATISTICS_SAMPLES, statistics_order
 
-SMALL = ["model=cnn_bn", "optim=adam", "optim.lr=0.003", "epochs=2", "batch_size=40"]
+SMALL = ["model=cnn_bn", "optim=adam", "optim.lr=0.003", "epochs=1", "batch_size=40"]
 SMALL += ["limit_train=100", "limit_val=50", "limit_test=50"]
 
 

@@ -10,7 +10,8 @@ from conftest import write_mnist
 from runs import read_results, read_status, run_folder, run_interrupted
 
 from results.run_folder import RunFolder
-from runner.train.signals import StopRequest
+from runner.callbacks import Callbacks
+from runner.train.signals import Interrupted, StopRequest
 
 DIGITS = ["task=digits", "epochs=6", "log.every=4", "limit_train=400", "logger=[tensorboard]"]
 AUTOENCODER = ["task=autoencoder", "epochs=3", "batch_size=64", "log.every=3", "limit_train=300", "limit_val=100"]
@@ -46,7 +47,11 @@ def words_of(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "kind", ["digits", "digits, all on", "batch norm, averaged", "autoencoder, step", "rosenbrock", "amsgrad"]
+    "kind",
+    [
+        *("digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"),
+        pytest.param("batch norm, averaged", marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_in_any_step_and_resumed(kind, run, words_of, tmp_path):
     words = words_of(kind)
@@ -74,6 +79,39 @@ def test_signals_that_a_launcher_forwards_interrupt_nothing():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGTERM)
         assert stop.number == signal.SIGINT
+
+
+def test_signals_interrupt_what_loads_and_reach_the_outer_request():
+    with StopRequest(forwarded=True) as sweep, StopRequest() as stop:
+        with pytest.raises(Interrupted, match="SIGTERM"), stop.raising():
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.number == sweep.number == signal.SIGTERM
+        signal.raise_signal(signal.SIGTERM)  # the same one, forwarded
+        with pytest.raises(Interrupted), stop.raising():
+            raise AssertionError("asked to stop before")
+
+
+def test_an_interruption_that_python_swallows_is_raised_at_the_end(capsys):
+    class Closing:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with StopRequest() as stop, pytest.raises(Interrupted), stop.raising():
+        closing = Closing()
+        del closing
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_after_a_signal_is_its_consequence(run):
+    """A process that works for the run may be ended by the signal as well."""
+
+    def fail(folder):
+        signal.raise_signal(signal.SIGTERM)
+        raise RuntimeError("a worker exited unexpectedly")
+
+    result = run("epochs=1", "limit_train=100", callbacks=Callbacks(on_run_end=fail))
+    assert result.code == 143 and read_status(result.folder)["status"] == "interrupted"
+    assert "Stopped by SIGTERM" in result.out and "Traceback" in (result.folder / "log.txt").read_text()
 
 
 def test_signal_to_a_process_saves_and_exits_with_its_code(tmp_path):

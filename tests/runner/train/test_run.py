@@ -28,7 +28,7 @@ def test_folder_holds_everything_when_the_callback_is_called(run):
     files = []
     callbacks = Callbacks(on_run_end=lambda folder: files.extend(folder.rglob("*")))
     result = run(*SMALL, "optim.lr=0.05", "optim/lr_schedule=cosine", "wrap=[lookahead]", callbacks=callbacks)
-    assert result.folder.parent.parent.name == "aggmo,lr=0.05,cosine,lookahead"
+    assert result.folder.parent.parent.name == "aggmo+lookahead,lr=0.05,lr_schedule=cosine"
     names = {"config.yaml", "environment.json", "status.json", "metrics.jsonl", "timings.jsonl", "log.txt"}
     names |= {"last.pt", "best.pt"}
     assert names == {file.name for file in files if file.is_file() and file.name != ".lock"}
@@ -70,7 +70,7 @@ def test_seed_is_in_the_folder_and_not_in_the_signature(repeat, tmp_path):
     assert (zero / "metrics.jsonl").read_bytes() != (one / "metrics.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("words", [[], ["optim.lr=1e30"]], ids=["done", "diverged"])
+@pytest.mark.parametrize("words", [[], ["optim.lr=1e17"]], ids=["done", "diverged"])
 def test_finished_run_is_shown_and_not_run_again(repeat, words):
     first = repeat(*words)
     files = {file: file.stat().st_mtime_ns for file in first.folder.rglob("*")}
@@ -172,3 +172,12 @@ def test_checkpoint_of_something_else_is_named(repeat):
     result = repeat()
     assert result.code == 1 and "last.pt" in result.out and "rerun=true" in result.out
     assert (folder / "config.yaml").exists()
+
+
+def test_a_finished_run_says_what_it_did_not_record(repeat):
+    repeat("logger=[]")
+    plain = repeat("logger=[]")
+    assert "This run is finished; rerun=true runs it again.\n" in plain.out
+    asked = repeat("logger=[tensorboard]", "track=true")
+    assert asked.code == 0 and "it ran with track=false logger=[], so there is nothing of " in asked.out
+    assert "track=true logger=[tensorboard]; rerun=true" in asked.out

@@ -9,7 +9,7 @@ from runner.train.single_sample import check_single_samples
 
 RESNET = ["model=resnet20", "data=synthetic", "data.sample_shape=[3,4,4]", "task=mnist", "device=cpu"]  # ends in 1x1
 REFUSED = [  # words, training samples, processes, what the message names
-    (["batch_size=16"], 33, 1, ["last batch of 33", "1 sample,", "drop_last=true or another batch_size"]),
+    (["batch_size=16"], 33, 1, ["last batch of 33", "1 sample,", "by drop_last=true or another batch_size"]),
     (["batch_size=16"], 1, 1, ["last batch of 1 ", "more training samples"]),
     (["batch_size=3", "accumulate=2"], 30, 1, ["a batch has 3 samples", "accumulate=2", "another accumulate"]),
     (["batch_size=3", "drop_last=true"], 30, 2, ["a batch has 3", "2 processes", "another number of processes"]),

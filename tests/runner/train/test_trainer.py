@@ -150,7 +150,7 @@ def test_patience_ends_the_run(run):
 
 def test_divergence_is_a_result_with_its_exact_step(run):
     """Rows of every step: the last finite one is the step before."""
-    result = run("epochs=5", "optim.lr=1e30", "log.every=1")
+    result = run("epochs=5", "optim.lr=1e17", "log.every=1")
     found = read_status(result.folder)
     assert result.code == 0 and found["status"] == "diverged" and found["test"] is None
     assert "diverged at epoch 1" in result.out and "Traceback" not in result.err
@@ -168,7 +168,7 @@ def test_divergence_threshold_is_a_multiple_of_the_first_loss(run):
     assert found["status"] == "diverged" and found["diverged"]["step"] == 1 + losses.index(max(losses))
 
 
-@pytest.mark.parametrize("lr", ["1e38", "1e10"])
+@pytest.mark.parametrize("lr", ["1e18", "1e10"])
 def test_divergence_that_only_validation_sees_is_recorded(run, lr):
     """One step an epoch: the training loss belongs to the weights before the step that ruins them."""
     result = run("epochs=1", "optim=sgd", f"optim.lr={lr}", "limit_train=10")

@@ -1,12 +1,13 @@
-"""The report of one task's runs: tables, figures and warnings, in the order of the page."""
+"""The report of one group of comparable runs: tables, figures and warnings, in the order of the page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from report.comparable import Group
 from report.figures.comparison import comparison
 from report.figures.panel import Panel
 from report.figures.series import Band, By
@@ -48,34 +49,47 @@ class Figure:
 
 
 @dataclass
-class TaskReport:
-    """parts: (title, tables by their files' names, figures) in order. prefix: of all these files' names."""
+class GroupReport:
+    """parts: (title, tables by their files' names, figures) in order. prefix: of all these files' names.
 
-    task: str
+    notes: what was asked for and is not among the parts.
+    """
+
+    group: Group
     prefix: str
-    runs: Sequence[Run]
     settings: Sequence[Setting]
     warnings: Sequence[str]
+    notes: list[str] = field(default_factory=list)
     parts: list[tuple[str, dict[str, Table], list[Figure]]] = field(default_factory=list)
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        return self.group.runs
 
     def add(self, title: str, tables: dict[str, Table | None], figures: Sequence[Figure]) -> None:
         """A part, unless it would be empty."""
-        filled = {name: table for name, table in tables.items() if table is not None and table.rows}
+        filled = {name: self.titled(table) for name, table in tables.items() if table is not None and table.rows}
         shown = [figure for figure in figures if figure.panels or figure.draw]
         if filled or shown:
             self.parts.append((title, filled, shown))
 
+    def titled(self, table: Table) -> Table:
+        """With the group's name in place of the task's."""
+        task = f"{self.runs[0].task}:"
+        title = table.title.removeprefix(task)
+        return table if title == table.title else replace(table, title=f"{self.group.name}:{title}")
 
-def task_report(runs: Sequence[Run], options: ReportOptions, prefix: str = "") -> TaskReport:
-    """The report of one task's runs. prefix: of its files' names. Raises ValueError for an option that does not fit."""
-    tried = settings(runs)
-    report = TaskReport(runs[0].task, prefix, runs, tried, warnings(tried))
+
+def group_report(group: Group, options: ReportOptions, prefix: str = "") -> GroupReport:
+    """The report of one group. prefix: of its files' names. Raises ValueError for an option that does not fit."""
+    tried = settings(group.runs)
+    report = GroupReport(group, prefix, tried, warnings(tried))
     for add in (add_results, add_curves, add_sensitivity, add_diagnostics, add_published, add_all_settings):
         add(report, options)
     return report
 
 
-def add_results(report: TaskReport, options: ReportOptions) -> None:
+def add_results(report: GroupReport, options: ReportOptions) -> None:
     from report.tables.best import best_table
     from report.tables.verdicts import comparison_table
 
@@ -88,7 +102,7 @@ def add_results(report: TaskReport, options: ReportOptions) -> None:
     report.add("Results", tables, [])
 
 
-def add_curves(report: TaskReport, options: ReportOptions) -> None:
+def add_curves(report: GroupReport, options: ReportOptions) -> None:
     from report.tables.targets import targets_table
 
     how = {"count": options.count, "band": options.band, "smooth": options.smooth, "diverged": options.diverged}
@@ -100,7 +114,7 @@ def add_curves(report: TaskReport, options: ReportOptions) -> None:
     report.add("Curves", tables, [Figure("comparison", f"Each optimizer with {number} on validation.", panels)])
 
 
-def add_sensitivity(report: TaskReport, options: ReportOptions) -> None:
+def add_sensitivity(report: GroupReport, options: ReportOptions) -> None:
     from report.figures.heatmap import heatmap
     from report.figures.heatmap_drawing import draw_grids
     from report.figures.sensitivity import sensitivity, sensitivity_table
@@ -111,14 +125,12 @@ def add_sensitivity(report: TaskReport, options: ReportOptions) -> None:
     for key in numeric:
         name = "sensitivity" if key == "optim.lr" else f"sensitivity_{key.replace('.', '_')}"
         panels = sensitivity(report.settings, key, band=options.band)
-        figures.append(Figure(name, f"The last epoch's score against {key}.", panels))
+        figures.append(Figure(name, f"The last epoch's score on validation against {key}.", panels))
         tables[name] = sensitivity_table(report.settings, key) if panels else None
     pair = options.heatmap or (numeric[:2] if len(numeric) > 1 else [])
     if pair and (grids := heatmap(report.settings, *pair)):
-        caption = f"The best epoch's score over {pair[0]} and {pair[1]}."
+        caption = f"The best epoch's score on validation over {pair[0]} and {pair[1]}."
         figures.append(Figure("heatmap", caption, draw=lambda path, formats: draw_grids(grids, path, formats=formats)))
-    elif options.heatmap:
-        raise ValueError(f"--heatmap {','.join(pair)}: no optimizer has two values of each")
     report.add("Sensitivity", tables, figures)
 
 
@@ -127,7 +139,7 @@ def is_numeric(tried: Sequence[Setting], key: str) -> bool:
     return all(map(is_number, values))
 
 
-def add_diagnostics(report: TaskReport, options: ReportOptions) -> None:
+def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     """Records of `track=true`, the paths of toy problems, the autoencoder's images: where the runs have them."""
     from report.diagnostics.norms import norms, projections
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
@@ -160,18 +172,23 @@ def drawn_figures(name: str, caption: str, contents: Sequence[Any], draw: Callab
     ]
 
 
-def add_published(report: TaskReport, options: ReportOptions) -> None:
+def add_published(report: GroupReport, options: ReportOptions) -> None:
     from report.published.panels import published_panels
-    from report.published.tables import published_sweep_table, published_table
+    from report.published.tables import nothing_to_compare, published_sweep_table, published_table
 
     for name in options.against:
         file = f"against_{name.replace('/', '_')}"
-        tables = {file: published_table(name, report.runs), f"{file}_sweep": published_sweep_table(name, report.runs)}
+        tables = {
+            file: published_table(name, report.settings),
+            f"{file}_sweep": published_sweep_table(name, report.settings),
+        }
         panels = published_panels(name, report.settings)
         report.add(f"Against the paper: {name}", tables, [Figure(file, "Published (grey) and ours.", panels)])
+        if not any(table is not None and table.rows for table in tables.values()):
+            report.notes.append(nothing_to_compare(name, report.settings))
 
 
-def add_all_settings(report: TaskReport, options: ReportOptions) -> None:
+def add_all_settings(report: GroupReport, options: ReportOptions) -> None:
     from report.tables.best import every_table
 
     if len(report.settings) > len({setting.optimizer for setting in report.settings}):
