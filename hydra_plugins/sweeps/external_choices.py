@@ -29,7 +29,8 @@ class ExternalChoices(ConfigSource):
         content = default_node(group, name)
         if group == "optim":
             content = {"defaults": [{"/optim/lr_schedule@lr_schedule": "constant"}, "_self_"], **content}
-        path, header = f"{SCHEME}://{self.path}", {"package": group}
+        path = f"{SCHEME}://{self.path}"
+        header: dict[str, str | None] = {"package": group}
         return ConfigResult(config=OmegaConf.create(content), path=path, provider=self.provider, header=header)
 
     def available(self) -> bool:

@@ -102,10 +102,22 @@ def model_config(name: str, target: Any, source: Mapping[str, str]) -> type[Mode
         of_data = {key: value for key, value in (("shape", shape), ("classes", classes)) if key in own}
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         given = {key: value for key, value in given.items() if value is not None or own[key].default is None}
-        return target(**of_data, **given)
+        return initialised(target(**of_data, **given), shape)
 
     content = {"name": name, "source": source, "build": build, "output": getattr(target, "output", "scores")}
     return make_class("model", Model, fields, content)
+
+
+def initialised(network: Any, shape: tuple[int, ...]) -> Any:
+    """The network; lazy layers get their parameters by one sample of zeros."""
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    if any(map(is_lazy, [*network.parameters(), *network.buffers()])):
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, *shape))
+        network.train()
+    return network
 
 
 def make_class(group: str, base: type, fields: list[tuple[str, Any, Any]], content: dict[str, Any]) -> Any:
