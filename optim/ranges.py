@@ -127,7 +127,9 @@ def _check_value(name: str, value: Any, range_: str, kind: str, where: str) -> N
         raise ValueError(f"{where}{name}={value!r} is not {'an integer ' if whole else ''}in {range_}")
     if kind.startswith("float") and (size := abs(_number(value) or 0.0)):
         if size > LARGEST:
-            raise ValueError(f"{where}{name}={value!r} is beyond {LARGEST:g}; larger numbers soon become infinite in float32")
+            raise ValueError(
+                f"{where}{name}={value!r} is beyond {LARGEST:g}; larger numbers soon become infinite in float32"
+            )
         if size < SMALLEST:
             raise ValueError(f"{where}{name}={value!r} is 0 in float32, whose smallest number is {SMALLEST:g}")
 
