@@ -30,17 +30,18 @@ def source_digests(classes: Iterable[type]) -> dict[str, str]:
     return {module.path: module.digest for module in modules}
 
 
-def modules_behind(entry: type) -> set[str]:
+@functools.cache
+def modules_behind(entry: type) -> frozenset[str]:
     """The class's module and the modules of its package that it imports, directly or not."""
     package, base = entry.__module__.rpartition(".")[0], base_module(entry)
     shared = {base, *imports_of(base)}
-    found, todo = set(), [entry.__module__]
+    found, todo = set[str](), [entry.__module__]
     while todo:
         name = todo.pop()
         if name not in found | shared:
             found.add(name)
             todo += [each for each in imports_of(name) if each.startswith(f"{package}.")]
-    return found
+    return frozenset(found)
 
 
 def base_module(entry: type) -> str:
