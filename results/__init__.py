@@ -4,13 +4,14 @@
     frames = results.load("outputs/digits", where=["optim=adam,aggmo", "status=done"])
     frames.runs.groupby("setting")["val_best"].mean()
 
-paths        names of folders and files           signature    the hash that names a configuration
+paths        names of folders and files           signature    the hash of configuration and code
 run_folder   one run's folder, locked             files        atomic writes
 metrics      rows of metrics.jsonl                status       status.json
 run, find    reading runs                         filters, settings, frames    choosing, grouping, tabulating them
 values       how a setting's value is written     typed        YAML to checked dataclasses
 records      what each file may hold              plain_yaml   YAML as plain data, of limited depth and size
-streams      a console that can't fail
+streams      a console that can't fail            labels, run_labels    what a setting is called where it is shown
+earlier_code runs of a configuration by other code
 """
 
 from __future__ import annotations

@@ -54,11 +54,9 @@ def changed_files(code: Mapping[str, str], other: Mapping[str, str]) -> tuple[st
 def summarise(earlier: Iterable[EarlierRun]) -> str:
     """One line for a sweep: how many of its runs were run by other code; empty if none was."""
     earlier = list(earlier)
+    if not earlier:
+        return ""
     files = sorted({path for each in earlier for path in each.changed})
     changed = f" ({', '.join(files)})" if files else ""
     count = len({each.run.folder for each in earlier})
-    return (
-        f"{count} earlier runs of these settings are of code that has changed since{changed}; they are kept."
-        if count
-        else ""
-    )
+    return f"{count} earlier runs of these settings are of code that has changed since{changed}; they are kept."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -46,7 +47,7 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def run_folders(outputs: Path) -> list[Path]:
-    return sorted(file.parent for file in outputs.rglob("status.json"))
+    return sorted(Path(place) for place, _, files in os.walk(outputs) if "status.json" in files)
 
 
 def run_folder(outputs: Path) -> Path:

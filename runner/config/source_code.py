@@ -38,22 +38,23 @@ def module_digests(names: Iterable[str]) -> dict[str, str]:
     return {module.path: module.digest for module in modules}
 
 
-def modules_behind(entry: type) -> set[str]:
+@functools.cache
+def modules_behind(entry: type) -> frozenset[str]:
     """The class's module and the modules of its package that it imports, directly or not."""
     base = base_module(entry)
-    return imported_within(entry.__module__, shared={base, *imports_of(base)})
+    return frozenset(imported_within(entry.__module__, shared={base, *imports_of(base)}))
 
 
-def imported_within(module: str, shared: Iterable[str] = ()) -> set[str]:
+def imported_within(module: str, shared: Iterable[str] = ()) -> frozenset[str]:
     """A module and those of its package that it imports, directly or not, but the shared ones."""
     package, shared = module.rpartition(".")[0], set(shared)
-    found, todo = set(), [module]
+    found, todo = set[str](), [module]
     while todo:
         name = todo.pop()
         if name not in found | shared:
             found.add(name)
             todo += [each for each in imports_of(name) if each.startswith(f"{package}.")]
-    return found
+    return frozenset(found)
 
 
 def base_module(entry: type) -> str:

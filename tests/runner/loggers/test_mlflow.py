@@ -121,7 +121,7 @@ def test_mlflow_takes_parallel_runs_and_their_statuses(tmp_path, store):
     ]
     for name, (run, points) in found.items():
         assert run.info.status == "FINISHED"
-        assert run.data.tags["status"] == ("diverged" if "lr" in name else "done")
+        assert run.data.tags["status"] == ("diverged" if "lr=1e+17" in name else "done")
         assert points == expected_points(Path(run.data.tags["folder"]))
     beside = {path.name for path in tmp_path.iterdir()} - {"outputs", "files", "console.txt"}
     assert not beside

@@ -69,8 +69,9 @@ def table(folder):
 
 
 def runs(folder):
-    """The runs' folders by their paths relative to `folder`."""
-    return {path.parent.relative_to(folder): path.parent for path in sorted(folder.rglob("status.json"))}
+    """The runs' folders by their paths relative to `folder`; os.walk does not mind folders that vanish meanwhile."""
+    found = sorted(Path(place) for place, _, files in os.walk(folder) if "status.json" in files)
+    return {path.relative_to(folder): path for path in found}
 
 
 def statuses(folder):
