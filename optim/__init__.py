@@ -25,6 +25,9 @@ from .ranges import SettingError
 from .transform import Transform, Wrapper
 
 if TYPE_CHECKING:
+    from .grouping.build import build_grouped
+    from .grouping.combined import CombinedOptimizer
+    from .grouping.resolve import parameter_groups
     from .optimizer import Backend, ComposedOptimizer, Params
     from .optimizers.adabound import AdaBound, AMSBound
     from .optimizers.adam import Adam, AdamW, AMSGrad, NAdam
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
+    "grouping.build": ("build_grouped",),
+    "grouping.combined": ("CombinedOptimizer",),
+    "grouping.resolve": ("parameter_groups",),
     "optimizer": ("ComposedOptimizer",),
     "optimizers.adabound": ("AdaBound", "AMSBound"),
     "optimizers.adam": ("Adam", "AdamW", "AMSGrad", "NAdam"),
@@ -107,9 +113,10 @@ def __dir__() -> list[str]:
 # fmt: off
 __all__ = [
     "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
-    "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout", "Lookahead",
+    "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout",
+    "Lookahead",
     "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs",
-    "evaluation_statistics", "update_statistics", "wrappers",
+    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "build_grouped", "check_wrappers", "configs",
+    "evaluation_statistics", "parameter_groups", "update_statistics", "wrappers",
 ]
 # fmt: on

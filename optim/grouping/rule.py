@@ -1,10 +1,10 @@
 """Rules of parameter groups: which parameters a rule matches, and what it sets for them. Nothing here imports torch.
 
-    {"ndim": [0, 1], "weight_decay": 0.0}                        biases and norms without decay
-    {"name": "*.qkv.*", "lr_scale": 0.5}                         by name
-    {"module": "norm", "except": {"name": "7.*"}, "betas": [0.9, 0.99]}
-    {"layer_decay": 0.8}                                         lr times 0.8 for each layer that follows
-    {"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.001}}
+{"ndim": [0, 1], "weight_decay": 0.0}                        biases and norms without decay
+{"name": "*.qkv.*", "lr_scale": 0.5}                         by name
+{"module": "norm", "except": {"name": "7.*"}, "betas": [0.9, 0.99]}
+{"layer_decay": 0.8}                                         lr times 0.8 for each layer that follows
+{"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.001}}
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ def read_config(raw: dict[str, Any]) -> Config:
         read_dataclass(wrapper_classes[name], without_choice("wrap", node), f"wrap.{name}", known.error)
         for name, node in wrappers.items()
     )
+
     def read_optimizer(node: Mapping[str, Any], path: str) -> Any:
         return read_dataclass(class_of("optim", node, path=path), without_choice("optim", node), path, known.error)
 
