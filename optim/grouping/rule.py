@@ -16,6 +16,7 @@ from typing import Any
 
 from ..config import OptimizerConfig
 from ..ranges import contains
+from ..registry import configs
 
 CRITERIA = ("name", "ndim", "module", "position")
 POSITIONS = ("first", "last")
@@ -142,11 +143,9 @@ def _each(given: dict[str, Any], key: str, path: str, fits: Any, what: str) -> t
 
 def _optimizer(given: Any, path: str) -> OptimizerConfig | None:
     """A configuration, from itself, a name, or a mapping with `name` and arguments."""
-    from .. import configs  # late: the package imports this file for its public functions
-
     if given is None or isinstance(given, OptimizerConfig):
         return given
-    arguments = {"name": given} if isinstance(given, str) else dict(_mapping(given, f"{path}.optim"))
+    arguments: dict[str, Any] = {"name": given} if isinstance(given, str) else dict(_mapping(given, f"{path}.optim"))
     name, known = arguments.pop("name", None), configs()
     if name not in known:
         raise ValueError(f"{path}.optim.name={name!r} is not one of {', '.join(sorted(known))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import adamp
 import pytest
 import torch
-from problem import assert_same, both_backends, close, parameters, set_gradients, train, weights
+from problem import both_backends, close, parameters, set_gradients, train, weights
 from references import DECAY, LR, PaperLARS, torch_optimizer
 
 import optim
