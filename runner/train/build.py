@@ -106,7 +106,8 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    for line in (*trainer.samples.notes, *hints):
+    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs))
+    for line in (*trainer.samples.notes, *schedule, *hints):
         trainer.console.print(line)
 
 
