@@ -169,8 +169,8 @@ def check_epochs(config: Config) -> None:
                 ) from None
     if finetune.epochs >= epochs:
         raise ValueError(f"finetune.epochs={finetune.epochs} must be fewer than epochs={epochs}")
-    if config.lr_schedule.warmup > epochs:
-        raise ValueError(f"optim.lr_schedule.warmup={config.lr_schedule.warmup} is longer than epochs={epochs}")
+    if problem := config.lr_schedule.problem(epochs):
+        raise ValueError(f"optim.lr_schedule.{problem}")
 
 
 def to_plain(

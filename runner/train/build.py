@@ -119,7 +119,8 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    for line in (*trainer.samples.notes, *group_lines(config, groups), *hints):
+    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs))
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *hints):
         trainer.console.print(line)
 
 

@@ -1,3 +1,5 @@
+"""Lion (Chen et al., 2023) as any torch.optim.Optimizer: `python main.py optim=example_optimizer optim.lr=0.001`."""
+
 import torch
 
 
@@ -12,13 +14,6 @@ class Lion(torch.optim.Optimizer):
                 if p.grad is None:
                     continue
                 m = self.state[p].setdefault("m", torch.zeros_like(p))
-                update = m.lerp(p.grad, 1 - group["beta1"]).sign_()
-                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"])
+                direction = m.lerp(p.grad, 1 - group["beta1"]).sign_()
+                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"])
                 m.lerp_(p.grad, 1 - group["beta2"])
-
-
-class Net(torch.nn.Sequential):
-    def __init__(self, classes: int, width: int = 32):
-        super().__init__(
-            torch.nn.Flatten(), torch.nn.LazyLinear(width), torch.nn.ReLU(), torch.nn.Linear(width, classes)
-        )
