@@ -121,13 +121,20 @@ def check_groups(
     if not rules:
         return
     check_rules(rules, optim, wrap)
+    from optim.grouping.build import combine
     from optim.grouping.resolve import resolve
 
     try:
         network = network_without_weights(model, data.shape, data.classes)
     except Exception:  # of any kind: a network's code may read values
         return
-    resolve(network, rules, optim, wrap)
+    groups = resolve(network, rules, optim, wrap)
+    try:
+        combine(groups, wrap, "auto", 0)
+    except ValueError:  # a class that refuses some of the parameters, such as those of torch/Muon, or any groups
+        raise
+    except Exception:  # of any kind: of a class from elsewhere that does not work without values
+        return
 
 
 @lru_cache(maxsize=4)
