@@ -16,7 +16,7 @@ from ..transform import Wrapper
 from .combined import CombinedOptimizer
 from .resolve import Group, resolve
 from .rule import DEFAULT, GroupRule, read_rules
-from .settings import check_rules
+from .settings import checked_rules
 
 
 def build_grouped(
@@ -34,7 +34,7 @@ def build_grouped(
     Raises ValueError for rules that are wrong or do not fit the network.
     """
     rules = read_rules(rules) if isinstance(rules, Mapping) else tuple(rules)
-    check_rules(rules, config, wrap)
+    rules = checked_rules(rules, config, wrap)
     return combine(resolve(network, rules, config, wrap), wrap, backend, seed)
 
 

@@ -116,11 +116,8 @@ def check_groups(
     The network is built without its weights, on torch's device "meta": a pattern that fits nothing is found before
     anything runs. A network that can't be built there is checked when the run starts.
     """
-    from optim.grouping.settings import check_rules
-
     if not rules:
         return
-    check_rules(rules, optim, wrap)
     from optim.grouping.build import combine
     from optim.grouping.resolve import resolve
 

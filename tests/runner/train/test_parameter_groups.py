@@ -8,10 +8,13 @@ from itertools import islice
 
 import pytest
 import torch
+import yaml
+from conftest import ROOT
 from runs import configure, open_trainer, read_rows
 
 import optim
 from results.signature import signature
+from runner.config.validate import validate
 from runner.train.build import parameter_groups
 
 SMALL = ["epochs=1", "limit_train=16", "limit_val=8", "limit_test=8", "batch_size=8", "log.every=1"]
@@ -68,6 +71,18 @@ def test_steps_are_those_of_two_optimizers_by_hand(name, tmp_path):
             assert torch.equal(ours, theirs)
 
 
+def test_the_document_s_file_and_example_work():
+    text = (ROOT / "docs" / "parameter_groups.md").read_text()
+    (file,), (example,) = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("yaml", "python"))
+    plain = configure("optim=adam").plain
+    config = validate({**plain, "groups": yaml.safe_load(file)})
+    rules = {rule.name: rule for rule in config.groups}
+    assert rules["head"].lr_scale == 10 and rules["norms"].settings["betas"] == (0.9, 0.99)
+    scope = {}
+    exec(example, scope)
+    assert list(scope["optimizer"].parts) == ["default", "adamw"]
+
+
 def test_runs_without_groups_keep_their_signature():
     plain = configure("optim=adamw").plain
     assert plain["groups"] == {}
@@ -75,10 +90,8 @@ def test_runs_without_groups_keep_their_signature():
     assert signature(before, {}) == signature(plain, {})
     grouped = configure("optim=adamw", "groups=[no_decay,layers]"), configure("optim=adamw", "groups=[layers,no_decay]")
     assert len({signature(before, {}), *(signature(config.plain, {}) for config in grouped)}) == 3
-    assert (
-        configure(*[f"groups.no_decay.{key}" for key in ("ndim=[0,1]", "weight_decay=0")]).plain["groups"]
-        == (configure("groups=no_decay").plain["groups"])
-    )
+    by_hand = configure("groups.no_decay.ndim=[0,1]", "groups.no_decay.weight_decay=0")
+    assert by_hand.signature == configure("groups=no_decay").signature
 
 
 def test_labels_name_rules_and_what_they_change():
