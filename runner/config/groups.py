@@ -66,7 +66,7 @@ def to_node(rule: GroupRule) -> dict[str, Any]:
     if rule.exceptions:
         node["except"] = [criteria_node(each) for each in rule.exceptions]
     node |= {key: list(x) if isinstance(x, tuple) else x for key, x in rule.settings.items()}
-    if rule.lr_scale != 1.0:
+    if rule.lr_scale is not None:
         node["lr_scale"] = rule.lr_scale
     if rule.layer_decay is not None:
         node["layer_decay"] = rule.layer_decay
@@ -89,9 +89,8 @@ def changed_settings(rules: Sequence[GroupRule]) -> dict[str, dict[str, Any]]:
 def changed(rule: GroupRule) -> dict[str, Any]:
     _, ready = ready_made().get(rule.name, ("", {}))
     found = {key: value for key, value in rule.settings.items() if as_plain(ready.get(key)) != as_plain(value)}
-    for key, default in (("lr_scale", 1.0), ("layer_decay", None)):
-        value = getattr(rule, key)
-        if value != ready.get(key, default):
+    for key in ("lr_scale", "layer_decay"):
+        if (value := getattr(rule, key)) != ready.get(key):
             found[key] = value
     if rule.optim:
         given = ready.get("optim", {})

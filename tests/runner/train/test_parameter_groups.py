@@ -99,6 +99,7 @@ def test_labels_name_rules_and_what_they_change():
         "groups=no_decay": "aggmo+no_decay,lr=0.1",
         "groups=[no_decay,layers] groups.layers.layer_decay=0.5": "aggmo+no_decay+layers,lr=0.1,layers.layer_decay=0.5",
         "optim=adam groups=muon groups.adamw.optim.lr=0.01": "adam+adamw,lr=0.001,adamw.optim.lr=0.01",
+        "groups.heads.position=last groups.heads.lr_scale=1": "aggmo+heads,lr=0.1,heads.lr_scale=1",
         "groups.heads.position=last groups.heads.lr_scale=10": "aggmo+heads,lr=0.1,heads.lr_scale=10",
     }
     for words, label in labels.items():
