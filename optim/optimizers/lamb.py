@@ -7,7 +7,8 @@ from ..rules.lamb import LAMBConfig
 
 
 class LAMB(ComposedOptimizer):
-    """u = m' / (sqrt(v') + eps) + weight_decay p, of Adam's debiased moments;  p <- p - lr ||p|| / ||u|| u, for each tensor.
+    """u = m' / (sqrt(v') + eps) + weight_decay p, of Adam's debiased moments
+    p <- p - lr ||p|| / ||u|| u, for each tensor.
 
     lr in [0, inf), the fraction of its norm by which a tensor moves; betas: two values in [0, 1); eps, weight_decay in
     [0, inf), decay before the ratio; bias_correction: debias the moments; exclude_1d: vectors and numbers (biases,

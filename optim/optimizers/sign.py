@@ -47,8 +47,8 @@ class Signum(ComposedOptimizer):
 
     lr in [0, inf); momentum in [0, 1), 0 for signSGD; weight_decay in [0, inf), L2, or beside the sign,
     p <- p - lr (sign(m) + weight_decay p), where decoupled_weight_decay says so.
-    Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, ICML 2018, algorithm 2; both decays are in the authors' code
-    (MXNet). lr and momentum are the authors' for ResNet-50 on ImageNet, with weight_decay 1e-5.
+    Source: Bernstein, Wang, Azizzadenesheli and Anandkumar, ICML 2018, algorithm 2; both decays are in the authors'
+    code (MXNet). lr and momentum are the authors' for ResNet-50 on ImageNet, with weight_decay 1e-5.
     Deviations: what is nan or infinite stays nan, where torch's sign of it is 0 or 1.
     params, backend, seed, maximize: as for ComposedOptimizer.
 

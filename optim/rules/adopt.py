@@ -13,7 +13,7 @@ from ..arithmetic import axpy, choose, ema_, ema_square_, is_zero, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import L2
 
 if TYPE_CHECKING:
     from torch import Tensor

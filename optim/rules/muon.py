@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ..transform import Hyper, State
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest at 0 of those that end within 0.7 and 1.2
-EPS = 1e-7  # beside norms
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan's: a steep start, so that small singular values grow fast
+EPS = 1e-7  # the least norm that is divided by
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,14 @@ def orthogonalized(u: Tensor, steps: int, bfloat16: bool = False) -> Tensor:
 
     Newton and Schulz's iteration: products of matrices only.
     """
-    a, b, c = COEFFICIENTS
+    (a, b, c), is_tall = COEFFICIENTS, u.shape[0] > u.shape[1]
     x = u.bfloat16() if bfloat16 else u
-    x = x.mT if u.shape[0] > u.shape[1] else x  # x x^T as small as it can be
+    x = x.mT if is_tall else x  # x x^T as small as it can be
     x = x / x.norm().clamp_min(EPS)
     for _ in range(steps):
         gram = x @ x.mT
         x = x.addmm(gram.addmm(gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.mT if u.shape[0] > u.shape[1] else x).to(u.dtype)
+    return (x.mT if is_tall else x).to(u.dtype)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,5 @@ class MuonConfig(OptimizerConfig):
     bfloat16: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        momentum = OrthogonalMomentum(
-            self.momentum, self.nesterov, self.ns_steps, self.adjust_lr_fn, self.bfloat16
-        )
+        momentum = OrthogonalMomentum(self.momentum, self.nesterov, self.ns_steps, self.adjust_lr_fn, self.bfloat16)
         return momentum, DecoupledDecay(self.weight_decay)

@@ -2,9 +2,9 @@
 
 pytorch_optimizer has most of them, without these, for which the reference is the formula:
 LAMB: its debiasing is outside the norms, so that it changes the learning rate, as in torch_optimizer; both clip ||p||.
-ADOPT: its decoupled decay already acts at the first step; its clipping counts from that step, too, unlike the authors'.
-Muon: torch's and the package's iterate in bfloat16. The formula has the singular values from torch.linalg.svd instead of
-an iteration; test_modern.py compares with both packages as well.
+ADOPT: its decoupled decay already acts at the first step, and its clipping counts from there, unlike the authors'.
+Muon: torch's and the package's iterate in bfloat16. The formula has the singular values from torch.linalg.svd instead
+of an iteration; test_modern.py compares with both packages as well.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_muon_takes_a_convolution_as_a_matrix_and_a_vector_as_a_row():
 def test_muon_brings_every_singular_value_near_one():
     u = random(20, 30)
     values = torch.linalg.svdvals(orthogonalized(u * 1e-3, 5))
-    assert 0.68 < values.min() and values.max() < 1.14
+    assert 0.68 < values.min() and values.max() < 1.21
     left, _, right = torch.linalg.svd(u, full_matrices=False)
     p = torch.nn.Parameter(torch.zeros(20, 30, dtype=torch.float64))
     p.grad = u
