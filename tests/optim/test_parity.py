@@ -5,11 +5,13 @@ from __future__ import annotations
 import doctest
 import inspect
 import pkgutil
+import re
 from importlib import import_module
 
 import pytest
 import torch
 from cases import CASES
+from conftest import ROOT
 from problem import assert_same, close, parameters, train, trajectory
 
 import optim
@@ -33,6 +35,12 @@ def test_equals_reference(name):
         a = train(mine, ours, 16, scheduler=first[0])
         b = train(reference, theirs, 16, scheduler=first[1])
         close(a, b)
+
+
+def test_the_published_table_has_every_case():
+    """docs/results/parity.md, which tests/optim/parity_table.py writes."""
+    table = (ROOT / "docs" / "results" / "parity.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [n for n, case in CASES.items() if case.reference]
 
 
 def test_identities_between_methods():
