@@ -44,7 +44,7 @@ def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO
 
 
 def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS) -> str:
-    """The optimizer, its wrappers and rules, its learning rate, and all settings that are not their dataclass's default.
+    """The optimizer, its wrappers and rules, its learning rate, and settings that are not their dataclass's default.
 
     groups: for each rule of parameter groups what it sets and its file does not.
     """

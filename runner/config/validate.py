@@ -53,6 +53,7 @@ def read_config(raw: dict[str, Any]) -> Config:
         read_dataclass(wrapper_classes[name], without_choice("wrap", node), f"wrap.{name}", known.error)
         for name, node in wrappers.items()
     )
+
     def read_optimizer(node: Mapping[str, Any], path: str) -> Any:
         return read_dataclass(class_of("optim", node, path=path), without_choice("optim", node), path, known.error)
 
@@ -132,7 +133,7 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
-    check_groups(config)
+    check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
 
 
 def check_external(optim: ExternalConfig, wrap: tuple[Any, ...]) -> None:

@@ -158,7 +158,6 @@ ADAPTIVE_CASES = {
     "sgdp": Case(SGDPConfig(**_SGDP)),  # the package is wrong: see test_projected
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
-    "lars_exclude_1d": Case(LARSConfig(exclude_1d=True, **_LARS), lambda ps: PaperLARS(ps, exclude_1d=True)),
 }
 WRAPPED_CASES = {
     "noisy": Case(MomentumConfig(LR), wrap=(GradientNoiseWrapper(0.1),)),

@@ -63,6 +63,7 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
     (["optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]"], "vmap", 1e-5),
     (["optim=momentum", "optim.momentum=0.5,0.9", "wrap=[ema]", "optim/lr_schedule=plateau"], "vmap", 1e-5),
     (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01", "clip_norm=0.5", *MIXED], "autograd", 1e-5),
+    (["optim=adamw", "optim.lr=0.001,0.01", "groups=[no_decay,layers]", "wrap=[gradient_noise]"], "vmap", 1e-5),
     (["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine"], "vmap", 1e-5),
     # a network of 20 layers multiplies rounding; batch norm has buffers
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "vmap", 1e-3),
@@ -74,7 +75,7 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
     # learning rate 0 never gets better: this run ends after three epochs, the other goes on
     (["optim=sgd", "optim.lr=0,0.1", "patience=1", "epochs=6"], "vmap", 1e-5),
 ]
-MARKS = [(), *[SLOW] * 8, [SLOW, COMPILER], SLOW]
+MARKS = [(), *[SLOW] * 9, [SLOW, COMPILER], SLOW]
 
 
 @pytest.mark.parametrize(

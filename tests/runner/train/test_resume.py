@@ -32,6 +32,11 @@ KINDS = {
         *("limit_val=50", "limit_test=50", "batch_size=40", "checkpoint.unit=step", "checkpoint.every=2"),
         *("log.every=2", "logger=[tensorboard]"),
     ],
+    "two optimizers": [
+        *("task=digits", "epochs=3", "log.every=2", "limit_train=300", "limit_val=50", "limit_test=50", "track=true"),
+        *("optim=momentum", "groups=[muon,no_decay]", "wrap=[gradient_noise,lookahead]", "optim/lr_schedule=cosine"),
+        *("finetune.epochs=1", "checkpoint.unit=step", "checkpoint.every=2", "logger=[tensorboard]"),
+    ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
     "rosenbrock": [*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"],
@@ -50,7 +55,7 @@ def words_of(tmp_path_factory):
 @pytest.mark.parametrize(
     "kind",
     [
-        *("digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"),
+        *("digits", "digits, all on", "two optimizers", "autoencoder, step", "rosenbrock", "amsgrad"),
         pytest.param("batch norm, averaged", marks=pytest.mark.slow),
     ],
 )
