@@ -11,6 +11,7 @@ from typing import Any
 from optim.config import check_wrappers
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
+from runner.config.branch import with_stem
 from runner.config.errors import ConfigError
 from runner.config.registry import CHOICE_KEYS, entries
 from runner.config.schema import Config, Settings
@@ -20,7 +21,7 @@ from runner.config.suggestions import KnownKeys, list_choices
 def validate(raw: Mapping[str, Any]) -> Config:
     """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
     try:
-        config = read_config(dict(raw))
+        config = with_stem(read_config(dict(raw)))
         check_resolved(config.plain)
         check_combinations(config)
     except ValueError as error:
@@ -132,7 +133,7 @@ def check_loggers(names: tuple[str, ...]) -> None:
 
 def check_epochs(config: Config) -> None:
     """Raise ValueError where fine-tuning or warmup does not fit into the run's epochs."""
-    epochs, finetune = config.settings.epochs, config.settings.finetune
+    epochs, finetune = config.settings.epochs_to_train, config.settings.finetune
     if finetune.epochs:
         try:
             config.optim.with_momentum(finetune.final_mom, dataclasses.asdict(config.optim))
