@@ -32,7 +32,7 @@ def label_parts(settings: Settings, keys: Iterable[str]) -> list[str]:
     The keys of a branch are one part, `branch=<signature of the run that it starts from>@<epoch>`.
     """
     shown = dict.fromkeys(key for key in keys if key in settings and not is_name(key))
-    branch = f"branch={settings['branch.signature']}@{settings['branch.epoch']}" if is_branch(settings) else ""
+    branch = f"branch={settings['branch.signature']}@{settings['branch.at_epoch']}" if is_branch(settings) else ""
     parts = (branch if is_of_branch(key) else f"{short_key(key)}={format_value(settings[key])}" for key in shown)
     return [part for part in dict.fromkeys(parts) if part]
 

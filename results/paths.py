@@ -60,8 +60,8 @@ def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], branch: Any = N
             if value != field.default:
                 changed.append(f"{prefix}.{field.name}")
     if branch is not None and branch.signature is not None:
-        settings |= {"branch.signature": branch.signature, "branch.epoch": branch.epoch}
-        changed.append("branch.epoch")
+        settings |= {"branch.signature": branch.signature, "branch.at_epoch": branch.at_epoch}
+        changed.append("branch.at_epoch")
     return label_of(settings, sorted(changed, key=list(settings).index))
 
 

@@ -1,6 +1,6 @@
 """A branch: a run that starts from another run's checkpoint, its stem, under another schedule or other numbers.
 
-    python main.py ... branch.run=outputs/digits/adam,lr=0.01/3f2a1b7c/seed=0 branch.epoch=20 branch.epochs=5
+    python main.py ... branch.run=outputs/digits/adam,lr=0.01/3f2a1b7c/seed=0 branch.at_epoch=20 branch.epochs=5
 
 The configuration that is recorded and signed has the stem's signature and the epoch, and not where the stem lies.
 """
@@ -21,7 +21,7 @@ from results.values import flat, quote
 from runner.config.errors import ConfigError
 from runner.config.schema import Branch, Config, Settings
 
-#: what a branch may change, beside the numbers of optimizer and wrappers and what changes no result
+#: what a branch may change, beside the numbers of optimizer and wrappers, further wrappers and what changes no result
 FREE = (
     *("optim.lr_schedule", "branch", "epochs", "patience", "clip_norm", "clip_value", "divergence_threshold"),
     "finetune",
@@ -36,13 +36,14 @@ def with_stem(config: Config) -> Config:
     has the signature, is taken as it is: the stem may be gone.
     """
     branch = check_keys(config.settings)
-    if branch.run is None or branch.epoch is None or branch.epochs is None:
+    at_epoch, epochs = branch.at_epoch, branch.epochs
+    if at_epoch is None or epochs is None:
         return config
     if branch.signature is None:
         stem = find_stem(config)
         check_changes(stem, config)
         branch = dataclasses.replace(branch, signature=stem.signature)
-    settings = dataclasses.replace(config.settings, branch=branch, epochs=branch.epoch + branch.epochs)
+    settings = dataclasses.replace(config.settings, branch=branch, epochs=at_epoch + epochs)
     plain = {**config.plain, "branch": dataclasses.asdict(branch), "epochs": settings.epochs}
     return dataclasses.replace(config, settings=settings, plain=plain)
 
@@ -51,7 +52,7 @@ def check_keys(settings: Settings) -> Branch:
     """Raise ConfigError for some keys of a branch without the others."""
     branch = settings.branch
     given = [f"branch.{key}" for key, value in dataclasses.asdict(branch).items() if value is not None]
-    missing = [f"branch.{key}" for key in ("run", "epoch", "epochs") if getattr(branch, key) is None]
+    missing = [f"branch.{key}" for key in ("run", "at_epoch", "epochs") if getattr(branch, key) is None]
     if given and missing:
         raise ConfigError(f"{given[0]} needs {' and '.join(missing)}: {HINTS[missing[0]]}")
     if branch.signature is not None and not SIGNATURE.fullmatch(branch.signature):
@@ -61,7 +62,7 @@ def check_keys(settings: Settings) -> Branch:
 
 HINTS = {
     "branch.run": "the folder of the run to start from, or its signature",
-    "branch.epoch": "the epoch of the run to start from",
+    "branch.at_epoch": "the epoch of the run to start from",
     "branch.epochs": "so many epochs more",
 }
 
@@ -105,8 +106,8 @@ def check_changes(stem: Run, config: Config) -> None:
             f"branch.run is the run of seed={stem.seed}, and this run has seed={config.settings.seed}; the folder "
             "above it, .../<signature>, stands for the stem of each seed"
         )
-    wrappers = [list(each.get("wrap") or {}) for each in (stem.config, config.plain)]
-    changed = [("wrap", *wrappers)] if wrappers[0] != wrappers[1] else []
+    before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
+    changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
     for key in sorted(theirs.keys() & ours.keys()):
         if changes_results(key) and theirs[key] != ours[key] and not may_change(key, theirs[key], ours[key]):
             changed.append((key, theirs[key], ours[key]))
@@ -114,7 +115,7 @@ def check_changes(stem: Run, config: Config) -> None:
         key, old, new = changed[0]
         raise ConfigError(
             f"{key}={quote(new)} in this branch and {quote(old)} in the run it starts from, {stem.folder}; a branch "
-            f"may change {', '.join(FREE)}, and the numbers of its optimizer and wrappers"
+            f"may change {', '.join(FREE)} and the numbers of its optimizer and wrappers, and add wrappers"
         )
 
 
@@ -130,6 +131,11 @@ def structure(value: Any) -> str:
         return "float"
     is_floats = isinstance(value, list | tuple) and value and all(isinstance(each, float) for each in value)
     return f"{len(value)} floats" if is_floats else ""
+
+
+def late_wrappers(stem: Mapping[str, Any], branch: Mapping[str, Any]) -> list[str]:
+    """The wrappers that a branch has and its stem has not."""
+    return [name for name in branch["wrap"] if name not in (stem.get("wrap") or {})]
 
 
 def changed_numbers(stem: Mapping[str, Any], branch: Mapping[str, Any]) -> list[str]:

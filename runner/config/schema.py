@@ -33,7 +33,7 @@ class Branch:
 
     run: str | None = None
     signature: str | None = None
-    epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    at_epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
     epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
 
 
@@ -97,7 +97,7 @@ class Settings:
     @property
     def first_epoch(self) -> int:
         """Epochs of the run that this one branches off; 0 for a run of its own."""
-        return self.branch.epoch or 0
+        return self.branch.at_epoch or 0
 
     @property
     def epochs_to_train(self) -> int:

@@ -2,7 +2,8 @@
 
 Counters go on: epochs, and with them the order of the data, steps, seconds. Weights, the optimizer's state and torch's
 random numbers are the stem's. Rows, the best epoch, the schedule with its warmup, the state of plateau and the patience
-of early stopping start anew. A branch of a constant learning rate without changes goes on as its stem does, bit for bit.
+of early stopping start anew. A branch without changes of a stem of constant
+learning rate goes on as the stem does, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optim.wrapping import with_late_state
 from results.earlier_code import changed_files
 from results.paths import CHECKPOINTS, KEPT, LAST, kept_checkpoint
 from results.records import read_status
 from results.run import Run
 from results.values import quote
-from runner.config.branch import changed_numbers, check_changes, find_stem
+from runner.config.branch import changed_numbers, check_changes, find_stem, late_wrappers
 from runner.config.errors import ConfigError
 from runner.config.schema import Config
 from runner.train import checkpoint
@@ -43,7 +45,7 @@ def find_checkpoint(stem: Path, epoch: int) -> Path:
     kept = sorted(int(file.stem.partition("=")[2]) for file in stem.glob(KEPT) if file.stem[6:].isdecimal())
     has = f"those of {', '.join(map(str, kept))}" if kept else "none"
     raise ConfigError(
-        f"branch.epoch={epoch}: {stem / CHECKPOINTS} has no checkpoint of this epoch; of the epochs before the last "
+        f"branch.at_epoch={epoch}: {stem / CHECKPOINTS} has no checkpoint of this epoch; of the epochs before the last "
         f"one ({status.get('epochs_done', 0)}) it has {has}; checkpoint.keep=[{epoch}] keeps one as a run is made"
     )
 
@@ -74,12 +76,15 @@ def load_stem(trainer: Trainer, device: str) -> None:
 
 def branch_state(trainer: Trainer, stem: Run, saved: Mapping[str, Any]) -> dict[str, Any]:
     """A stem's checkpoint as that of a branch that has not begun."""
+    trainer.model.load_state_dict(saved["model"])  # a wrapper's state may start from the weights
+    changed, late = (find(stem.config, trainer.config.plain) for find in (changed_numbers, late_wrappers))
+    optimizer = with_numbers(trainer, saved["optimizer"], changed)
     fresh = Progress()
     anew = ("best", "last", "best_checksum", "epochs_since_best", "stopped_early")
     return {
         **saved,
         "progress": {**saved["progress"], **{key: getattr(fresh, key) for key in anew}},
-        "optimizer": with_numbers(trainer, saved["optimizer"], changed_numbers(stem.config, trainer.config.plain)),
+        "optimizer": with_late_state(trainer.optimizer, optimizer, late) if late else optimizer,
         "scheduler": trainer.scheduler.state_dict(),
     }
 
