@@ -92,6 +92,19 @@ def test_stacked_runs_are_the_runs_by_themselves(words, form, rtol, sweep):
     assert epochs[0] == epochs[1]
 
 
+@SLOW
+def test_stacked_branches_are_the_branches_by_themselves(sweep, tmp_path):
+    words = ["optim=adam", "seed=0,1"]
+    _, _, stems = sweep(*words, "checkpoint.keep=[1,2]", form="vmap", outputs=tmp_path / "stems")
+    (signature,) = {run.parent for run in runs(stems).values()}
+    words += [f"branch.run={signature}", "branch.at_epoch=1,2", "branch.epochs=2", "optim/lr_schedule=linear"]
+    words += ["optim.lr=0.001,0.01"]
+    _, _, single = sweep(*words)
+    code, console, stacked = sweep(*words, form="vmap")
+    assert code == 0 and set(environments(stacked)) == {4}, console
+    assert_same(single, stacked)
+
+
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(sweep):
     words = ["optim=sgd", "optim.lr=0.1,1e17,0.01"]
     _, _, single = sweep(*words)
