@@ -29,12 +29,18 @@ if TYPE_CHECKING:
     from .optimizers.adabound import AdaBound, AMSBound
     from .optimizers.adam import Adam, AdamW, AMSGrad, NAdam
     from .optimizers.adamp import SGDP, AdamP
+    from .optimizers.adan import Adan
+    from .optimizers.ademamix import AdEMAMix
+    from .optimizers.adopt import ADOPT
     from .optimizers.aggmo import AggMo, AggMoExp, AggMoGeneral
+    from .optimizers.lamb import LAMB
     from .optimizers.lars import LARS
     from .optimizers.momo import Momo, MomoAdam
+    from .optimizers.muon import Muon
     from .optimizers.radam import RAdam, RAdamW
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
+    from .optimizers.sign import Lion, Signum
     from .statistics import evaluation_statistics, update_statistics
     from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
 
@@ -46,12 +52,18 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.adabound": ("AdaBound", "AMSBound"),
     "optimizers.adam": ("Adam", "AdamW", "AMSGrad", "NAdam"),
     "optimizers.adamp": ("AdamP", "SGDP"),
+    "optimizers.adan": ("Adan",),
+    "optimizers.ademamix": ("AdEMAMix",),
+    "optimizers.adopt": ("ADOPT",),
     "optimizers.aggmo": ("AggMo", "AggMoExp", "AggMoGeneral"),
+    "optimizers.lamb": ("LAMB",),
     "optimizers.lars": ("LARS",),
     "optimizers.momo": ("Momo", "MomoAdam"),
+    "optimizers.muon": ("Muon",),
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
+    "optimizers.sign": ("Lion", "Signum"),
     "statistics": ("evaluation_statistics", "update_statistics"),
     "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
 }
@@ -84,11 +96,11 @@ def __dir__() -> list[str]:
 
 # fmt: off
 __all__ = [
-    "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
-    "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout",
-    "Lookahead",
-    "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "build_grouped", "check_wrappers", "configs",
-    "evaluation_statistics", "parameter_groups", "update_statistics", "wrappers",
+    "ADOPT", "AMSBound", "AMSGrad", "AdEMAMix", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "Adan", "AggMo",
+    "AggMoExp", "AggMoGeneral", "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise",
+    "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "Momentum", "Momo", "MomoAdam", "Muon", "NAdam",
+    "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SettingError", "Signum",
+    "Transform", "Wrapper", "build", "build_grouped", "check_wrappers", "configs", "evaluation_statistics",
+    "parameter_groups", "update_statistics", "wrappers",
 ]
 # fmt: on

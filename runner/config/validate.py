@@ -14,6 +14,7 @@ from optim.grouping.rule import GroupRule
 from optim.grouping.settings import checked_rules
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
+from runner.config.branch import with_stem
 from runner.config.errors import ConfigError
 from runner.config.external import config_class, is_external
 from runner.config.groups import check_groups, read_groups
@@ -26,7 +27,7 @@ from runner.config.suggestions import KnownKeys, list_choices
 def validate(raw: Mapping[str, Any]) -> Config:
     """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
     try:
-        config = read_config(dict(raw))
+        config = with_stem(read_config(dict(raw)))
         check_resolved(config.plain)
         check_combinations(config)
     except ValueError as error:
@@ -160,7 +161,7 @@ def check_loggers(names: tuple[str, ...]) -> None:
 
 def check_epochs(config: Config) -> None:
     """Raise ValueError where fine-tuning or warmup does not fit into the run's epochs."""
-    epochs, finetune = config.settings.epochs, config.settings.finetune
+    epochs, finetune = config.settings.epochs_to_train, config.settings.finetune
     if finetune.epochs:
         for optim in config.optimizers:
             try:

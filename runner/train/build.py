@@ -30,6 +30,7 @@ from runner.loggers.buffered import open_loggers
 from runner.loggers.run_info import RunInfo, comparison_columns
 from runner.train import checkpoint
 from runner.train.bfloat16 import bf16_is_slow, bf16_warning
+from runner.train.branch import load_stem
 from runner.train.console import Console
 from runner.train.data_parallel import with_sync_batch_norm
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -64,6 +65,8 @@ def build_trainer(
         write_config(folder, config)
     if saved is None:
         start(trainer, device)
+        if config.settings.branch.run is not None:
+            load_stem(trainer, device)
     else:
         resume(trainer, saved, device)
     if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
@@ -119,7 +122,7 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs))
+    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train))
     for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *hints):
         trainer.console.print(line)
 

@@ -24,6 +24,7 @@ KINDS = {
     "digits, all on": [
         *(*DIGITS, "optim=adam", "wrap=[gradient_noise,lookahead]", "clip_norm=1", "finetune.epochs=2"),
         *("optim/lr_schedule=plateau", "optim.lr_schedule.patience=0", "optim.lr_schedule.warmup=1.5"),
+        *("task.label_smoothing=0.1", "task.mixup=0.2", "task.cutmix=1"),
         *("checkpoint.unit=step", "checkpoint.every=7", "track=true"),
     ],
     "batch norm, averaged": [
