@@ -108,6 +108,9 @@ def check_changes(stem: Run, config: Config) -> None:
         )
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
     changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
+    old_rules, new_rules = (list((each.get("groups") or {}).items()) for each in (stem.config, config.plain))
+    if old_rules != new_rules:
+        changed.append(("groups", dict(old_rules) or "none", dict(new_rules) or "none"))
     for key in sorted(theirs.keys() & ours.keys()):
         if changes_results(key) and theirs[key] != ours[key] and not may_change(key, theirs[key], ours[key]):
             changed.append((key, theirs[key], ours[key]))

@@ -25,7 +25,7 @@ NETWORKS = {"vit": [*IMAGES, *VIT], "cnn": [*IMAGES, "model=cnn5"]}
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_table_covers_every_parameter_once(name, run):
-    words = [*SMALL, *NETWORKS[name], "optim=momentum", "groups=[muon,no_decay]", "optim/lr_schedule=linear"]
+    words = [*SMALL, *NETWORKS[name], "optim=muon", "groups=[muon,no_decay]", "optim/lr_schedule=linear"]
     result = run(*words, "logger=[tensorboard]")
     assert result.code == 0, result.err
     recorded = json.loads((result.folder / "environment.json").read_text())["parameter_groups"]
@@ -38,14 +38,14 @@ def test_the_table_covers_every_parameter_once(name, run):
     assert [len(group.infos) for group in groups] == [row["tensors"] for row in recorded]
     assert {p for group in groups for p in (info.parameter for info in group.infos)} == set(model.parameters())
     assert sum(row["elements"] for row in recorded) == sum(p.numel() for p in model.parameters())
-    assert {row["optimizer"]: row["lr"] for row in recorded} == {"momentum": 0.01, "adamw": 0.0003}
+    assert {row["optimizer"]: row["lr"] for row in recorded} == {"muon": 0.02, "adamw": 0.0003}
     assert {row["group"] for row in recorded if row["settings"].get("weight_decay") == 0} == {"adamw+no_decay"}
     rows = [row for row in read_rows(result.folder) if "lr" in row]
-    assert rows and all(row["lr/adamw"] == pytest.approx(row["lr"] * 0.03) for row in rows)
-    assert "momentum+adamw+no_decay,lr=0.01" in str(result.folder)
+    assert rows and all(row["lr/adamw"] == pytest.approx(row["lr"] * 0.015) for row in rows)
+    assert "muon+adamw+no_decay,lr=0.02" in str(result.folder)
 
 
-@pytest.mark.parametrize("name", ["momentum", "torch/Muon"])
+@pytest.mark.parametrize("name", ["muon", "torch/Muon"])
 def test_steps_are_those_of_two_optimizers_by_hand(name, tmp_path):
     """Of the vision transformer, whose hidden weights are matrices: to the last bit."""
     words = [*SMALL, *NETWORKS["vit"], "model.dropout=0", "model.emb_dropout=0", "optim.lr=0.02", f"optim={name}"]
@@ -57,7 +57,7 @@ def test_steps_are_those_of_two_optimizers_by_hand(name, tmp_path):
             p for name, p in named.items() if re.search(r"^4\..*(qkv|out|body\.[14])\.weight", name) and p.ndim > 1
         ]
         others = [p for p in model.parameters() if not any(p is q for q in hidden)]
-        first = torch.optim.Muon(hidden, lr=0.02) if "/" in name else optim.Momentum(hidden, lr=0.02)
+        first = torch.optim.Muon(hidden, lr=0.02) if "/" in name else optim.Muon(hidden, lr=0.02)
         second = optim.AdamW(others, lr=0.0003, betas=(0.9, 0.95), weight_decay=0.01)
         assert len(hidden) == 2 * 4
         for x, y in islice(trainer.train_batches(), 2):
