@@ -13,6 +13,7 @@ from torch import nn
 from data.samples import Samples
 from optim.external.config import ExternalConfig
 from optim.external.optimizer import ExternalOptimizer
+from optim.external.resume_check import check_resume
 from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
@@ -88,7 +89,9 @@ def build_model_and_optimizer(
 
 def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
     if isinstance(config.optim, ExternalConfig):
-        return ExternalOptimizer(model.parameters(), config.optim)
+        optimizer = ExternalOptimizer(model.parameters(), config.optim)
+        optimizer.unsaved = check_resume(config.optim).lost
+        return optimizer
     seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
     return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
 
@@ -106,7 +109,8 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    for line in (*trainer.samples.notes, *hints):
+    resuming = check_resume(config.optim).line(config.optim.name) if isinstance(config.optim, ExternalConfig) else ""
+    for line in (*trainer.samples.notes, *filter(None, [resuming]), *hints):
         trainer.console.print(line)
 
 
