@@ -52,6 +52,8 @@ class ExternalOptimizer:
         given = {"loss": loss} if self.uses_loss else {}
         try:
             return self.optimizer.step(closure, **given) if self.needs_closure else self.optimizer.step(**given)
+        except SystemExit as error:
+            raise RuntimeError(f"optim={self.config.name}: {one_line(error)}") from error
         except RuntimeError as error:
             if not re.search("grad_fn|create_graph", str(error)):
                 raise

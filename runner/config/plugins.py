@@ -48,6 +48,7 @@ def load_plugin(file: str) -> ModuleType:
     """
     if not file.isidentifier():
         raise ConfigError(f"{PACKAGE}/{file}.py is not named like a Python module; call it {file.replace('-', '_')}.py")
+    importlib.invalidate_caches()  # the file may be new
     try:
         with contextlib.redirect_stdout(sys.stderr):
             return importlib.import_module(f"{PACKAGE}.{file}")
