@@ -92,6 +92,7 @@ class ConfigRecord:
     optim: OptimizerChoice
     seed: int
     wrap: Mapping[str, Mapping[str, Any]] | None = None
+    groups: Mapping[str, Mapping[str, Any]] | None = None
     epochs: int | None = None
     data: Mapping[str, Any] | None = None
     model: Mapping[str, Any] | None = None
@@ -117,7 +118,7 @@ def check_config(content: Any) -> dict[str, Any]:
     if not math.isfinite(record.optim.lr):
         raise ValueError(f"{CONFIG}: optim.lr={record.optim.lr} is not finite")
     check_settings(content, CONFIG)
-    return content if content.get("wrap") else {**content, "wrap": {}}
+    return {**content, "wrap": content.get("wrap") or {}, "groups": content.get("groups") or {}}
 
 
 def check_environment(content: Any) -> dict[str, Any]:

@@ -21,10 +21,10 @@ class ExternalOptimizer:
 
     uses_loss: its step takes `loss=`. needs_closure: its step can't do without a closure. has_evaluation_weights: it
     has train() and eval(), as the optimizers of schedulefree.
-    Raises ValueError where the class refuses the parameters.
+    params: tensors or groups. Raises ValueError where the class refuses them.
     """
 
-    def __init__(self, params: Iterable[Tensor], config: ExternalConfig) -> None:
+    def __init__(self, params: Iterable[Any], config: ExternalConfig) -> None:
         self.config = config
         self.evaluates = False
         self.unsaved = ""  # why its state is left out of checkpoints
@@ -103,19 +103,24 @@ class ExternalOptimizer:
         self.optimizer.load_state_dict(state_dict)
 
 
-def constructed(config: ExternalConfig, params: list[Tensor]) -> Any:
+def constructed(config: ExternalConfig, params: list[Any]) -> Any:
     """The class's optimizer of these parameters. Raises ValueError where it refuses them."""
     try:
         return config.optimizer_class(params, **config.arguments())
     except Exception as error:  # of any kind: the class's own
-        hint = "; it takes 2-D parameters only" if takes_matrices_only(config, params) else ""
+        hint = (
+            "; it takes matrices only: groups= gives others to another optimizer"
+            if takes_matrices_only(config, params)
+            else ""
+        )
         raise ValueError(f"optim={config.name} refuses this network: {one_line(error)}{hint}") from error
 
 
-def takes_matrices_only(config: ExternalConfig, params: list[Tensor]) -> bool:
-    matrices = [p for p in params if p.ndim == 2]
+def takes_matrices_only(config: ExternalConfig, params: list[Any]) -> bool:
+    every = [p for given in params for p in (given["params"] if isinstance(given, dict) else [given])]
+    matrices = [p for p in every if p.ndim == 2]
     try:
-        return 0 < len(matrices) < len(params) and bool(config.optimizer_class(matrices, **config.arguments()))
+        return 0 < len(matrices) < len(every) and bool(config.optimizer_class(matrices, **config.arguments()))
     except Exception:  # of any kind: the class's own
         return False
 

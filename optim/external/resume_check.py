@@ -23,22 +23,24 @@ ENOUGH_S, MAX_S = 0.1, 1.0
 
 @dataclass(frozen=True)
 class ResumeCheck:
-    """At most one of these is not empty.
+    """At most one of the reasons is not empty.
 
-    lost: why a run can't resume. inexact: how the resumed one differs. unknown: why that could not be found out.
+    name: of the optimizer. lost: why a run can't resume. inexact: how the resumed one differs. unknown: why that could
+    not be found out.
     """
 
+    name: str
     lost: str = ""
     inexact: str = ""
     unknown: str = ""
 
-    def line(self, name: str) -> str:
+    def line(self) -> str:
         """A line for the user, or nothing where all is well."""
         if self.lost:
-            return f"A run with optim={name} can't resume once it is interrupted: {self.lost}."
+            return f"A run with optim={self.name} can't resume once it is interrupted: {self.lost}."
         if self.inexact:
-            return f"optim={name} does not resume bit-exactly: {self.inexact}."
-        return f"Whether optim={name} resumes bit-exactly was not checked: {self.unknown}." if self.unknown else ""
+            return f"optim={self.name} does not resume bit-exactly: {self.inexact}."
+        return f"Whether optim={self.name} resumes bit-exactly was not checked: {self.unknown}." if self.unknown else ""
 
 
 _CHECKED: dict[tuple[type, str], ResumeCheck] = {}
@@ -60,18 +62,20 @@ def try_resume(config: ExternalConfig) -> ResumeCheck:
             optimizer, params = trial_optimizer(config)
             steps = take_steps(optimizer, params, start)
         except Exception as error:  # of any kind: the class's own; the run itself will report it
-            return ResumeCheck(unknown=one_line(error))
+            return ResumeCheck(config.name, unknown=one_line(error))
         if time.perf_counter() - start > MAX_S:
-            return ResumeCheck(unknown=f"{steps} steps took more than {MAX_S:g} s")
+            return ResumeCheck(config.name, unknown=f"{steps} steps took more than {MAX_S:g} s")
         try:
             resumed, copies = trial_optimizer(config, params)
             resumed.load_state_dict(through_a_file(optimizer.optimizer.state_dict()))
             return compare(optimizer, params, resumed, copies, steps)
         except pickle.UnpicklingError as error:
             found = re.search(r"GLOBAL (\S+)", str(error))
-            return ResumeCheck(lost=f"its state holds {found[1] if found else 'what'}, which no checkpoint can")
+            return ResumeCheck(
+                config.name, lost=f"its state holds {found[1] if found else 'what'}, which no checkpoint can"
+            )
         except Exception as error:
-            return ResumeCheck(lost=one_line(error))
+            return ResumeCheck(config.name, lost=one_line(error))
 
 
 def take_steps(optimizer: ExternalOptimizer, params: list[Tensor], start: float) -> int:
@@ -91,8 +95,10 @@ def compare(
         take_step(optimizer, params, n)
         take_step(resumed, copies, n)
         if not all(map(torch.equal, params, copies)):
-            return ResumeCheck(inexact=f"in a trial its weights were others after {n + 1 - steps} further steps")
-    return ResumeCheck()
+            return ResumeCheck(
+                optimizer.config.name, inexact=f"in a trial its weights were others after {n + 1 - steps} further steps"
+            )
+    return ResumeCheck(optimizer.config.name)
 
 
 def trial_optimizer(config: ExternalConfig, like: Sequence[Tensor] = ()) -> tuple[ExternalOptimizer, list[Tensor]]:

@@ -14,6 +14,10 @@ from data.samples import Samples
 from optim.external.config import ExternalConfig
 from optim.external.optimizer import ExternalOptimizer
 from optim.external.resume_check import check_resume
+from optim.grouping.build import combine
+from optim.grouping.combined import CombinedOptimizer
+from optim.grouping.resolve import Group, resolve, unused_rules
+from optim.grouping.table import group_rows, table_lines
 from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
@@ -82,18 +86,31 @@ def build_model_and_optimizer(
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
     optimizer = build_optimizer(config, model)
+    for external in external_parts(optimizer):
+        external.unsaved = check_resume(external.config).lost
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
 
 
 def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
+    if config.groups:
+        seed = stream_seed(config.settings.seed, "noise")
+        return combine(parameter_groups(config, model), config.wrap, config.settings.backend, seed)
     if isinstance(config.optim, ExternalConfig):
-        optimizer = ExternalOptimizer(model.parameters(), config.optim)
-        optimizer.unsaved = check_resume(config.optim).lost
-        return optimizer
+        return ExternalOptimizer(model.parameters(), config.optim)
     seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
     return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
+
+
+def external_parts(optimizer: TrainingOptimizer) -> list[ExternalOptimizer]:
+    parts = optimizer.parts.values() if isinstance(optimizer, CombinedOptimizer) else [optimizer]
+    return [part for part in parts if isinstance(part, ExternalOptimizer)]
+
+
+def parameter_groups(config: Config, model: nn.Module) -> list[Group]:
+    """The groups of the model's parameters; empty where the configuration has no rules."""
+    return resolve(model, config.groups, config.optim, config.wrap) if config.groups else []
 
 
 def start(trainer: Trainer, device: str) -> None:
@@ -101,7 +118,9 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
+    groups = parameter_groups(config, trainer.model)
+    recorded = {"parameter_groups": group_rows(groups)} if groups else {}
+    trainer.folder.write_json(ENVIRONMENT, {**find_environment(trainer, device), **recorded})
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
@@ -109,13 +128,22 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    resuming = check_resume(config.optim).line(config.optim.name) if isinstance(config.optim, ExternalConfig) else ""
-    for line in (*trainer.samples.notes, *filter(None, [resuming]), *hints):
+    schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs)]
+    resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 
 def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
     return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def group_lines(config: Config, groups: list[Group]) -> list[str]:
+    """The table of parameter groups, and a line for each rule that the network has no parameters for."""
+    if not groups:
+        return []
+    unused = unused_rules(groups, config.groups)
+    return [*table_lines(group_rows(groups)), *(f"groups.{name} fits no parameter of this network" for name in unused)]
 
 
 def default_lr_hints(config: Config) -> list[str]:

@@ -88,9 +88,7 @@ class StackedTrainer:
         losses, sums, sizes, rates = [], [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append(
-                [each.scheduler.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members]
-            )
+            rates.append([each.set_lr(start + number) for each in self.members])
             loss, metric_sum = self.steps.train(x, y, self.same_batches)
             losses.append(loss)
             sums.append(metric_sum)
