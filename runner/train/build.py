@@ -13,7 +13,9 @@ from torch import nn
 from data.samples import Samples
 from optim.external.config import ExternalConfig
 from optim.external.optimizer import ExternalOptimizer
+from optim.external.resume_check import check_resume
 from optim.grouping.build import combine
+from optim.grouping.combined import CombinedOptimizer
 from optim.grouping.resolve import Group, resolve, unused_rules
 from optim.grouping.table import group_rows, table_lines
 from optim.interface import TrainingOptimizer
@@ -87,6 +89,8 @@ def build_model_and_optimizer(
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
     optimizer = build_optimizer(config, model)
+    for external in external_parts(optimizer):
+        external.unsaved = check_resume(external.config).lost
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
@@ -100,6 +104,11 @@ def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
         return ExternalOptimizer(model.parameters(), config.optim)
     seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
     return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
+
+
+def external_parts(optimizer: TrainingOptimizer) -> list[ExternalOptimizer]:
+    parts = optimizer.parts.values() if isinstance(optimizer, CombinedOptimizer) else [optimizer]
+    return [part for part in parts if isinstance(part, ExternalOptimizer)]
 
 
 def parameter_groups(config: Config, model: nn.Module) -> list[Group]:
@@ -122,8 +131,9 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train))
-    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *hints):
+    schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train)]
+    resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 
