@@ -36,7 +36,17 @@ if TYPE_CHECKING:
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
     from .statistics import evaluation_statistics, update_statistics
-    from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
+    from .wrapping import (
+        EMA,
+        MARS,
+        SWA,
+        Cautious,
+        GradientDropout,
+        GradientNoise,
+        LearningRateDropout,
+        Lookahead,
+        ScheduleFree,
+    )
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizer": ("ComposedOptimizer",),
@@ -50,7 +60,10 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
     "statistics": ("evaluation_statistics", "update_statistics"),
-    "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
+    "wrapping": (
+        *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),
+        *("SWA", "ScheduleFree"),
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -107,9 +120,9 @@ def __dir__() -> list[str]:
 # fmt: off
 __all__ = [
     "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
-    "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout", "Lookahead",
-    "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs",
-    "evaluation_statistics", "update_statistics", "wrappers",
+    "Cautious", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout",
+    "Lookahead", "MARS", "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW",
+    "RMSprop", "SGD", "SGDP", "SGDW", "SWA", "ScheduleFree", "SettingError", "Transform", "Wrapper", "build",
+    "check_wrappers", "configs", "evaluation_statistics", "update_statistics", "wrappers",
 ]
 # fmt: on

@@ -33,7 +33,7 @@ from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
 from runner.train.status import write_config
-from runner.train.trainer import Trainer
+from runner.train.trainer import Trainer, num_batches
 from tasks.problem import Problem
 
 
@@ -51,7 +51,7 @@ def build_trainer(
 
     Raises ValueError if the checkpoint is damaged or not of this run.
     """
-    model, optimizer = build_model_and_optimizer(config, device, console, distributed)
+    model, optimizer = build_model_and_optimizer(config, samples, device, console, distributed)
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
@@ -67,7 +67,7 @@ def build_trainer(
 
 
 def build_model_and_optimizer(
-    config: Config, device: str, console: Console, distributed: DistributedContext
+    config: Config, samples: Samples, device: str, console: Console, distributed: DistributedContext
 ) -> tuple[nn.Module, ComposedOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
@@ -78,9 +78,9 @@ def build_model_and_optimizer(
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
     settings, noise_seed = config.settings, stream_seed(seed, "noise")
-    optimizer = ComposedOptimizer(
-        model.parameters(), config.optim, config.wrap, backend=settings.backend, seed=noise_seed
-    )
+    steps_per_epoch = num_batches(len(samples.train), settings.batch_size, settings.drop_last)
+    wrap = [wrapper.in_steps(steps_per_epoch) for wrapper in config.wrap]
+    optimizer = ComposedOptimizer(model.parameters(), config.optim, wrap, backend=settings.backend, seed=noise_seed)
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
