@@ -11,6 +11,12 @@ import torch
 from torch import nn
 
 from data.samples import Samples
+from optim.external.config import ExternalConfig
+from optim.external.optimizer import ExternalOptimizer
+from optim.grouping.build import combine
+from optim.grouping.resolve import Group, resolve, unused_rules
+from optim.grouping.table import group_rows, table_lines
+from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
 from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
@@ -68,7 +74,7 @@ def build_trainer(
 
 def build_model_and_optimizer(
     config: Config, samples: Samples, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, ComposedOptimizer]:
+) -> tuple[nn.Module, TrainingOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
     torch.manual_seed(stream_seed(seed, "init"))
@@ -77,13 +83,28 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    settings, noise_seed = config.settings, stream_seed(seed, "noise")
+    settings = config.settings
     steps_per_epoch = num_batches(len(samples.train), settings.batch_size, settings.drop_last)
-    wrap = [wrapper.in_steps(steps_per_epoch) for wrapper in config.wrap]
-    optimizer = ComposedOptimizer(model.parameters(), config.optim, wrap, backend=settings.backend, seed=noise_seed)
+    optimizer = build_optimizer(config, model, steps_per_epoch)
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
+
+
+def build_optimizer(config: Config, model: nn.Module, steps_per_epoch: int = 1) -> TrainingOptimizer:
+    """The optimizer of the model's parameters. steps_per_epoch: of its training, for wrappers that count epochs."""
+    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
+    wrap = [wrapper.in_steps(steps_per_epoch) for wrapper in config.wrap]
+    if config.groups:
+        return combine(parameter_groups(config, model), wrap, backend, seed)
+    if isinstance(config.optim, ExternalConfig):
+        return ExternalOptimizer(model.parameters(), config.optim)
+    return ComposedOptimizer(model.parameters(), config.optim, wrap, backend=backend, seed=seed)
+
+
+def parameter_groups(config: Config, model: nn.Module) -> list[Group]:
+    """The groups of the model's parameters; empty where the configuration has no rules."""
+    return resolve(model, config.groups, config.optim, config.wrap) if config.groups else []
 
 
 def start(trainer: Trainer, device: str) -> None:
@@ -91,7 +112,9 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
+    groups = parameter_groups(config, trainer.model)
+    recorded = {"parameter_groups": group_rows(groups)} if groups else {}
+    trainer.folder.write_json(ENVIRONMENT, {**find_environment(trainer, device), **recorded})
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
@@ -99,12 +122,21 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    for line in (*trainer.samples.notes, *hints):
+    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs))
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *hints):
         trainer.console.print(line)
 
 
 def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
     return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def group_lines(config: Config, groups: list[Group]) -> list[str]:
+    """The table of parameter groups, and a line for each rule that the network has no parameters for."""
+    if not groups:
+        return []
+    unused = unused_rules(groups, config.groups)
+    return [*table_lines(group_rows(groups)), *(f"groups.{name} fits no parameter of this network" for name in unused)]
 
 
 def default_lr_hints(config: Config) -> list[str]:

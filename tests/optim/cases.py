@@ -187,9 +187,7 @@ WRAPPED_CASES = {
         AdamWConfig(LR, (0.0, BETAS[1]), EPS, DECAY), schedule_free_adamw, wrap=(ScheduleFreeWrapper(),)
     ),
     "cautious": Case(AdamWConfig(*_ADAM), formula(cautious_adamw), wrap=(CautiousWrapper(),)),
-    "mars": Case(
-        AdamWConfig(LR, BETAS, 0.0, DECAY), mars_adamw, wrap=(MARSWrapper(0.1, BETAS[0]), CautiousWrapper("nnz"))
-    ),
+    "mars": Case(AdamWConfig(*_ADAM), mars_adamw, wrap=(MARSWrapper(0.1, BETAS[0]), CautiousWrapper("nnz"))),
     "swa": Case(MomentumConfig(LR), built_by(torch.optim.SGD, momentum=0.9), wrap=(SWAWrapper(2, 3),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }

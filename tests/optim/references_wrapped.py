@@ -35,14 +35,13 @@ def cautious_adamw(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) 
 
 
 def mars_adamw(params: Any) -> torch.optim.Optimizer:
-    """pytorch_optimizer's MARS with the cautious mask, without the 1e-15 that it adds under Adam's root."""
+    """pytorch_optimizer's MARS with the cautious mask; eps is where Adam has it, and nothing else under the root."""
     from pytorch_optimizer import MARS
 
     class Exact(MARS):
-        @staticmethod
-        def apply_ams_bound(ams_bound: bool, exp_avg_sq: torch.Tensor, *_: Any) -> torch.Tensor:
-            return exp_avg_sq.sqrt()
+        def apply_ams_bound(self, _: bool, v: torch.Tensor, __: Any, eps: float) -> torch.Tensor:  # type: ignore
+            return v.sqrt() + eps * (1 - B2 ** self.param_groups[0]["step"]) ** 0.5  # divided by the same root then
 
     return Exact(
-        params, LR, betas=BETAS, gamma=0.1, eps=0.0, weight_decay=DECAY, optimize_1d=True, cautious=True, foreach=False
+        params, LR, betas=BETAS, gamma=0.1, eps=EPS, weight_decay=DECAY, optimize_1d=True, cautious=True, foreach=False
     )
