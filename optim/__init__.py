@@ -26,12 +26,16 @@ from .transform import Transform, Wrapper
 
 if TYPE_CHECKING:
     from .optimizer import Backend, ComposedOptimizer, Params
+    from .optimizers.adabelief import AdaBelief, Yogi
     from .optimizers.adabound import AdaBound, AMSBound
+    from .optimizers.adafactor import Adafactor
     from .optimizers.adam import Adam, AdamW, AMSGrad, NAdam
     from .optimizers.adamp import SGDP, AdamP
     from .optimizers.aggmo import AggMo, AggMoExp, AggMoGeneral
     from .optimizers.lars import LARS
     from .optimizers.momo import Momo, MomoAdam
+    from .optimizers.prodigy import Prodigy
+    from .optimizers.quasi_hyperbolic import QHM, QHAdam
     from .optimizers.radam import RAdam, RAdamW
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
@@ -40,12 +44,16 @@ if TYPE_CHECKING:
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizer": ("ComposedOptimizer",),
+    "optimizers.adabelief": ("AdaBelief", "Yogi"),
     "optimizers.adabound": ("AdaBound", "AMSBound"),
+    "optimizers.adafactor": ("Adafactor",),
     "optimizers.adam": ("Adam", "AdamW", "AMSGrad", "NAdam"),
     "optimizers.adamp": ("AdamP", "SGDP"),
     "optimizers.aggmo": ("AggMo", "AggMoExp", "AggMoGeneral"),
     "optimizers.lars": ("LARS",),
     "optimizers.momo": ("Momo", "MomoAdam"),
+    "optimizers.prodigy": ("Prodigy",),
+    "optimizers.quasi_hyperbolic": ("QHM", "QHAdam"),
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
@@ -106,10 +114,10 @@ def __dir__() -> list[str]:
 
 # fmt: off
 __all__ = [
-    "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
-    "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout", "Lookahead",
-    "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "check_wrappers", "configs",
-    "evaluation_statistics", "update_statistics", "wrappers",
+    "AMSBound", "AMSGrad", "AdaBelief", "AdaBound", "Adadelta", "Adafactor", "Adam", "AdamP", "AdamW", "AggMo",
+    "AggMoExp", "AggMoGeneral", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS",
+    "LearningRateDropout", "Lookahead", "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig",
+    "Prodigy", "QHAdam", "QHM", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SettingError", "Transform",
+    "Wrapper", "Yogi", "build", "check_wrappers", "configs", "evaluation_statistics", "update_statistics", "wrappers",
 ]
 # fmt: on

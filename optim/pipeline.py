@@ -70,8 +70,11 @@ class BoundTransform:
 
     def reduce(self, sums: dict[str, Any], root: dict[str, Any], ctx: Context) -> Any:
         """Reduce over all parameters; `root` is the first group, which also holds the global state."""
-        g = {n: root[self.prefix + n] for n in self.transform.global_state()}
-        return self.transform.reduce(sums, g, self.hyper(root), ctx)
+        return self.transform.reduce(sums, self.global_state(root), self.hyper(root), ctx)
+
+    def global_state(self, root: Mapping[str, Any]) -> dict[str, Any]:
+        """The transform's numbers of the optimizer, as they are in the first group."""
+        return {n: root[self.prefix + n] for n in self.transform.global_state()}
 
     def evaluation_weights(self, p: Any, s: dict[str, Any], group: Mapping[str, Any], ctx: Context) -> Any:
         return self.transform.evaluation_weights(p, self._own(s), self.hyper(group), ctx)

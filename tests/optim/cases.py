@@ -10,6 +10,7 @@ import adamp
 import momo
 import pytest
 import torch
+from cases_adaptive import ADAPTIVE
 from references import (
     BETAS,
     DECAY,
@@ -160,6 +161,7 @@ ADAPTIVE_CASES = {
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
     "lars_exclude_1d": Case(LARSConfig(exclude_1d=True, **_LARS), lambda ps: PaperLARS(ps, exclude_1d=True)),
 }
+ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {
     "noisy": Case(MomentumConfig(LR), wrap=(GradientNoiseWrapper(0.1),)),
     "lookahead": Case(AdamConfig(LR), wrap=(LookaheadWrapper(3, 0.6),)),
@@ -192,6 +194,8 @@ QUICK = {
     "momo",
     "momo_adam_fstar",
     "adamp",
+    "adafactor",
+    "prodigy",
     "wrapped_in_all",
 }
 assert QUICK <= CASES.keys()

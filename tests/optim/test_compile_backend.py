@@ -19,7 +19,10 @@ from optim.rules.adam import AdamConfig
 # two vectors and four matrices take programs, the last three parameters are too small
 SHAPES = ((MIN_NUMEL + 3,), (MIN_NUMEL,), (260, 127), (127, 260), (182, 182), (64, 64, 3, 3), (5,), (4, 3), ())
 METHODS = ("momentum_damped", "nesterov", "adam_l2", "adamw", "aggmo_l2", "radam", "momo", "adamp")
-INDUCTOR = ("momentum_damped", "adamw", "aggmo_l2", "radam", "noisy_lookahead", "momo_adam_fstar", "adamp", "lars")
+INDUCTOR = (
+    *("momentum_damped", "adamw", "aggmo_l2", "radam", "noisy_lookahead", "momo_adam_fstar", "adamp", "lars"),
+    "adafactor_fixed_rate",
+)
 GUARD = 3  # elements; odd, so that the parameter between them is not aligned
 
 
