@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .optimizers.radam import RAdam, RAdamW
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
+    from .optimizers.soap import SOAP
     from .statistics import evaluation_statistics, update_statistics
     from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
 
@@ -56,6 +57,7 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.quasi_hyperbolic": ("QHM", "QHAdam"),
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
+    "optimizers.soap": ("SOAP",),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
     "statistics": ("evaluation_statistics", "update_statistics"),
     "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
@@ -117,7 +119,8 @@ __all__ = [
     "AMSBound", "AMSGrad", "AdaBelief", "AdaBound", "Adadelta", "Adafactor", "Adam", "AdamP", "AdamW", "AggMo",
     "AggMoExp", "AggMoGeneral", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS",
     "LearningRateDropout", "Lookahead", "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig",
-    "Prodigy", "QHAdam", "QHM", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SettingError", "Transform",
-    "Wrapper", "Yogi", "build", "check_wrappers", "configs", "evaluation_statistics", "update_statistics", "wrappers",
+    "Prodigy", "QHAdam", "QHM", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SettingError",
+    "Transform", "Wrapper", "Yogi", "build", "check_wrappers", "configs", "evaluation_statistics",
+    "update_statistics", "wrappers",
 ]
 # fmt: on

@@ -11,7 +11,7 @@ A program is compiled for each dtype, device and set of state tensors, and again
 0 or no longer is: what a transform leaves out at 0 is not in the program. Parameters of fewer than MIN_NUMEL elements
 take the loop's step, for calling a program costs more than that; so do DTensors, those that are not dense in memory, or
 whose state has another shape, dtype, device or memory format, as where `p.data` was replaced: with the loop's result,
-or its error.
+or its error. So does every parameter of a method that is `eager_only`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class CompileBackend:
 
     def __call__(self, optimizer: PipelineOptimizer, loss: Any) -> None:
         pipeline = optimizer.pipeline
+        if pipeline.eager_only:
+            return BACKENDS["loop"](optimizer, loss)
         step = _Step(optimizer, loss if pipeline.uses_loss else None, self.compiler)
         updates = collect_updates(optimizer, loss)
         apply_pipeline(updates, pipeline, optimizer.param_groups[0], step.local_terms, step.finish)

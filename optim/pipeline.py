@@ -131,6 +131,7 @@ class Pipeline:
         self.defaults = self._defaults(config)
         self.uses_loss = any(transform.uses_loss for transform in transforms)
         self.applies_lr = any(transform.applies_lr for transform in transforms)
+        self.eager_only = any(transform.eager_only for transform in transforms)
         self.state_checks = [transform.check_state for transform in method if isinstance(transform, ChecksState)]
         self.noises = [(b.label, b.transform.noise) for b in self.bound_transforms if b.transform.noise]
         self.post_updates = [(b.post_update, i) for i, b in enumerate(self.bound_transforms) if b.has_post_update()]

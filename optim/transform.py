@@ -53,6 +53,9 @@ class Transform:
     uses_loss: ClassVar[bool] = False  # wants ctx.loss: step() without a loss is refused
     applies_lr: ClassVar[bool] = False  # its u is the step itself, h["lr"] included: p <- p - u, not p - lr u
 
+    # decides by the step count when to do costly work, which a program would do at every step: not compiled or stacked
+    eager_only: ClassVar[bool] = False
+
     def init(self, p: Tensor, h: Hyper) -> State:
         """The state before the first step; never `p` itself. Of `h` only the number of tensors may depend."""
         return {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import prodigyopt
+import pytorch_optimizer
 import torch
 from references import (
     B1,
@@ -30,6 +31,7 @@ from optim.rules.adafactor import AdafactorConfig
 from optim.rules.prodigy import ProdigyConfig
 from optim.rules.qhadam import QHAdamConfig
 from optim.rules.qhm import QHMConfig
+from optim.rules.soap import SOAPConfig
 from optim.rules.yogi import YogiConfig
 
 _ADAM = {"betas": BETAS, "eps": EPS, "weight_decay": DECAY}
@@ -62,6 +64,28 @@ def qhadam(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch
     mean = (1 - _NUS[0]) * g + _NUS[0] * m / (1 - B1**t)
     square = (1 - _NUS[1]) * g**2 + _NUS[1] * v / (1 - B2**t)
     return mean / (torch.sqrt(square) + EPS) + DECAY * p
+
+
+def soap(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
+    """Vyas et al., algorithms 3 and 4, a new basis every 3 steps, no step at first, sides of at most 4."""
+    x = g.reshape(g.shape[0], -1) if g.ndim > 1 else g.reshape(1, -1)
+    grams, steps = (x @ x.T, x.T @ x), torch.zeros_like(p)
+    eye = [torch.eye(len(a), dtype=a.dtype) for a in grams]
+    sides = [g.ndim > 1 and len(a) <= 4 for a in grams]
+    left, right = s["q"] if t > 1 else eye
+    if t > 1:
+        s["m"] = B1 * s.get("m", 0) + (1 - B1) * x
+        s["v"] = B2 * s.get("v", 0) + (1 - B2) * (left.T @ x @ right) ** 2
+        mean, square = s["m"] / (1 - B1 ** (t - 1)), s["v"] / (1 - B2 ** (t - 1))
+        eps = EPS / (1 - B2 ** (t - 1)) ** 0.5
+        steps = (left @ (left.T @ mean @ right / (square.sqrt() + eps)) @ right.T).reshape(g.shape)
+    s["a"] = [B2 * a + (1 - B2) * new for a, new in zip(s.get("a", (0, 0)), grams, strict=True)]
+    if t == 1:
+        bases = [torch.linalg.eigh(a)[1].flip(1) for a in s["a"]]
+    else:
+        bases = [torch.linalg.qr(a @ q)[0] if (t - 1) % 3 == 0 else q for a, q in zip(s["a"], s["q"], strict=True)]
+    s["q"] = [q if side else one for q, side, one in zip(bases, sides, eye, strict=True)]
+    return steps + DECAY * p
 
 
 def prodigy(**settings: Any) -> Any:
@@ -110,5 +134,17 @@ ADAPTIVE = {
     "prodigy_l2_corrected": (
         ProdigyConfig(decoupled_weight_decay=False, use_bias_correction=True, safeguard_warmup=True, **_PRODIGY),
         prodigy(decouple=False, use_bias_correction=True, safeguard_warmup=True),
+    ),
+    "soap": (SOAPConfig(LR, BETAS, EPS, DECAY, 3, 4), formula(soap)),
+    "soap_fixed_basis": (
+        SOAPConfig(LR, BETAS, EPS, 0.0, 999, 4),
+        built_by(
+            on_matrices(pytorch_optimizer.SOAP),
+            betas=BETAS,
+            eps=EPS,
+            weight_decay=0.0,
+            precondition_frequency=999,
+            max_precondition_dim=4,
+        ),
     ),
 }

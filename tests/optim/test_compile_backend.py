@@ -63,7 +63,8 @@ def test_programs_do_what_the_loop_does(name):
     optimizer, ours = _trained(name, "uncompiled")
     _close(ours, _trained(name, "loop")[1])
     # for vectors and for matrices, before and after each sum over all parameters
-    assert len(optimizer.programs) == 2 * (1 + len(optimizer.pipeline.reductions))
+    expected = 0 if optimizer.pipeline.eager_only else 2 * (1 + len(optimizer.pipeline.reductions))
+    assert len(optimizer.programs) == expected
 
 
 def test_torch_compile_can_trace_the_programs(counter):
