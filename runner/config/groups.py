@@ -127,10 +127,9 @@ def check_groups(
     groups = resolve(network, rules, optim, wrap)
     try:
         combine(groups, wrap, "auto", 0)
-    except ValueError:  # a class that refuses some of the parameters, such as those of torch/Muon, or any groups
-        raise
-    except Exception:  # of any kind: of a class from elsewhere that does not work without values
-        return
+    except ValueError as error:  # a class that refuses some parameters, as torch/Muon does, or does not have groups
+        if error.__cause__ is None or isinstance(error.__cause__, ValueError):
+            raise  # another cause may be that the parameters have no values
 
 
 @lru_cache(maxsize=4)

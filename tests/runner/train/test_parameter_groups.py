@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT
-from runs import configure, open_trainer, read_rows
+from runs import configure, open_trainer, read_events, read_rows
 
 import optim
 from results.signature import signature
@@ -42,6 +42,8 @@ def test_the_table_covers_every_parameter_once(name, run):
     assert {row["group"] for row in recorded if row["settings"].get("weight_decay") == 0} == {"adamw+no_decay"}
     rows = [row for row in read_rows(result.folder) if "lr" in row]
     assert rows and all(row["lr/adamw"] == pytest.approx(row["lr"] * 0.015) for row in rows)
+    steps = dict(read_events(result.folder)["train/lr/adamw"])
+    assert list(steps.values()) == pytest.approx([rows[-1]["lr/adamw"]])
     assert "muon+adamw+no_decay,lr=0.02" in str(result.folder)
 
 
