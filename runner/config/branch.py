@@ -107,7 +107,9 @@ def check_changes(stem: Run, config: Config) -> None:
             "above it, .../<signature>, stands for the stem of each seed"
         )
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
-    changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
+    changed: list[tuple[str, Any, Any]] = []
+    if before != [name for name in now if name in before]:
+        changed.append(("wrap", before, now))
     old_rules, new_rules = (list((each.get("groups") or {}).items()) for each in (stem.config, config.plain))
     if old_rules != new_rules:
         changed.append(("groups", dict(old_rules) or "none", dict(new_rules) or "none"))

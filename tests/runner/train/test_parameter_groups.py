@@ -20,7 +20,7 @@ from runner.train.build import parameter_groups
 SMALL = ["epochs=1", "limit_train=16", "limit_val=8", "limit_test=8", "batch_size=8", "log.every=1"]
 IMAGES = ["data=synthetic", "data.sample_shape=[3,32,32]"]
 VIT = ["model=vit_cifar", "model.patch=8", "model.dim=16", "model.depth=2", "model.mlp=16", "model.dim_head=4"]
-NETWORKS = {"vit": [*IMAGES, *VIT], "cnn": [*IMAGES, "model=cnn5"]}
+NETWORKS = {"vit": [*IMAGES, *VIT], "cnn": [*IMAGES, "model=cnn_bn"]}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
