@@ -46,9 +46,11 @@ def is_of_branch(key: str) -> bool:
 
 
 def optimizer_name(settings: Settings) -> str:
-    """`adam+lookahead+ema`: the optimizer and its wrappers, in their order."""
-    wrappers = dict.fromkeys(key.split(".")[1] for key in settings if key.startswith("wrap."))
-    return "+".join([str(settings["optim.name"]), *wrappers])
+    """`adam+lookahead+no_decay`: the optimizer, its wrappers and its rules of parameter groups, in their order."""
+    around = (
+        dict.fromkeys(key.split(".")[1] for key in settings if key.startswith(f"{g}.")) for g in ("wrap", "groups")
+    )
+    return "+".join([str(settings["optim.name"]), *(name for names in around for name in names)])
 
 
 def is_name(key: str) -> bool:
@@ -57,7 +59,9 @@ def is_name(key: str) -> bool:
 
 
 def short_key(key: str) -> str:
-    """`betas` of optim.betas, `data` of data.name, `lookahead.k` of wrap.lookahead.k."""
+    """`betas` of optim.betas, `data` of data.name, `lookahead.k` of wrap.lookahead.k, `heads.lr_scale` of a rule's."""
+    if key.startswith("groups."):
+        return key.removeprefix("groups.")
     return key.removeprefix("optim.").removeprefix("wrap.").removesuffix(".name")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ RUN_FILES = (
     *(CONFIG, ENVIRONMENT, STATUS, METRICS, TIMINGS, LOG, LOGGERS, LAST, BEST, KEPT, EVENTS),
     *("curves.png", "reconstructions.png", "reconstructions.npz", "trajectory.png", "trajectory.npz"),
 )
+Groups = Mapping[str, Mapping[str, Any]]
+NO_GROUPS: Groups = {}
 MAX_LABEL_LENGTH = 120  # characters; file systems allow 255 bytes a name
 
 
@@ -42,14 +44,17 @@ def kept_checkpoint(epoch: int) -> str:
     return KEPT.replace("*", str(epoch))
 
 
-def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], branch: Any = None) -> str:
+def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS, branch: Any = None) -> str:
     """The path form of `run_label`, the name of the folder: `aggmo+ema,lr=0.05,betas=0-0.9,lr_schedule=cosine`."""
-    return path_form(run_label(optim, lr_schedule, wrap, branch))[:MAX_LABEL_LENGTH]
+    return path_form(run_label(optim, lr_schedule, wrap, groups, branch))[:MAX_LABEL_LENGTH]
 
 
-def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], branch: Any = None) -> str:
-    """The optimizer, its wrappers, its learning rate, all settings that are not their dataclass's default, and of a
-    branch the run and epoch that it starts from."""
+def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS, branch: Any = None) -> str:
+    """The optimizer, its wrappers and rules, its learning rate, and all settings that differ from their defaults.
+
+    groups: for each rule of parameter groups what it sets and its file does not. branch: of a branch the run and the
+    epoch that it starts from.
+    """
     entries = {"optim": optim, "optim.lr_schedule": lr_schedule, **{f"wrap.{each.name}": each for each in wrap}}
     settings: dict[str, Any] = {}
     changed = ["optim.lr_schedule.name"] if lr_schedule.name != "constant" else []
@@ -59,6 +64,10 @@ def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], branch: Any = N
             settings[f"{prefix}.{field.name}"] = value = getattr(entry, field.name)
             if value != field.default:
                 changed.append(f"{prefix}.{field.name}")
+    for rule, values in groups.items():
+        settings[f"groups.{rule}"] = None
+        settings |= {f"groups.{rule}.{key}": value for key, value in values.items()}
+        changed += [f"groups.{rule}.{key}" for key in values]
     if branch is not None and branch.signature is not None:
         settings |= {"branch.signature": branch.signature, "branch.at_epoch": branch.at_epoch}
         changed.append("branch.at_epoch")

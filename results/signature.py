@@ -25,6 +25,9 @@ def signature(config: Mapping[str, Any], code: Mapping[str, str]) -> str:
     if branch.get("signature") is not None:
         signed["branch"] = {key: value for key, value in branch.items() if f"branch.{key}" not in UNSIGNED}
     signed["wrap"] = list((config.get("wrap") or {}).values())  # a list, because the wrappers' order counts
+    signed.pop("groups", None)
+    if config.get("groups"):  # a run without them has the signature that it had before there were any
+        signed["groups"] = list(config["groups"].items())
     return digest(json.dumps([signed, dict(code)], sort_keys=True))
 
 

@@ -12,6 +12,7 @@ HEADINGS = {
     "optim": "optim=       with which optimizer",
     "optim/lr_schedule": "optim/lr_schedule=   how its learning rate moves",
     "wrap": "wrap=[...]   what is wrapped around the optimizer, in this order",
+    "groups": "groups=[...] which parameters have settings, or an optimizer, of their own",
     "experiment": "experiment=  a paper's experiment as a whole",
     "sweep": "sweep=       with -m: grids of settings, an optimizer with its own",
 }

@@ -108,15 +108,21 @@ def check_changes(stem: Run, config: Config) -> None:
         )
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
     changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
+    before, now = (list((each.get("groups") or {}).items()) for each in (stem.config, config.plain))
+    changed += [("groups", dict(before), dict(now))] if before != now else []
     for key in sorted(theirs.keys() & ours.keys()):
         if changes_results(key) and theirs[key] != ours[key] and not may_change(key, theirs[key], ours[key]):
             changed.append((key, theirs[key], ours[key]))
     if changed:
         key, old, new = changed[0]
         raise ConfigError(
-            f"{key}={quote(new)} in this branch and {quote(old)} in the run it starts from, {stem.folder}; a branch "
+            f"{key}={shown(new)} in this branch and {shown(old)} in the run it starts from, {stem.folder}; a branch "
             f"may change {', '.join(FREE)} and the numbers of its optimizer and wrappers, and add wrappers"
         )
+
+
+def shown(value: Any) -> str:
+    return quote(list(value) if isinstance(value, dict) else value)
 
 
 def may_change(key: str, old: Any, new: Any) -> bool:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from results.paths import label, run_path
 from results.signature import signature
+from runner.config.groups import changed_settings
 from runner.config.source_code import source_digests
 
 if TYPE_CHECKING:
     from data.dataset import DataSet
     from models.model import Model
     from optim import OptimizerConfig, Wrapper
+    from optim.grouping.rule import GroupRule
     from optim.schedules import Schedule
     from tasks.task import Task
 
@@ -115,13 +117,15 @@ class Config:
     optim: OptimizerConfig
     lr_schedule: Schedule
     wrap: tuple[Wrapper, ...]
+    groups: tuple[GroupRule, ...]
     settings: Settings
     plain: dict[str, Any]  # nested dicts, lists, numbers, strings: what config.yaml holds
 
     @property
     def label(self) -> str:
         """The optimizer with its settings that are not its defaults, as the run's folder is named."""
-        return label(self.optim, self.lr_schedule, self.wrap, self.settings.branch)
+        groups, branch = changed_settings(self.groups), self.settings.branch
+        return label(self.optim, self.lr_schedule, self.wrap, groups, branch)
 
     @property
     def signature(self) -> str:
@@ -138,7 +142,12 @@ class Config:
     def code(self) -> dict[str, str]:
         """The source files of optimizer, wrappers, model, task and data set, and a hash of each, as this process has
         them."""
-        return source_digests(map(type, (self.task, self.data, self.model, self.optim, *self.wrap)))
+        return source_digests(map(type, (self.task, self.data, self.model, *self.optimizers, *self.wrap)))
+
+    @property
+    def optimizers(self) -> tuple[OptimizerConfig, ...]:
+        """The run's own optimizer, and those to which rules give parameters."""
+        return self.optim, *(rule.optim for rule in self.groups if rule.optim)
 
     @property
     def limits(self) -> tuple[int | None, int | None, int | None]:

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optim import ComposedOptimizer
+from optim.grouping.combined import CombinedOptimizer
+from optim.interface import TrainingOptimizer
 from optim.wrapping import with_late_state
 from results.earlier_code import changed_files
 from results.paths import CHECKPOINTS, KEPT, LAST, kept_checkpoint
@@ -78,21 +81,27 @@ def branch_state(trainer: Trainer, stem: Run, saved: Mapping[str, Any]) -> dict[
     """A stem's checkpoint as that of a branch that has not begun."""
     trainer.model.load_state_dict(saved["model"])  # a wrapper's state may start from the weights
     changed, late = (find(stem.config, trainer.config.plain) for find in (changed_numbers, late_wrappers))
-    optimizer = with_numbers(trainer, saved["optimizer"], changed)
     fresh = Progress()
     anew = ("best", "last", "best_checksum", "epochs_since_best", "stopped_early")
     return {
         **saved,
         "progress": {**saved["progress"], **{key: getattr(fresh, key) for key in anew}},
-        "optimizer": with_late_state(trainer.optimizer, optimizer, late) if late else optimizer,
+        "optimizer": optimizer_state(trainer.optimizer, saved["optimizer"], changed, late),
         "scheduler": trainer.scheduler.state_dict(),
     }
 
 
-def with_numbers(trainer: Trainer, saved: Mapping[str, Any], changed: list[str]) -> dict[str, Any]:
-    """The optimizer's saved state with a branch's values of the numbers that it changes."""
+def optimizer_state(
+    optimizer: TrainingOptimizer, saved: Mapping[str, Any], changed: list[str], late: list[str]
+) -> dict[str, Any]:
+    """The saved state with a branch's values of the numbers that it changes, and with the state of wrappers that it
+    adds."""
+    if isinstance(optimizer, CombinedOptimizer):
+        parts = optimizer.parts.items()
+        return {"parts": {name: optimizer_state(part, saved["parts"][name], changed, late) for name, part in parts}}
     groups = []
-    for ours, theirs in zip(trainer.optimizer.param_groups, saved["param_groups"], strict=True):
+    for ours, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
         kept = {key: value for key, value in theirs.items() if key not in changed}
         groups.append({**kept, **{key: ours[key] for key in changed if key in ours}})
-    return {**saved, "param_groups": groups}
+    state = {**saved, "param_groups": groups}
+    return with_late_state(optimizer, state, late) if late and isinstance(optimizer, ComposedOptimizer) else state

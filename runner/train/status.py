@@ -11,6 +11,7 @@ from results.run import read_run
 from results.run_folder import RunFolder
 from results.status import result_text
 from results.values import flat, format_value
+from runner.config.groups import changed_settings
 from runner.config.schema import Config
 from runner.train.progress import Progress
 from tasks.task import Task
@@ -47,7 +48,9 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
 
 def result_lines(config: Config, status: dict[str, Any], folder: RunFolder) -> str:
     """Two lines: the result of a finished run, and its folder."""
-    setting = run_label(config.optim, config.lr_schedule, config.wrap, config.settings.branch)
+    setting = run_label(
+        config.optim, config.lr_schedule, config.wrap, changed_settings(config.groups), config.settings.branch
+    )
     name = f"{config.task.name} {setting} seed={config.settings.seed}"
     return f"{name}: {result_text(status, config.task.metric)}\n{folder.path}"
 

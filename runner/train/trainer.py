@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 from optim.schedules import LRScheduler
 from results.paths import BEST, LAST, kept_checkpoint
 from results.run_folder import RunFolder
@@ -21,6 +21,7 @@ from runner.train.console import Console
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.evaluation import evaluate
 from runner.train.evaluation_weights import EvaluationWeights
+from runner.train.group_rates import GroupRates
 from runner.train.metrics_writer import MetricsWriter
 from runner.train.norm_tracker import NormTracker, to_floats
 from runner.train.progress import Diverged, Means, Progress, StepResult
@@ -46,7 +47,7 @@ class Trainer:
         config: Config,
         samples: Samples,
         model: nn.Module,
-        optimizer: ComposedOptimizer,
+        optimizer: TrainingOptimizer,
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
@@ -58,6 +59,7 @@ class Trainer:
         self.step = TrainingStep(model, optimizer, self.task, self.settings, console.print, distributed)
         self.tracker = NormTracker(model) if self.settings.track else None
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.group_rates = GroupRates(config, optimizer.param_groups)
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
         length = self.settings.epochs_to_train, self.settings.first_epoch
         self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, *length)
@@ -131,7 +133,7 @@ class Trainer:
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metric_sums, batch_infos = [], [], []
         for x, y in islice(batches, steps):
-            lr = self.scheduler.set_lr(self.optimizer, self.base_lrs, first + len(losses))
+            lr = self.set_lr(first + len(losses))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
             loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
@@ -143,6 +145,11 @@ class Trainer:
         self.progress.add_optimizer_time(*self.step.timer.read())
         results = [StepResult(loss, total, *info) for loss, total, info in zip(*values, batch_infos, strict=True)]
         return results, self.extra_metrics() if has_row and len(losses) == steps else {}
+
+    def set_lr(self, step: int) -> float:
+        """Give every param group its learning rate for the 0-based step; return the run's own."""
+        self.scheduler.set_lr(self.optimizer, self.base_lrs, step)
+        return self.group_rates.lr * self.scheduler.factor(step)
 
     def batch_size(self, number: int) -> int:
         """Samples of an epoch's 0-based batch, over all processes."""
@@ -161,16 +168,18 @@ class Trainer:
             progress.add_step(result, self.settings.divergence_threshold)
             if every and progress.step % every == 0:  # the last step of a chunk
                 means = progress.end_interval()
-                self.add_row("train", progress.epoch + 1, means, lr=result.lr, **extra, per="step")
+                rates = self.group_rates.columns(self.scheduler.factor(progress.step - 1))
+                self.add_row("train", progress.epoch + 1, means, lr=result.lr, **rates, **extra, per="step")
         self.console.update_steps(len(results), progress.this_epoch.loss / progress.this_epoch.samples)
 
     def end_epoch(self) -> None:
         """Validate, write the epoch's rows, select the best weights, and save a checkpoint if it is due."""
         progress, settings, metric = self.progress, self.settings, self.task.metric
         epoch = progress.epoch + 1
-        lr = self.base_lrs[0] * self.scheduler.factor(progress.step - 1)
-        train = self.add_row("train", epoch, progress.this_epoch, lr=lr, per="epoch")
-        val = self.add_row("val", epoch, self.evaluate("val"), lr=lr, per="epoch")
+        factor = self.scheduler.factor(progress.step - 1)
+        lr, rates = self.group_rates.lr * factor, self.group_rates.columns(factor)
+        train = self.add_row("train", epoch, progress.this_epoch, lr=lr, **rates, per="epoch")
+        val = self.add_row("val", epoch, self.evaluate("val"), lr=lr, **rates, per="epoch")
         progress.end_epoch()
         progress.check_validation(val["loss"], val[metric], settings.divergence_threshold)
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):

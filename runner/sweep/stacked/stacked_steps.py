@@ -42,7 +42,9 @@ class StackedSteps:
     ) -> None:
         self.model, self.optimizers, self.task, self.settings = models[0], optimizers, task, settings
         self.form = form
-        self.names = [name for name, _ in self.model.named_parameters()]
+        name_of = {p: name for name, p in self.model.named_parameters()}
+        groups = optimizers.optimizers[0].param_groups
+        self.names = [name_of[p] for group in groups for p in group["params"]]  # in the order of optimizers.params
         self.buffers = stack_buffers(models)
         self.update = optimizers.update()
         self.compiled: dict[bool, Callable[..., Any]] = {}  # by same_batch

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from data.samples import Part, Samples
+from optim.optimizer import ComposedOptimizer
 from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_steps import StackedSteps
@@ -41,7 +43,7 @@ class StackedTrainer:
     ) -> None:
         self.members, self.samples, self.stop, self.finish = list(members), samples, stop, finish
         self.first = self.members[0]
-        self.optimizers = StackedOptimizers([member.optimizer for member in self.members])
+        self.optimizers = StackedOptimizers([cast(ComposedOptimizer, member.optimizer) for member in self.members])
         models = [member.model for member in self.members]
         self.steps = StackedSteps(models, self.optimizers, self.first.task, self.first.settings)
         self.same_batches = len({member.settings.seed for member in self.members}) == 1
@@ -86,9 +88,7 @@ class StackedTrainer:
         losses, sums, sizes, rates = [], [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append(
-                [each.scheduler.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members]
-            )
+            rates.append([each.set_lr(start + number) for each in self.members])
             loss, metric_sum = self.steps.train(x, y, self.same_batches)
             losses.append(loss)
             sums.append(metric_sum)
