@@ -47,10 +47,9 @@ def is_of_branch(key: str) -> bool:
 
 def optimizer_name(settings: Settings) -> str:
     """`adam+lookahead+no_decay`: the optimizer, its wrappers and its rules of parameter groups, in their order."""
-    around = (
-        dict.fromkeys(key.split(".")[1] for key in settings if key.startswith(f"{g}.")) for g in ("wrap", "groups")
-    )
-    return "+".join([str(settings["optim.name"]), *(name for names in around for name in names)])
+    prefixes = ("wrap.", "groups.")
+    wrappers, rules = (dict.fromkeys(key.split(".")[1] for key in settings if key.startswith(p)) for p in prefixes)
+    return "+".join([str(settings["optim.name"]), *wrappers, *rules])
 
 
 def is_name(key: str) -> bool:

@@ -18,7 +18,7 @@ class ExternalOptimizer:
     uses_loss: its step takes `loss=`. needs_closure: its step can't do without a closure.
     """
 
-    def __init__(self, params: Iterable[Tensor], config: ExternalConfig) -> None:
+    def __init__(self, params: Iterable[Any], config: ExternalConfig) -> None:
         self.config = config
         self.optimizer: Any = config.optimizer_class(list(params), **config.arguments())
         step = inspect.signature(self.optimizer.step).parameters

@@ -134,7 +134,7 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
-    check_groups(config)
+    check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
 
 
 def check_external(optim: ExternalConfig, wrap: tuple[Any, ...]) -> None:
