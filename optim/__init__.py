@@ -42,7 +42,17 @@ if TYPE_CHECKING:
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
     from .optimizers.sign import Lion, Signum
     from .statistics import evaluation_statistics, update_statistics
-    from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
+    from .wrapping import (
+        EMA,
+        MARS,
+        SWA,
+        Cautious,
+        GradientDropout,
+        GradientNoise,
+        LearningRateDropout,
+        Lookahead,
+        ScheduleFree,
+    )
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "grouping.build": ("build_grouped",),
@@ -65,7 +75,10 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
     "optimizers.sign": ("Lion", "Signum"),
     "statistics": ("evaluation_statistics", "update_statistics"),
-    "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
+    "wrapping": (
+        *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),
+        *("SWA", "ScheduleFree"),
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -97,10 +110,10 @@ def __dir__() -> list[str]:
 # fmt: off
 __all__ = [
     "ADOPT", "AMSBound", "AMSGrad", "AdEMAMix", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "Adan", "AggMo",
-    "AggMoExp", "AggMoGeneral", "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise",
-    "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "Momentum", "Momo", "MomoAdam", "Muon", "NAdam",
-    "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SettingError", "Signum",
-    "Transform", "Wrapper", "build", "build_grouped", "check_wrappers", "configs", "evaluation_statistics",
-    "parameter_groups", "update_statistics", "wrappers",
+    "AggMoExp", "AggMoGeneral", "Cautious", "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout",
+    "GradientNoise", "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "MARS", "Momentum", "Momo",
+    "MomoAdam", "Muon", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW",
+    "SWA", "ScheduleFree", "SettingError", "Signum", "Transform", "Wrapper", "build", "build_grouped",
+    "check_wrappers", "configs", "evaluation_statistics", "parameter_groups", "update_statistics", "wrappers",
 ]
 # fmt: on

@@ -50,10 +50,10 @@ def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO
 
 
 def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS, branch: Any = None) -> str:
-    """The optimizer, its wrappers and rules, its learning rate, and all settings that differ from their defaults.
+    """The optimizer, its wrappers and rules, its learning rate, and settings that are not their dataclass's default.
 
-    groups: for each rule of parameter groups what it sets and its file does not. branch: of a branch the run and the
-    epoch that it starts from.
+    groups: for each rule of parameter groups what it sets and its file does not. branch: the run and epoch that it
+    starts from.
     """
     entries = {"optim": optim, "optim.lr_schedule": lr_schedule, **{f"wrap.{each.name}": each for each in wrap}}
     settings: dict[str, Any] = {}

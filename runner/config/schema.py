@@ -124,8 +124,8 @@ class Config:
     @property
     def label(self) -> str:
         """The optimizer with its settings that are not its defaults, as the run's folder is named."""
-        groups, branch = changed_settings(self.groups), self.settings.branch
-        return label(self.optim, self.lr_schedule, self.wrap, groups, branch)
+        groups = changed_settings(self.groups)
+        return label(self.optim, self.lr_schedule, self.wrap, groups, self.settings.branch)
 
     @property
     def signature(self) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optim import ComposedOptimizer
 from optim.grouping.combined import CombinedOptimizer
 from optim.interface import TrainingOptimizer
+from optim.optimizer import ComposedOptimizer
 from optim.wrapping import with_late_state
 from results.earlier_code import changed_files
 from results.paths import CHECKPOINTS, KEPT, LAST, kept_checkpoint
@@ -94,14 +94,13 @@ def branch_state(trainer: Trainer, stem: Run, saved: Mapping[str, Any]) -> dict[
 def optimizer_state(
     optimizer: TrainingOptimizer, saved: Mapping[str, Any], changed: list[str], late: list[str]
 ) -> dict[str, Any]:
-    """The saved state with a branch's values of the numbers that it changes, and with the state of wrappers that it
-    adds."""
+    """A stem's optimizer state with a branch's values of the numbers `changed` and state for the wrappers `late`."""
     if isinstance(optimizer, CombinedOptimizer):
-        parts = optimizer.parts.items()
-        return {"parts": {name: optimizer_state(part, saved["parts"][name], changed, late) for name, part in parts}}
+        parts = {n: optimizer_state(part, saved["parts"][n], changed, late) for n, part in optimizer.parts.items()}
+        return {**saved, "parts": parts}
     groups = []
     for ours, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
-        kept = {key: value for key, value in theirs.items() if key not in changed}
+        kept = {key: value for key, value in theirs.items() if key not in changed}  # a decay that is now 0 has no key
         groups.append({**kept, **{key: ours[key] for key in changed if key in ours}})
     state = {**saved, "param_groups": groups}
     return with_late_state(optimizer, state, late) if late and isinstance(optimizer, ComposedOptimizer) else state
