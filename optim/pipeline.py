@@ -74,8 +74,11 @@ class BoundTransform:
 
     def reduce(self, sums: dict[str, Any], root: dict[str, Any], ctx: Context) -> Any:
         """Reduce over all parameters; `root` is the first group, which also holds the global state."""
-        g = {n: root[self.prefix + n] for n in self.transform.global_state()}
-        return self.transform.reduce(sums, g, self.hyper(root), ctx)
+        return self.transform.reduce(sums, self.global_state(root), self.hyper(root), ctx)
+
+    def global_state(self, root: Mapping[str, Any]) -> dict[str, Any]:
+        """The transform's numbers of the optimizer, as they are in the first group."""
+        return {n: root[self.prefix + n] for n in self.transform.global_state()}
 
     def evaluation_weights(self, p: Any, s: dict[str, Any], group: Mapping[str, Any], ctx: Context) -> Any:
         return self.transform.evaluation_weights(p, self._own(s), self.hyper(group), ctx)
@@ -142,6 +145,7 @@ class Pipeline:
         self.defaults = self._defaults(config)
         self.uses_loss = any(transform.uses_loss for transform in transforms)
         self.applies_lr = any(transform.applies_lr for transform in transforms)
+        self.eager_only = any(transform.eager_only for transform in transforms)
         self.state_checks = [transform.check_state for transform in method if isinstance(transform, ChecksState)]
         self.noises = [(b.label, b.transform.noise) for b in self.bound_transforms if b.transform.noise]
         self.post_updates = [(b.post_update, i) for i, b in enumerate(self.bound_transforms) if b.has_post_update()]

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 class Context:
     """What a transform may read beside its arguments, of one parameter at one step."""
 
-    __slots__ = ("t", "g", "loss", "noise", "reduced", "noises")
+    __slots__ = ("t", "g", "loss", "noise", "global_state", "reduced", "noises")
 
     def __init__(self, t: Any, g: Any, loss: Any = None, noises: Any = None) -> None:
         self.t = t  # 1-based count of this parameter's steps: an int, a 0-dim tensor when compiled or stacked
         self.g = g  # the raw gradient of what is minimised
         self.loss = loss  # 0-dim, detached; None unless the transform has uses_loss or the caller gave it
         self.noise: Any = None  # of p's shape, for a transform that declares `noise`
+        self.global_state: Any = None  # of a GlobalTransform in `local_terms`: the numbers before this step, to read
         self.reduced: Any = None  # of a GlobalTransform: what its `reduce` returned
         self.noises = noises  # for the pipeline: the noise of every transform that declares it, by label
 
@@ -53,8 +54,11 @@ class Transform:
     applies_lr: ClassVar[bool] = False  # its u is the step itself, h["lr"] included: p <- p - u, not p - lr u
     decoupled: ClassVar[bool] = False  # weight decay beside the method: wrappers of the direction act before it
 
+    # decides by the step count when to do costly work, which a program would do at every step: not compiled or stacked
+    eager_only: ClassVar[bool] = False
+
     def init(self, p: Tensor, h: Hyper) -> State:
-        """The state before the first step; never `p` itself. Only the number of tensors may depend on `h`."""
+        """The state before the first step; never `p` itself. Of `h` only the number of tensors may depend."""
         return {}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:

@@ -10,6 +10,7 @@ import adamp
 import momo
 import pytest
 import torch
+from cases_adaptive import ADAPTIVE
 from cases_modern import MODERN
 from references import (
     BETAS,
@@ -167,6 +168,7 @@ ADAPTIVE_CASES = {
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
 }
+ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {
     "noisy": Case(MomentumConfig(LR), wrap=(GradientNoiseWrapper(0.1),)),
     "lookahead": Case(AdamConfig(LR), wrap=(LookaheadWrapper(3, 0.6),)),
@@ -210,6 +212,8 @@ QUICK = {
     "momo_adam_fstar",
     "adamp",
     "schedule_free",
+    "adafactor",
+    "prodigy",
     "wrapped_in_all",
     "muon",
     "ademamix",

@@ -205,6 +205,7 @@ def test_groups_share_all_but_numbers():
     assert group_runs([*same, *others]) == [[0, 1], *([i] for i in range(2, 9))]
     assert group_runs([config(), config("optim/lr_schedule=plateau")]) == [[0, 1]]  # each run has its schedule
     assert config_obstacle(config("++finetune.epochs=1")) and not config_obstacle(config())
+    assert "optim=soap" in config_obstacle(config("optim=soap"))
 
 
 @SLOW
