@@ -83,8 +83,8 @@ class StackedOptimizers:
                 s["step"] = self.t
 
     def values(self) -> Tensor:
-        """(R, numbers): each run's hyper-parameters, group by group, and the count of steps as they are now; float64, on
-        the parameters' device."""
+        """(R, numbers): each run's hyper-parameters as they are now, group by group, and the count of steps; float64,
+        on the parameters' device."""
         rows = [
             [*(x for group in optimizer.param_groups for x in packed(group, self.keys)), self.t]
             for optimizer in self.optimizers

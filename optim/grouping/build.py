@@ -52,5 +52,8 @@ def _part(groups: Sequence[Group], wrap: Sequence[Wrapper], backend: Backend, se
     if isinstance(config, ExternalConfig):
         if wrap:
             raise ValueError(f"{wrap[0].name}: goes around this package's own optimizers only, not {config.name}")
-        return ExternalOptimizer(dicts, config)
+        try:
+            return ExternalOptimizer(dicts, config)
+        except ValueError as error:
+            raise ValueError(f"{config.name}: {str(error).strip()}") from None
     return ComposedOptimizer(dicts, config, wrap, backend=backend, seed=seed)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..backends import check_step
+from ..config import OptimizerConfig
 from ..interface import TrainingOptimizer
 from ..optimizer import ComposedOptimizer
 from .rule import DEFAULT
@@ -35,7 +36,9 @@ class CombinedOptimizer:
         if len(set(params)) < len(params):
             raise ValueError("two of the combined optimizers have a parameter in common")
         if needing := [name for name, part in self.parts.items() if part.needs_closure]:
-            raise ValueError(f"{needing[0]}: needs a closure, and can't take its steps beside another optimizer")
+            config: OptimizerConfig | None = getattr(self.parts[needing[0]], "config", None)
+            name = config.name if config else needing[0]
+            raise ValueError(f"{name}: needs a closure, and can't take its steps beside another optimizer")
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:

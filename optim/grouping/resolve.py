@@ -1,7 +1,7 @@
 """From rules and a network to parameter groups: every parameter is in exactly one.
 
-    parameter_groups(network, {"no_decay": {"ndim": [0, 1], "weight_decay": 0.0}})      for any torch optimizer
-    resolve(network, read_rules(...), config)                                           with other optimizers, too
+parameter_groups(network, {"no_decay": {"ndim": [0, 1], "weight_decay": 0.0}})      for any torch optimizer
+resolve(network, read_rules(...), config)                                           with other optimizers, too
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Rules of parameter groups: which parameters a rule matches, and what it sets for them. Nothing here imports torch.
 
-    {"ndim": [0, 1], "weight_decay": 0.0}                        biases and norms without decay
-    {"name": "*.qkv.*", "lr_scale": 0.5}                         by name
-    {"module": "norm", "except": {"name": "7.*"}, "betas": [0.9, 0.99]}
-    {"layer_decay": 0.8}                                         lr times 0.8 for each layer that follows
-    {"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.001}}
+{"ndim": [0, 1], "weight_decay": 0.0}                        biases and norms without decay
+{"name": "*.qkv.*", "lr_scale": 0.5}                         by name
+{"module": "norm", "except": {"name": "7.*"}, "betas": [0.9, 0.99]}
+{"layer_decay": 0.8}                                         lr times 0.8 for each layer that follows
+{"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.001}}
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..config import OptimizerConfig
 from ..ranges import contains
+from ..registry import configs
 
 CRITERIA = ("name", "ndim", "module", "position")
 POSITIONS = ("first", "last")
@@ -142,11 +143,9 @@ def _each(given: dict[str, Any], key: str, path: str, fits: Any, what: str) -> t
 
 def _optimizer(given: Any, path: str) -> OptimizerConfig | None:
     """A configuration, from itself, a name, or a mapping with `name` and arguments."""
-    from .. import configs  # late: the package imports this file for its public functions
-
     if given is None or isinstance(given, OptimizerConfig):
         return given
-    arguments = {"name": given} if isinstance(given, str) else dict(_mapping(given, f"{path}.optim"))
+    arguments: dict[str, Any] = {"name": given} if isinstance(given, str) else dict(_mapping(given, f"{path}.optim"))
     name, known = arguments.pop("name", None), configs()
     if name not in known:
         raise ValueError(f"{path}.optim.name={name!r} is not one of {', '.join(sorted(known))}")

@@ -41,7 +41,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _text(value: Any) -> str:
-    return f"[{','.join(map(_text, value))}]" if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _aligned(text: str, column: int, width: int) -> str:

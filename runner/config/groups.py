@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from optim.config import OptimizerConfig
@@ -14,7 +14,11 @@ from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runner.config.schema import Config
+    from torch import nn
+
+    from data.dataset import DataSet
+    from models.model import Model
+    from optim.transform import Wrapper
 
 ReadOptimizer = Callable[[Mapping[str, Any], str], OptimizerConfig]  # (node, its path) -> configuration
 
@@ -104,7 +108,9 @@ def as_plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def check_groups(config: Config) -> None:
+def check_groups(
+    rules: Sequence[GroupRule], optim: OptimizerConfig, wrap: Sequence[Wrapper], model: Model, data: DataSet
+) -> None:
     """Raise ValueError for rules that the optimizers or the network do not fit.
 
     The network is built without its weights, on torch's device "meta": a pattern that fits nothing is found before
@@ -112,16 +118,29 @@ def check_groups(config: Config) -> None:
     """
     from optim.grouping.settings import check_rules
 
-    if not config.groups:
+    if not rules:
         return
-    check_rules(config.groups, config.optim, config.wrap)
-    import torch
-
+    check_rules(rules, optim, wrap)
+    from optim.grouping.build import combine
     from optim.grouping.resolve import resolve
 
     try:
-        with torch.device("meta"):
-            network = config.model.build(config.data.shape, config.data.classes)
+        network = network_without_weights(model, data.shape, data.classes)
     except Exception:  # of any kind: a network's code may read values
         return
-    resolve(network, config.groups, config.optim, config.wrap)
+    groups = resolve(network, rules, optim, wrap)
+    try:
+        combine(groups, wrap, "auto", 0)
+    except ValueError:  # a class that refuses some of the parameters, such as those of torch/Muon, or any groups
+        raise
+    except Exception:  # of any kind: of a class from elsewhere that does not work without values
+        return
+
+
+@lru_cache(maxsize=4)
+def network_without_weights(model: Model, shape: tuple[int, ...], classes: int) -> nn.Module:
+    """A network on torch's device "meta"; kept, since the runs of a sweep are checked one after another."""
+    import torch
+
+    with torch.device("meta"):
+        return model.build(shape, classes)

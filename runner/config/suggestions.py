@@ -65,7 +65,7 @@ class KnownKeys:
 
 def choice_name(owner: type) -> str:
     """The name that chooses a group's entry, such as aggmo; a plain group of keys is called by its class."""
-    name = getattr(owner, "name", None)
+    name = getattr(owner, "objective", None) or getattr(owner, "name", None)
     return name if isinstance(name, str) else owner.__name__.lower()
 
 

@@ -10,7 +10,7 @@ from runner.config.schema import Config
 
 class GroupRates:
     """lr: the run's own, `optim.lr`. others: of groups that have another, by the group's name; groups with the same
-    learning rate once, under the first one's name.
+    learning rate once, under the shortest name.
     """
 
     def __init__(self, config: Config, param_groups: Iterable[Mapping[str, Any]]) -> None:
@@ -18,7 +18,7 @@ class GroupRates:
         own = config.optim.lr if config.groups else None
         self.lr: float = groups[0]["lr"] if own is None else own
         self.others: dict[str, float] = {}
-        for group in groups if config.groups else ():
+        for group in sorted(groups, key=lambda group: len(group["name"])) if config.groups else ():
             if group["lr"] not in (self.lr, *self.others.values()):
                 self.others[group["name"]] = group["lr"]
 

@@ -58,6 +58,7 @@ class TrainingStep:
         self.is_accelerated = not (settings.compile or settings.cuda_graphs)  # or has failed to be
         self.preparation_s = 0.0  # seconds of compiling or recording, which are not training time
         self.timer = StepTimer(self.parameters[0].device)
+        self.gradient_norm: Tensor | None = None  # of the last step, before clip_norm; None without
 
     def __call__(
         self, x: Tensor, y: Tensor, tracker: NormTracker | None = None, batch_size: int | None = None
@@ -85,7 +86,7 @@ class TrainingStep:
         if tracker:
             tracker.measure_gradients()
         if settings.clip_norm is not None:
-            clip_grad_norm_(self.parameters, settings.clip_norm)
+            self.gradient_norm = clip_grad_norm_(self.parameters, settings.clip_norm)
         if settings.clip_value is not None:
             clip_grad_value_(self.parameters, settings.clip_value)
         return loss, metric_sum
@@ -122,7 +123,7 @@ class TrainingStep:
         if is_full and not self.is_accelerated:
             self.accelerate(x, y)
         output = forward(self.full_pass_network if is_full else self.parallel_network, x, self.settings)
-        loss, size = self.task.loss(output, x, y), self.distributed.size
+        loss, size = self.task.training_loss(output, x, y), self.distributed.size
         if shard.counted * size != n:
             loss = loss * (shard.counted * size / n)
         loss.backward()
@@ -139,7 +140,7 @@ class TrainingStep:
             try:
                 fast = accelerated(self.parallel_network, x, self.settings, self.compiler)
                 with self.gradient_sync(False):
-                    self.task.loss(forward(fast, x, self.settings), x, y).backward()
+                    self.task.training_loss(forward(fast, x, self.settings), x, y).backward()
                 self.full_pass_network = fast
             except Exception as error:  # compilers raise many kinds; the plain network raises the user's errors again
                 key = "compile" if self.settings.compile else "cuda_graphs"

@@ -10,6 +10,7 @@ import adamp
 import momo
 import pytest
 import torch
+from cases_modern import MODERN
 from references import (
     BETAS,
     DECAY,
@@ -165,7 +166,6 @@ ADAPTIVE_CASES = {
     "sgdp": Case(SGDPConfig(**_SGDP)),  # the package is wrong: see test_projected
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
-    "lars_exclude_1d": Case(LARSConfig(exclude_1d=True, **_LARS), lambda ps: PaperLARS(ps, exclude_1d=True)),
 }
 WRAPPED_CASES = {
     "noisy": Case(MomentumConfig(LR), wrap=(GradientNoiseWrapper(0.1),)),
@@ -191,7 +191,8 @@ WRAPPED_CASES = {
     "swa": Case(MomentumConfig(LR), built_by(torch.optim.SGD, momentum=0.9), wrap=(SWAWrapper(2, 3),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }
-CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES}
+MODERN_CASES = {name: Case(config, reference) for name, (config, reference) in MODERN.items()}
+CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES, **MODERN_CASES}
 assert {case.config.name for case in CASES.values()} == optim.configs().keys(), "every method needs a case"
 
 # methods of different mechanisms, and one in all wrappers; the slow lane runs the others
@@ -210,6 +211,8 @@ QUICK = {
     "adamp",
     "schedule_free",
     "wrapped_in_all",
+    "muon",
+    "ademamix",
 }
 assert QUICK <= CASES.keys()
 every_case = pytest.mark.parametrize(
