@@ -32,7 +32,7 @@ def compose(*overrides: str) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def composed_by_hydra(overrides: tuple[str, ...]) -> Any:
     import hydra
 
