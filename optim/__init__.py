@@ -26,34 +26,69 @@ if TYPE_CHECKING:
     from .grouping.combined import CombinedOptimizer
     from .grouping.resolve import parameter_groups
     from .optimizer import Backend, ComposedOptimizer, Params
+    from .optimizers.adabelief import AdaBelief, Yogi
     from .optimizers.adabound import AdaBound, AMSBound
+    from .optimizers.adafactor import Adafactor
     from .optimizers.adam import Adam, AdamW, AMSGrad, NAdam
     from .optimizers.adamp import SGDP, AdamP
+    from .optimizers.adan import Adan
+    from .optimizers.ademamix import AdEMAMix
+    from .optimizers.adopt import ADOPT
     from .optimizers.aggmo import AggMo, AggMoExp, AggMoGeneral
+    from .optimizers.lamb import LAMB
     from .optimizers.lars import LARS
     from .optimizers.momo import Momo, MomoAdam
+    from .optimizers.muon import Muon
+    from .optimizers.prodigy import Prodigy
+    from .optimizers.quasi_hyperbolic import QHM, QHAdam
     from .optimizers.radam import RAdam, RAdamW
     from .optimizers.rmsprop import Adadelta, RMSprop
     from .optimizers.sgd import SGD, SGDW, Momentum, Nesterov
+    from .optimizers.sign import Lion, Signum
+    from .optimizers.soap import SOAP
     from .statistics import evaluation_statistics, update_statistics
-    from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
+    from .wrapping import (
+        EMA,
+        MARS,
+        SWA,
+        Cautious,
+        GradientDropout,
+        GradientNoise,
+        LearningRateDropout,
+        Lookahead,
+        ScheduleFree,
+    )
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "grouping.build": ("build_grouped",),
     "grouping.combined": ("CombinedOptimizer",),
     "grouping.resolve": ("parameter_groups",),
     "optimizer": ("ComposedOptimizer",),
+    "optimizers.adabelief": ("AdaBelief", "Yogi"),
     "optimizers.adabound": ("AdaBound", "AMSBound"),
+    "optimizers.adafactor": ("Adafactor",),
     "optimizers.adam": ("Adam", "AdamW", "AMSGrad", "NAdam"),
     "optimizers.adamp": ("AdamP", "SGDP"),
+    "optimizers.adan": ("Adan",),
+    "optimizers.ademamix": ("AdEMAMix",),
+    "optimizers.adopt": ("ADOPT",),
     "optimizers.aggmo": ("AggMo", "AggMoExp", "AggMoGeneral"),
+    "optimizers.lamb": ("LAMB",),
     "optimizers.lars": ("LARS",),
     "optimizers.momo": ("Momo", "MomoAdam"),
+    "optimizers.muon": ("Muon",),
+    "optimizers.prodigy": ("Prodigy",),
+    "optimizers.quasi_hyperbolic": ("QHM", "QHAdam"),
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
+    "optimizers.soap": ("SOAP",),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
+    "optimizers.sign": ("Lion", "Signum"),
     "statistics": ("evaluation_statistics", "update_statistics"),
-    "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
+    "wrapping": (
+        *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),
+        *("SWA", "ScheduleFree"),
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -84,11 +119,12 @@ def __dir__() -> list[str]:
 
 # fmt: off
 __all__ = [
-    "AMSBound", "AMSGrad", "AdaBound", "Adadelta", "Adam", "AdamP", "AdamW", "AggMo", "AggMoExp", "AggMoGeneral",
-    "CombinedOptimizer", "ComposedOptimizer", "EMA", "GradientDropout", "GradientNoise", "LARS", "LearningRateDropout",
-    "Lookahead",
-    "Momentum", "Momo", "MomoAdam", "NAdam", "Nesterov", "OptimizerConfig", "RAdam", "RAdamW", "RMSprop", "SGD",
-    "SGDP", "SGDW", "SettingError", "Transform", "Wrapper", "build", "build_grouped", "check_wrappers", "configs",
-    "evaluation_statistics", "parameter_groups", "update_statistics", "wrappers",
+    "ADOPT", "AMSBound", "AMSGrad", "AdEMAMix", "AdaBelief", "AdaBound", "Adadelta", "Adafactor", "Adam", "AdamP",
+    "AdamW", "Adan", "AggMo", "AggMoExp", "AggMoGeneral", "Cautious", "CombinedOptimizer", "ComposedOptimizer",
+    "EMA", "GradientDropout", "GradientNoise", "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "MARS",
+    "Momentum", "Momo", "MomoAdam", "Muon", "NAdam", "Nesterov", "OptimizerConfig", "Prodigy", "QHAdam", "QHM",
+    "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SWA", "ScheduleFree", "SettingError", "Signum",
+    "Transform", "Wrapper", "Yogi", "build", "build_grouped", "check_wrappers", "configs", "evaluation_statistics",
+    "parameter_groups", "update_statistics", "wrappers",
 ]
 # fmt: on

@@ -79,9 +79,20 @@ def apply_pipeline(
     for calls, bound, i in pipeline.reductions:
         updates = list(updates)
         if updates:
+            _give_global_state(updates, bound, root)
             _reduce(updates, [local_terms(update, calls, bound, i) for update in updates], bound, i, root)
     for update in updates:
         finish(update, pipeline)
+
+
+def _give_global_state(updates: list[ParameterUpdate], bound: BoundTransform, root: dict[str, Any]) -> None:
+    """Put the optimizer's numbers into every parameter's context, on its device and in its dtype."""
+    alike: dict[tuple[torch.device, torch.dtype], dict[str, Tensor]] = {}
+    for update in updates:
+        key = update.p.device, update.p.dtype
+        if key not in alike:
+            alike[key] = {name: x.to(*key) for name, x in bound.global_state(root).items()}
+        update.ctx.global_state = alike[key]
 
 
 def _reduce(
@@ -206,7 +217,8 @@ def foreach(optimizer: PipelineOptimizer, loss: Any) -> None:
     buckets: dict[tuple, list[ParameterUpdate]] = {}
     for update in collect_updates(optimizer, loss):
         p, narrow = update.p, update.narrow
-        key = (id(update.hypers), update.ctx.t, p.dtype, p.device, narrow is not None and narrow.dtype)
+        # and alike in state: a matrix may have other tensors than a vector
+        key = (id(update.hypers), update.ctx.t, p.dtype, p.device, narrow is not None and narrow.dtype, *update.state)
         buckets.setdefault(key, []).append(update)
     merged = [_merged(bucket) for bucket in buckets.values()]
     apply_pipeline(merged, optimizer.pipeline, optimizer.param_groups[0])

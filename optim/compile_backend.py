@@ -11,7 +11,7 @@ A program is compiled for each dtype, device and set of state tensors, and again
 0 or no longer is: what a transform leaves out at 0 is not in the program. Parameters of fewer than MIN_NUMEL elements
 take the loop's step, for calling a program costs more than that; so do DTensors, those that are not dense in memory, or
 whose state has another shape, dtype, device or memory format, as where `p.data` was replaced: with the loop's result,
-or its error.
+or its error. So does every parameter of a method that is `eager_only`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class CompileBackend:
 
     def __call__(self, optimizer: PipelineOptimizer, loss: Any) -> None:
         pipeline = optimizer.pipeline
+        if pipeline.eager_only:
+            return BACKENDS["loop"](optimizer, loss)
         step = _Step(optimizer, loss if pipeline.uses_loss else None, self.compiler)
         updates = collect_updates(optimizer, loss)
         apply_pipeline(updates, pipeline, optimizer.param_groups[0], step.local_terms, step.finish)
@@ -112,6 +114,7 @@ class _Step:
             {name: as_matrix(x) for name, x in tensors.items()},
             None if narrow is None else as_matrix(narrow),
             ctx.noises and {name: as_matrix(x) for name, x in ctx.noises.items()},
+            ctx.global_state if reduction else None,
             ctx.reduced,
             self.loss,
             self._numbers(group, ctx.t, p.device),
@@ -145,12 +148,22 @@ def matrix_shape(update: ParameterUpdate) -> tuple[int, ...] | None:
     p = update.p
     if p.numel() < MIN_NUMEL or not _is_dense(p) or hasattr(p, "device_mesh"):  # a DTensor can't be restrided
         return None
+    shape = (p.numel(),) if p.ndim == 1 else (p.shape[0], p.numel() // p.shape[0])
     for x in update.state.values():
         if isinstance(x, Tensor):
             alike = x.dtype == p.dtype and x.device == p.device
-            if not alike or (x.ndim and (x.shape != p.shape or x.stride() != p.stride())):
+            if not alike or not (x.ndim == 0 or _is_row_or_column(x, shape) or _is_placed_alike(x, p)):
                 return None
-    return (p.numel(),) if p.ndim == 1 else (p.shape[0], p.numel() // p.shape[0])
+    return shape
+
+
+def _is_row_or_column(x: Tensor, shape: tuple[int, ...]) -> bool:
+    """Whether x has a number for each row of a matrix, or one for each column."""
+    return len(shape) == 2 and x.ndim == 1 and x.shape[0] in shape and x.is_contiguous()
+
+
+def _is_placed_alike(x: Tensor, p: Tensor) -> bool:
+    return x.shape == p.shape and x.stride() == p.stride()
 
 
 def _is_dense(p: Tensor) -> bool:
@@ -171,10 +184,10 @@ def _program(pipeline: Pipeline, keys: list[str], structure: Structure, reductio
     """A pass over one parameter: to a reduction, or after the last one where that is None."""
     sizes, zeros = structure
 
-    def program(p, u, g, state, narrow, noises, reduced, loss, numbers):  # noqa: ANN001
+    def program(p, u, g, state, narrow, noises, global_state, reduced, loss, numbers):  # noqa: ANN001
         group, at = unpacked(numbers, keys, sizes)
         ctx = Context(numbers[at], g, loss, noises)
-        ctx.reduced = reduced
+        ctx.global_state, ctx.reduced = global_state, reduced
         hypers = pipeline.hypers({**group, **dict.fromkeys(zeros, 0.0)})
         update = ParameterUpdate(p, u, state, hypers, ctx, None, narrow)
         if reduction is None:

@@ -41,6 +41,10 @@ class TensorList:
     def device(self) -> torch.device:
         return self.tensors[0].device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.tensors[0].dtype
+
     def each(self, function: Callable[..., Tensor], *others: Any) -> TensorList:
         """Apply a function of single tensors to each, taking the operands' elements along."""
         return self._each(function, others)

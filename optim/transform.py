@@ -33,13 +33,14 @@ if TYPE_CHECKING:
 class Context:
     """What a transform may read beside its arguments, of one parameter at one step."""
 
-    __slots__ = ("t", "g", "loss", "noise", "reduced", "noises")
+    __slots__ = ("t", "g", "loss", "noise", "global_state", "reduced", "noises")
 
     def __init__(self, t: Any, g: Any, loss: Any = None, noises: Any = None) -> None:
         self.t = t  # 1-based count of this parameter's steps: an int, a 0-dim tensor when compiled or stacked
         self.g = g  # the raw gradient of what is minimised
         self.loss = loss  # 0-dim, detached; None unless the transform has uses_loss or the caller gave it
         self.noise: Any = None  # of p's shape, for a transform that declares `noise`
+        self.global_state: Any = None  # of a GlobalTransform in `local_terms`: the numbers before this step, to read
         self.reduced: Any = None  # of a GlobalTransform: what its `reduce` returned
         self.noises = noises  # for the pipeline: the noise of every transform that declares it, by label
 
@@ -51,9 +52,13 @@ class Transform:
     noise: ClassVar[Literal["normal", "uniform"] | None] = None  # wants ctx.noise: N(0, 1) or U[0, 1)
     uses_loss: ClassVar[bool] = False  # wants ctx.loss: step() without a loss is refused
     applies_lr: ClassVar[bool] = False  # its u is the step itself, h["lr"] included: p <- p - u, not p - lr u
+    decoupled: ClassVar[bool] = False  # weight decay beside the method: wrappers of the direction act before it
+
+    # decides by the step count when to do costly work, which a program would do at every step: not compiled or stacked
+    eager_only: ClassVar[bool] = False
 
     def init(self, p: Tensor, h: Hyper) -> State:
-        """The state before the first step; never `p` itself. Only the number of tensors may depend on `h`."""
+        """The state before the first step; never `p` itself. Of `h` only the number of tensors may depend."""
         return {}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
@@ -91,12 +96,22 @@ class GlobalTransform(Transform):
 
 @dataclass(frozen=True)
 class Wrapper(Checked, Transform):
-    """A transform around any optimizer. Its numbers are group keys "<name>.<field>", and so are its state's."""
+    """A transform around any optimizer. Its numbers are group keys "<name>.<field>", and so are its state's.
+
+    h["step_size"] is what the method's u is multiplied with: h["lr"], or 1.0 where the method has applied it.
+    """
 
     name: ClassVar[str]
-    place: ClassVar[Literal["gradient", "step", "weights", "average"]]
-    # gradient: before the method's transforms; step: after them; weights: after the step is applied; average: after
-    # these, for weights that training never sees
+    place: ClassVar[Literal["gradient", "direction", "step", "weights", "average"]]
+    # gradient: before the method's transforms; direction: after them, but before decoupled decay; step: after that;
+    # weights: around the step, `update` last before it and `post_update` first after it; average: after these, for
+    # weights that training never sees
+    excludes: ClassVar[Mapping[str, str]] = {}  # names of wrappers that it can't be used with, and why
+    in_epochs: ClassVar[tuple[str, ...]] = ()  # int fields that count epochs in a configuration, steps in Python
+
+    def in_steps(self, steps_per_epoch: int) -> Wrapper:
+        """The wrapper of a configuration, its fields `in_epochs` turned into steps."""
+        return dataclasses.replace(self, **{name: getattr(self, name) * steps_per_epoch for name in self.in_epochs})
 
     def init_late(self, p: Tensor, buffers: State, h: Hyper, t: int) -> State:
         """`init` for a parameter that has taken `t` steps without this wrapper; `buffers`: its momentum buffers."""

@@ -1,4 +1,4 @@
-"""Lion (Chen et al., 2023) as any torch.optim.Optimizer: `python main.py optim=example_optimizer optim.lr=0.001`."""
+"""Lion (Chen et al., 2023), a plain torch.optim.Optimizer: `python main.py optim=example_optimizer`."""
 
 import torch
 

@@ -86,13 +86,15 @@ def as_python(value: Any) -> str:
 
 
 def state_cell(kind: Any, entry: dict[str, Any]) -> str:
-    """How many tensors of the parameter's size, and which; smaller ones; and how arguments change the number."""
-    tensors, smaller, overall = state(kind)
+    """How many tensors of the parameter's size, and which; other ones; and how arguments change the number."""
+    tensors, matrices, vectors, numbers, overall = state(kind)
     sized = f"{len(tensors)}: {quoted(tensors)}" if tensors else "0"
     note = entry.get("state", "")
     lines = [f"{sized}, {note}" if note and not note.startswith("and ") else sized]
     lines += [note] if note.startswith("and ") else []
-    lines += [f"number: {quoted(smaller)}"] if smaller else []
+    lines += [f"matrix: {quoted(matrices)}"] if matrices else []
+    lines += [f"vector: {quoted(vectors)}"] if vectors else []
+    lines += [f"number: {quoted(numbers)}"] if numbers else []
     lines += [f"overall: {quoted(overall)}"] if overall else []
     for key, value in entry.get("variants", {}).items():
         lines.append(f"{len(state(kind, **{key: value})[0])} with `{key}={as_python(value)}`")
@@ -103,8 +105,8 @@ def quoted(names: list[str]) -> str:
     return " ".join(f"`{name}`" for name in names)
 
 
-def state(kind: Any, **arguments: Any) -> tuple[list[str], list[str], list[str]]:
-    """Names of the tensors after two steps: of the parameter's size, other ones beside it, and the optimizer's."""
+def state(kind: Any, **arguments: Any) -> tuple[list[str], ...]:
+    """Names of a matrix's tensors after two steps: of its size, other matrices, vectors, numbers, the optimizer's."""
     is_wrapper = issubclass(kind, optim.Wrapper)
     base = AdamConfig() if is_wrapper else kind(**arguments)
     p = torch.nn.Parameter(torch.ones(5, 3))
@@ -118,7 +120,9 @@ def state(kind: Any, **arguments: Any) -> tuple[list[str], list[str], list[str]]
         tensors = {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
     sized = [name for name, x in tensors.items() if x.shape == p.shape]
     overall = [name for name, x in optimizer.param_groups[0].items() if isinstance(x, torch.Tensor)]
-    return sized, [name for name in tensors if name not in sized], overall
+    others = [[name for name, x in tensors.items() if x.ndim == ndim and name not in sized] for ndim in (2, 1, 0)]
+    assert len(tensors) == len(sized) + sum(map(len, others))
+    return sized, *others, overall
 
 
 if __name__ == "__main__":

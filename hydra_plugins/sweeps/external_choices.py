@@ -30,7 +30,7 @@ class ExternalChoices(ConfigSource):
         if group == "optim":
             content = {"defaults": [{"/optim/lr_schedule@lr_schedule": "constant"}, "_self_"], **content}
         path = f"{SCHEME}://{self.path}"
-        header: dict[str, str | None] = {"package": group}
+        header: dict[str, str | None] = {"package": f"wrap.{name}" if group == "wrap" else group}
         return ConfigResult(config=OmegaConf.create(content), path=path, provider=self.provider, header=header)
 
     def available(self) -> bool:
@@ -42,7 +42,8 @@ class ExternalChoices(ConfigSource):
     def is_config(self, config_path: str) -> bool:
         from runner.config.external import is_external
 
-        return is_external(*group_and_name(config_path))
+        group, name = group_and_name(config_path)
+        return not name.startswith("lr_schedule/") and is_external(group, name)
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         return []

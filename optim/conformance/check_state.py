@@ -107,6 +107,7 @@ def _call(bound: BoundTransform, u: Tensor, p: Tensor, s: dict[str, Any], group:
     """Everything that a step calls of a transform."""
     h = bound.hyper(group)
     if isinstance(bound.transform, GlobalTransform):
+        ctx.global_state = bound.global_state(group)
         terms = bound.local_terms(u, p, s, h, ctx)
         ctx.reduced = bound.transform.for_group(bound.reduce(terms, dict(group), ctx), h)
     bound.update(u, p, s, h, ctx)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any, ClassVar
 
 from ..config import OptimizerConfig
@@ -24,10 +23,8 @@ class ExternalConfig(OptimizerConfig):
         raise self.error("is not made of transforms")
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's keyword arguments; null stands for the class's own default."""
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        own = inspect.signature(self.optimizer_class).parameters
-        return {key: value for key, value in given.items() if value is not None or own[key].default is None}
+        """The constructor's keyword arguments."""
+        raise NotImplementedError
 
     @classmethod
     def label(cls) -> str:
@@ -39,6 +36,6 @@ class ExternalConfig(OptimizerConfig):
 
         try:
             self.optimizer_class([torch.nn.Parameter(torch.zeros(2, 2))], **self.arguments())
-        except Exception as error:  # a constructor raises what it likes
+        except (Exception, SystemExit) as error:  # a constructor raises what it likes
             message = (str(error).strip().splitlines() or [""])[0]
-            raise ValueError(f"optim={self.name} refuses these arguments: {type(error).__name__}: {message}") from None
+            raise ValueError(f"optim={self.name} refuses these arguments: {type(error).__name__}: {message}") from error

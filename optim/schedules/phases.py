@@ -45,7 +45,7 @@ class WSD(Schedule):
             return problem
         return (
             f"warmup={self.warmup:g} and decay_ratio={self.decay_ratio:g}, which is {self.decay_ratio * epochs:g} "
-            f"epochs, are longer than the run's {epochs} epochs"
+            f"epochs, are longer than the run, epochs={epochs}"
         )
 
 

@@ -25,7 +25,7 @@ class Schedule(Checked):
 
     def problem(self, epochs: int) -> str:
         """Why the schedule does not fit into a run of so many epochs; empty if it does."""
-        return f"warmup={self.warmup:g} is longer than the run's {epochs} epochs" if self.warmup > epochs else ""
+        return f"warmup={self.warmup:g} is longer than the run, epochs={epochs}" if self.warmup > epochs else ""
 
     def notes(self, epochs: int) -> Iterator[str]:
         """What of the schedule a run of so many epochs never comes to, a line each."""

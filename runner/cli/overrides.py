@@ -7,7 +7,7 @@ import re
 
 from results.typed import CONTROLS, load_yaml
 from results.values import quote
-from runner.config.compose import CONFIGS
+from runner.config.compose import CONFIGS, quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
@@ -69,7 +69,7 @@ def hydra_override(word: str) -> list[str]:
     if is_group_choice(key, equals):
         check_files(key, value)
         return [word]
-    return [f"++{word}"]
+    return [f"++{quote_folder(word)}"]
 
 
 def check_files(group: str, value: str) -> None:

@@ -30,9 +30,25 @@ class Finetune:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Branch:
+    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`."""
+
+    run: str | None = None
+    signature: str | None = None
+    at_epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     every: int = field(default=1, metadata={"range": "[1, inf)"})
     unit: Literal["epoch", "step"] = "epoch"
+    keep: tuple[int, ...] = field(default=(), metadata={"range": "[1, inf)"})
+    keep_every: int | None = field(default=None, metadata={"range": "[1, inf)"})
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the checkpoint after an epoch is kept beside the last one."""
+        return epoch in self.keep or (self.keep_every is not None and epoch % self.keep_every == 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +76,7 @@ class Settings:
     patience: int | None = field(default=None, metadata={"range": "[1, inf)"})
     divergence_threshold: float = field(default=1e4, metadata={"range": "(1, inf)"})
     finetune: Finetune = Finetune()
+    branch: Branch = Branch()
     outputs: str = "outputs"
     rerun: bool = False
     deterministic: bool = False
@@ -79,6 +96,16 @@ class Settings:
         """Samples that go through the network at once."""
         return -(-self.batch_size // self.accumulate)
 
+    @property
+    def first_epoch(self) -> int:
+        """Epochs of the run that this one branches off; 0 for a run of its own."""
+        return self.branch.at_epoch or 0
+
+    @property
+    def epochs_to_train(self) -> int:
+        """Epochs of this run, without those of the run that it branches off."""
+        return self.epochs - self.first_epoch
+
 
 @dataclass(frozen=True)
 class Config:
@@ -97,7 +124,8 @@ class Config:
     @property
     def label(self) -> str:
         """The optimizer with its settings that are not its defaults, as the run's folder is named."""
-        return label(self.optim, self.lr_schedule, self.wrap, changed_settings(self.groups))
+        groups = changed_settings(self.groups)
+        return label(self.optim, self.lr_schedule, self.wrap, groups, self.settings.branch)
 
     @property
     def signature(self) -> str:

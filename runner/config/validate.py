@@ -13,10 +13,12 @@ from optim.external.config import ExternalConfig
 from optim.grouping.rule import GroupRule
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
+from runner.config.branch import with_stem
 from runner.config.errors import ConfigError
-from runner.config.external import config_class, is_external
+from runner.config.external import CONTRACTS, config_class, is_external
 from runner.config.groups import check_groups, read_groups
 from runner.config.groups import to_node as rule_node
+from runner.config.plugins import is_plugin, place_of, with_place
 from runner.config.registry import CHOICE_KEYS, entries
 from runner.config.schema import Config, Settings
 from runner.config.suggestions import KnownKeys, list_choices
@@ -25,11 +27,17 @@ from runner.config.suggestions import KnownKeys, list_choices
 def validate(raw: Mapping[str, Any]) -> Config:
     """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
     try:
-        config = read_config(dict(raw))
+        config = with_stem(read_config(dict(raw)))
         check_resolved(config.plain)
         check_combinations(config)
+    except ConfigError:
+        raise
     except ValueError as error:
-        raise error if isinstance(error, ConfigError) else ConfigError(str(error)) from None
+        raise ConfigError(with_place(error)) from None
+    except Exception as error:
+        if not place_of(error):
+            raise
+        raise ConfigError(f"{type(error).__name__}: {with_place(error)}") from None  # of any kind: the user's code
     return config
 
 
@@ -102,11 +110,13 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "", path: str =
         raise ConfigError(f"{path}.{key} is missing; it is one of {', '.join(sorted(known))}")
     if not isinstance(node[key], str):
         raise ConfigError(f"{path}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
-    if node[key] not in known and is_external(group, node[key]):
+    if node[key] in known:
+        if group in CONTRACTS and is_plugin(node[key]):
+            raise ConfigError(f"{path}={node[key]} is also in this project; rename plugins/{node[key]}.py")
+        return known[node[key]]
+    if is_external(group, node[key]):
         return config_class(group, node[key])
-    if node[key] not in known:
-        raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(str(node[key]), known)}")
-    return known[node[key]]
+    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(node[key], known)}")
 
 
 def without_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,8 +167,8 @@ def check_loggers(names: tuple[str, ...]) -> None:
 
 
 def check_epochs(config: Config) -> None:
-    """Raise ValueError where fine-tuning or warmup does not fit into the run's epochs."""
-    epochs, finetune = config.settings.epochs, config.settings.finetune
+    """Raise ValueError where fine-tuning, warmup or a wrapper's epochs do not fit into the run's."""
+    epochs, finetune = config.settings.epochs_to_train, config.settings.finetune
     if finetune.epochs:
         for optim in config.optimizers:
             try:
@@ -171,6 +181,10 @@ def check_epochs(config: Config) -> None:
         raise ValueError(f"finetune.epochs={finetune.epochs} must be fewer than epochs={epochs}")
     if problem := config.lr_schedule.problem(epochs):
         raise ValueError(f"optim.lr_schedule.{problem}")
+    for wrapper in config.wrap:
+        for name in wrapper.in_epochs:
+            if getattr(wrapper, name) > epochs:
+                raise ValueError(f"wrap.{wrapper.name}.{name}={getattr(wrapper, name)} is beyond epochs={epochs}")
 
 
 def to_plain(

@@ -13,7 +13,9 @@ from torch import nn
 from data.samples import Samples
 from optim.external.config import ExternalConfig
 from optim.external.optimizer import ExternalOptimizer
+from optim.external.resume_check import check_resume
 from optim.grouping.build import combine
+from optim.grouping.combined import CombinedOptimizer
 from optim.grouping.resolve import Group, resolve, unused_rules
 from optim.grouping.table import group_rows, table_lines
 from optim.interface import TrainingOptimizer
@@ -30,6 +32,7 @@ from runner.loggers.buffered import open_loggers
 from runner.loggers.run_info import RunInfo, comparison_columns
 from runner.train import checkpoint
 from runner.train.bfloat16 import bf16_is_slow, bf16_warning
+from runner.train.branch import load_stem
 from runner.train.console import Console
 from runner.train.data_parallel import with_sync_batch_norm
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -39,7 +42,7 @@ from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
 from runner.train.status import write_config
-from runner.train.trainer import Trainer
+from runner.train.trainer import Trainer, num_batches
 from tasks.problem import Problem
 
 
@@ -57,13 +60,15 @@ def build_trainer(
 
     Raises ValueError if the checkpoint is damaged or not of this run.
     """
-    model, optimizer = build_model_and_optimizer(config, device, console, distributed)
+    model, optimizer = build_model_and_optimizer(config, samples, device, console, distributed)
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
         write_config(folder, config)
     if saved is None:
         start(trainer, device)
+        if config.settings.branch.run is not None:
+            load_stem(trainer, device)
     else:
         resume(trainer, saved, device)
     if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
@@ -73,7 +78,7 @@ def build_trainer(
 
 
 def build_model_and_optimizer(
-    config: Config, device: str, console: Console, distributed: DistributedContext
+    config: Config, samples: Samples, device: str, console: Console, distributed: DistributedContext
 ) -> tuple[nn.Module, TrainingOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
@@ -83,20 +88,30 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    optimizer = build_optimizer(config, model)
+    settings = config.settings
+    steps_per_epoch = num_batches(len(samples.train), settings.batch_size, settings.drop_last)
+    optimizer = build_optimizer(config, model, steps_per_epoch)
+    for external in external_parts(optimizer):
+        external.unsaved = check_resume(external.config).lost
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
 
 
-def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
+def build_optimizer(config: Config, model: nn.Module, steps_per_epoch: int = 1) -> TrainingOptimizer:
+    """The optimizer of the model's parameters. steps_per_epoch: of its training, for wrappers that count epochs."""
+    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
+    wrap = [wrapper.in_steps(steps_per_epoch) for wrapper in config.wrap]
     if config.groups:
-        seed = stream_seed(config.settings.seed, "noise")
-        return combine(parameter_groups(config, model), config.wrap, config.settings.backend, seed)
+        return combine(parameter_groups(config, model), wrap, backend, seed)
     if isinstance(config.optim, ExternalConfig):
         return ExternalOptimizer(model.parameters(), config.optim)
-    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
-    return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
+    return ComposedOptimizer(model.parameters(), config.optim, wrap, backend=backend, seed=seed)
+
+
+def external_parts(optimizer: TrainingOptimizer) -> list[ExternalOptimizer]:
+    parts = optimizer.parts.values() if isinstance(optimizer, CombinedOptimizer) else [optimizer]
+    return [part for part in parts if isinstance(part, ExternalOptimizer)]
 
 
 def parameter_groups(config: Config, model: nn.Module) -> list[Group]:
@@ -119,8 +134,9 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    schedule = (f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs))
-    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *hints):
+    schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train)]
+    resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 

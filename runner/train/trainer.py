@@ -14,7 +14,7 @@ from torch import nn
 from data.samples import Samples
 from optim.interface import TrainingOptimizer
 from optim.schedules import LRScheduler
-from results.paths import BEST, LAST
+from results.paths import BEST, LAST, kept_checkpoint
 from results.run_folder import RunFolder
 from runner.config.schema import Config
 from runner.train import checkpoint
@@ -66,7 +66,8 @@ class Trainer:
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.group_rates = GroupRates(config, optimizer.param_groups)
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
-        self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
+        length = self.settings.epochs_to_train, self.settings.first_epoch
+        self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, *length)
         self.progress = Progress()
         self.state = TrainState(model, optimizer, self.scheduler, self.progress, self.settings.seed, distributed)
         self.step_s = MAX_CHUNK_S  # seconds of a step in the slowest process, once measured
@@ -208,6 +209,8 @@ class Trainer:
             self.save()
         else:
             self.metrics.flush()  # readers of the files see every finished epoch
+        if settings.checkpoint.keeps(epoch):
+            self.keep_checkpoint()
         self.write_status()
         self.console.end_epoch(epoch, settings.epochs, train, val, metric)
 
@@ -268,6 +271,12 @@ class Trainer:
         content = {"file_lengths": self.metrics.lengths(), **self.state.state_dict()}
         if self.distributed.is_main:
             checkpoint.save(self.folder.path / LAST, content)
+
+    def keep_checkpoint(self) -> None:
+        """Write epoch=<n>.pt, from which other runs can start."""
+        content = self.state.state_dict()
+        if self.distributed.is_main:
+            checkpoint.save(self.folder.path / kept_checkpoint(self.progress.epoch), content)
 
 
 def num_batches(samples: int, batch_size: int, drop_last: bool) -> int:

@@ -10,6 +10,8 @@ import adamp
 import momo
 import pytest
 import torch
+from cases_adaptive import ADAPTIVE
+from cases_modern import MODERN
 from references import (
     BETAS,
     DECAY,
@@ -28,6 +30,7 @@ from references import (
     radamw_nesterov,
     torch_optimizer,
 )
+from references_wrapped import cautious_adamw, mars_adamw, schedule_free_adamw, schedule_free_sgd
 
 import optim
 from optim.conformance import Candidate
@@ -48,11 +51,15 @@ from optim.rules.rmsprop import RMSpropConfig
 from optim.rules.sgd import MomentumConfig, NesterovConfig, SGDConfig
 from optim.rules.sgdp import SGDPConfig
 from optim.rules.sgdw import SGDWConfig
+from optim.wrappers.cautious import CautiousWrapper
 from optim.wrappers.ema import EMAWrapper
 from optim.wrappers.gradient_dropout import GradientDropoutWrapper
 from optim.wrappers.gradient_noise import GradientNoiseWrapper
 from optim.wrappers.learning_rate_dropout import LearningRateDropoutWrapper
 from optim.wrappers.lookahead import LookaheadWrapper
+from optim.wrappers.mars import MARSWrapper
+from optim.wrappers.schedule_free import ScheduleFreeWrapper
+from optim.wrappers.swa import SWAWrapper
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,11 @@ class Case:
         return optim.build(self.config, params, self.wrap, **options)
 
 
-ALL = (
+ALL = (  # that go together
     GradientNoiseWrapper(0.1),
     GradientDropoutWrapper(0.8),
+    MARSWrapper(0.1, 0.9),
+    CautiousWrapper(),
     LearningRateDropoutWrapper(0.6),
     LookaheadWrapper(3, 0.4, "pullback"),
     EMAWrapper(0.8),
@@ -159,6 +168,7 @@ ADAPTIVE_CASES = {
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
 }
+ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {
     "noisy": Case(MomentumConfig(LR), wrap=(GradientNoiseWrapper(0.1),)),
     "lookahead": Case(AdamConfig(LR), wrap=(LookaheadWrapper(3, 0.6),)),
@@ -172,9 +182,19 @@ WRAPPED_CASES = {
         AggMoConfig(LR), wrap=(LookaheadWrapper(3, 0.6, "pullback"), EMAWrapper(0.9, debias=False))
     ),
     "momo_pullback": Case(MomoConfig(**_MODEL), wrap=(LookaheadWrapper(3, 0.6, "pullback"),)),
+    "schedule_free": Case(
+        SGDConfig(LR, weight_decay=DECAY), schedule_free_sgd, wrap=(ScheduleFreeWrapper(0.8, 1.5, 1.0),)
+    ),
+    "schedule_free_adamw": Case(
+        AdamWConfig(LR, (0.0, BETAS[1]), EPS, DECAY), schedule_free_adamw, wrap=(ScheduleFreeWrapper(),)
+    ),
+    "cautious": Case(AdamWConfig(*_ADAM), formula(cautious_adamw), wrap=(CautiousWrapper(),)),
+    "mars": Case(AdamWConfig(*_ADAM), mars_adamw, wrap=(MARSWrapper(0.1, BETAS[0]), CautiousWrapper("nnz"))),
+    "swa": Case(MomentumConfig(LR), built_by(torch.optim.SGD, momentum=0.9), wrap=(SWAWrapper(2, 3),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }
-CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES}
+MODERN_CASES = {name: Case(config, reference) for name, (config, reference) in MODERN.items()}
+CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES, **MODERN_CASES}
 assert {case.config.name for case in CASES.values()} == optim.configs().keys(), "every method needs a case"
 
 # methods of different mechanisms, and one in all wrappers; the slow lane runs the others
@@ -191,7 +211,12 @@ QUICK = {
     "momo",
     "momo_adam_fstar",
     "adamp",
+    "schedule_free",
+    "adafactor",
+    "prodigy",
     "wrapped_in_all",
+    "muon",
+    "ademamix",
 }
 assert QUICK <= CASES.keys()
 every_case = pytest.mark.parametrize(

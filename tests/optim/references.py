@@ -132,6 +132,23 @@ def in_double(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     return Double
 
 
+def on_matrices(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Tensors of more than two dimensions as matrices, their first dimension by all others, in the same memory."""
+
+    class OnMatrices(kind):
+        def __init__(self, params: Any, **settings: Any) -> None:
+            self.tensors = list(params)
+            matrices = [x.detach().flatten(1) if x.ndim > 2 else x.detach() for x in self.tensors]
+            super().__init__([torch.nn.Parameter(x) for x in matrices], **settings)
+
+        def step(self, closure: Any = None) -> Any:
+            for matrix, p in zip(self.param_groups[0]["params"], self.tensors, strict=True):
+                matrix.grad = p.grad.reshape(matrix.shape)
+            return super().step(closure)
+
+    return OnMatrices
+
+
 class PaperLARS(torch.optim.Optimizer):
     """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum."""
 

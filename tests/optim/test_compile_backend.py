@@ -19,7 +19,10 @@ from optim.rules.adam import AdamConfig
 # two vectors and four matrices take programs, the last three parameters are too small
 SHAPES = ((MIN_NUMEL + 3,), (MIN_NUMEL,), (260, 127), (127, 260), (182, 182), (64, 64, 3, 3), (5,), (4, 3), ())
 METHODS = ("momentum_damped", "nesterov", "adam_l2", "adamw", "aggmo_l2", "radam", "momo", "adamp")
-INDUCTOR = ("momentum_damped", "adamw", "aggmo_l2", "radam", "noisy_lookahead", "momo_adam_fstar", "adamp", "lars")
+INDUCTOR = (
+    *("momentum_damped", "adamw", "aggmo_l2", "radam", "noisy_lookahead", "momo_adam_fstar", "adamp", "lars"),
+    "adafactor_fixed_rate",
+)
 GUARD = 3  # elements; odd, so that the parameter between them is not aligned
 
 
@@ -60,7 +63,8 @@ def test_programs_do_what_the_loop_does(name):
     optimizer, ours = _trained(name, "uncompiled")
     _close(ours, _trained(name, "loop")[1])
     # for vectors and for matrices, before and after each sum over all parameters
-    assert len(optimizer.programs) == 2 * (1 + len(optimizer.pipeline.reductions))
+    expected = 0 if optimizer.pipeline.eager_only else 2 * (1 + len(optimizer.pipeline.reductions))
+    assert len(optimizer.programs) == expected
 
 
 def test_torch_compile_can_trace_the_programs(counter):

@@ -100,7 +100,7 @@ def test_sgd_with_momentum_is_momentum():
 TORCH_ONLY = {"foreach", "fused", "capturable", "differentiable"}
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adadelta"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "NAdam", "RAdam", "RMSprop", "Adadelta", "Adafactor"])
 def test_torchs_arguments_are_known_in_torchs_order(name):
     theirs = [n for n in inspect.signature(getattr(torch.optim, name)).parameters if n not in TORCH_ONLY]
     theirs.remove("maximize")

@@ -107,8 +107,10 @@ def test_another_number_of_betas_is_refused_at_the_step(name, betas):
 
 CYCLED = {
     **dict.fromkeys(["adam", "adamw", "amsgrad", "nadam", "radam", "radamw", "adabound", "amsbound"], "betas"),
+    **dict.fromkeys(["adabelief", "yogi", "qhadam", "prodigy", "soap"], "betas") | {"qhm": "momentum"},
     **dict.fromkeys(["adamp", "momo_adam", "momo_adam_fstar", "wrapped_in_all"], "betas"),
-    **dict.fromkeys(["momentum", "nesterov", "sgdw", "lars", "sgdp"], "momentum"),
+    **dict.fromkeys(["lion", "lamb", "adan", "adopt", "ademamix"], "betas"),
+    **dict.fromkeys(["momentum", "nesterov", "sgdw", "lars", "sgdp", "signum", "muon"], "momentum"),
 }
 
 

@@ -141,7 +141,7 @@ def test_power_is_shens_and_the_pure_power_law():
         (Step(), "", "reaches no milestone"),
         (Step(milestones=(20, 30, 40)), "", "reaches not the milestones [30, 40]"),
         (Power(timescale=30), "", "never falls"),
-        (Linear(warmup=31), "warmup=31 is longer than the run's 30 epochs", ""),
+        (Linear(warmup=31), "warmup=31 is longer than the run, epochs=30", ""),
     ],
     ids=lambda value: "",
 )

@@ -44,6 +44,8 @@ def config_obstacle(config: Config) -> str:
         return "checkpoint.unit=epoch only"
     if settings.cuda_graphs:
         return "cuda_graphs=false only"
+    if any(transform.eager_only for transform in config.optim.transforms()):
+        return f"optim={config.optim.name} does costly work at some steps only, a shared program would at every step"
     return ""
 
 

@@ -60,11 +60,17 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
         1e-5,
     ),
     # one seed: all runs have the same batches
-    (["optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]"], "vmap", 1e-5),
+    (
+        [*("optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]", "wrap=[cautious,schedule_free]")],
+        *("vmap", 1e-5),
+    ),
     (["optim=momentum", "optim.momentum=0.5,0.9", "wrap=[ema]", "optim/lr_schedule=plateau"], "vmap", 1e-5),
     (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01", "clip_norm=0.5", *MIXED], "autograd", 1e-5),
     (["optim=adamw", "optim.lr=0.001,0.01", "groups=[no_decay,layers]", "wrap=[gradient_noise]"], "vmap", 1e-5),
-    (["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine"], "vmap", 1e-5),
+    (
+        ["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine", "wrap=[mars,swa]"],
+        *("vmap", 1e-5),
+    ),
     # a network of 20 layers multiplies rounding; batch norm has buffers
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "vmap", 1e-3),
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "autograd", 1e-3),
@@ -90,6 +96,19 @@ def test_stacked_runs_are_the_runs_by_themselves(words, form, rtol, sweep):
     assert_same(single, stacked, rtol)
     epochs = [[status["epochs_done"] for status in statuses(outputs).values()] for outputs in (single, stacked)]
     assert epochs[0] == epochs[1]
+
+
+@SLOW
+def test_stacked_branches_are_the_branches_by_themselves(sweep, tmp_path):
+    words = ["optim=adam", "seed=0,1"]
+    _, _, stems = sweep(*words, "checkpoint.keep=[1,2]", form="vmap", outputs=tmp_path / "stems")
+    (signature,) = {run.parent for run in runs(stems).values()}
+    words += [f"branch.run={signature}", "branch.at_epoch=1,2", "branch.epochs=2", "optim/lr_schedule=linear"]
+    words += ["optim.lr=0.001,0.01"]
+    _, _, single = sweep(*words)
+    code, console, stacked = sweep(*words, form="vmap")
+    assert code == 0 and set(environments(stacked)) == {4}, console
+    assert_same(single, stacked)
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(sweep):
@@ -186,6 +205,7 @@ def test_groups_share_all_but_numbers():
     assert group_runs([*same, *others]) == [[0, 1], *([i] for i in range(2, 9))]
     assert group_runs([config(), config("optim/lr_schedule=plateau")]) == [[0, 1]]  # each run has its schedule
     assert config_obstacle(config("++finetune.epochs=1")) and not config_obstacle(config())
+    assert "optim=soap" in config_obstacle(config("optim=soap"))
 
 
 @SLOW
