@@ -47,6 +47,11 @@ def interrupted_and_resumed(run, outputs, words, after):
     return run(*words, outputs=outputs)
 
 
+def weights(folder):
+    tensors = read_results(folder)["tensors"]
+    return {name: value for name, value in tensors.items() if name.startswith(("best.", "last."))}
+
+
 @pytest.mark.parametrize(
     ("choice", "more"),
     [
@@ -64,7 +69,7 @@ def test_a_resumed_run_ends_as_if_nothing_had_happened(choice, more, run, tmp_pa
     resumed = interrupted_and_resumed(run, tmp_path / "interrupted", words, 2)
     assert "Resuming after epoch" in resumed.out
     assert read_results(resumed.folder)["metrics"] == read_results(whole.folder)["metrics"]
-    assert read_results(resumed.folder)["tensors"] == read_results(whole.folder)["tensors"]
+    assert weights(resumed.folder) == weights(whole.folder)
 
 
 @pytest.mark.filterwarnings("ignore")
