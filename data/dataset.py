@@ -95,13 +95,17 @@ class DataSet:
         """Read, split and cut. limits: the most samples to keep of train, val and test."""
         training, test = self.read()
         notes = tuple(dict.fromkeys(part.note for part in (training, test) if part.note))
-        train, val = training, test
-        if self.split != "test":
-            train_index, val_index = split_indices(len(training), self.val_fraction, self.split, self.split_seed)
-            train, val = training.take(train_index), training.take(val_index)
+        train, val = self.split_parts(training, test)
         statistics = as_tensors(self.chosen_statistics(train)) if self.normalize else None
         train, val, test = (part.limited(limit) for part, limit in zip((train, val, test), limits, strict=True))
         return Samples(train.augmented() if self.augment != "none" else train, val, test, statistics, notes)
+
+    def split_parts(self, training: AnyPart, test: AnyPart) -> tuple[AnyPart, AnyPart]:
+        """Return (train, validation)."""
+        if self.split == "test":
+            return training, test
+        train, val = split_indices(len(training), self.val_fraction, self.split, self.split_seed)
+        return training.take(train), training.take(val)
 
     def chosen_statistics(self, train: AnyPart) -> Statistics:
         return (self.mean, self.std) if self.mean else self.statistics or pixel_statistics(train)

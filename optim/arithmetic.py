@@ -69,6 +69,11 @@ def maximum_(x: Tensor, y: Tensor) -> Tensor:
     return x.clamp_min_(y)
 
 
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1; nan where x is not finite: torch's sign of nan is 0, and the coordinate would stop without a word."""
+    return x.sign().add_(x - x)
+
+
 def ratio_(x: Tensor, y: Tensor) -> Tensor:
     """x / y, in the memory of y, a temporary of the transform, where torch can do that."""
     import torch

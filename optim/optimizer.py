@@ -41,6 +41,8 @@ class ComposedOptimizer(torch.optim.Optimizer):
     Raises ValueError for an unknown group key or backend, a group's value out of its range, a wrapper given twice.
     """
 
+    needs_closure = False  # gradients may be there already
+
     def __init__(
         self,
         params: Params,
@@ -128,8 +130,13 @@ class ComposedOptimizer(torch.optim.Optimizer):
         return -loss if self.param_groups[0]["maximize"] else loss
 
     @property
+    def uses_loss(self) -> bool:
+        """Whether step() needs the loss."""
+        return self.pipeline.uses_loss
+
+    @property
     def has_evaluation_weights(self) -> bool:
-        """Whether the weights to evaluate with are others than those of training."""
+        """Whether evaluation_weights() shows others than the training weights."""
         return self.pipeline.evaluator is not None
 
     @contextmanager

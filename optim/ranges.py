@@ -52,7 +52,7 @@ class Checked:
             raise self.error(str(error)) from None
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if annotation(field).startswith("int") and _number(value) is not None:
+            if annotation(field) in ("int", "int | None") and _number(value) is not None:
                 object.__setattr__(self, field.name, int(value))  # a plain one: not numpy's, nor 3.0
 
     @classmethod

@@ -26,7 +26,7 @@ from .transform import Context
 
 
 class StackedOptimizers:
-    """Optimizers of one structure (the same transforms and wrappers, numbers apart), each with one parameter group.
+    """Optimizers of one structure: the same transforms, wrappers and parameter groups, numbers apart.
 
     Raises ValueError where they differ in more than numbers, or have not taken the same number of steps.
     """
@@ -37,28 +37,30 @@ class StackedOptimizers:
         if len({structure(optimizer) for optimizer in self.optimizers}) > 1:
             raise ValueError("the optimizers differ in more than numbers")
         self.pipeline, self.keys = first.pipeline, list(first.pipeline.defaults)
-        groups = [optimizer.param_groups[0] for optimizer in self.optimizers]
-        columns = list(zip(*(group["params"] for group in groups), strict=True))
+        roots = [optimizer.param_groups[0] for optimizer in self.optimizers]  # these hold the global state
+        columns = list(zip(*map(_params, self.optimizers), strict=True))
         self.params = [stacked(column) for column in columns]
         for column, whole in zip(columns, self.params, strict=True):
             for p, view in zip(column, whole, strict=True):
                 p.data = view
         self.states: list[dict[str, Tensor]] = []
-        ages = {self._take_state(column) for column in columns}
+        places = [number for number, group in enumerate(first.param_groups) for _ in group["params"]]
+        ages = {self._take_state(column, group) for column, group in zip(columns, places, strict=True)}
         if len(ages) > 1:
             raise ValueError("the optimizers have not taken the same number of steps")
         self.t = ages.pop()
-        self.global_state = {key: stacked([group[key] for group in groups]) for key in self.pipeline.global_state}
+        self.global_state = {key: stacked([root[key] for root in roots]) for key in self.pipeline.global_state}
         for key, whole in self.global_state.items():
-            for group, view in zip(groups, whole, strict=True):
-                group[key] = view
+            for root, view in zip(roots, whole, strict=True):
+                root[key] = view
 
-    def _take_state(self, column: Sequence[Tensor]) -> int:
-        """Stack the state of one parameter over the runs; return how many steps it has taken."""
+    def _take_state(self, column: Sequence[Tensor], group: int) -> int:
+        """Stack the state of one parameter, of the group of this number, over the runs; return how many steps it has
+        taken."""
         states = []
         for optimizer, p in zip(self.optimizers, column, strict=True):
             if not optimizer.state[p]:
-                optimizer.state[p].update(self.pipeline.init(p, optimizer.param_groups[0]))
+                optimizer.state[p].update(self.pipeline.init(p, optimizer.param_groups[group]))
             states.append(optimizer.state[p])
         ages = {s["step"] for s in states}
         if len(ages) > 1:
@@ -81,18 +83,24 @@ class StackedOptimizers:
                 s["step"] = self.t
 
     def values(self) -> Tensor:
-        """(R, numbers): each run's hyper-parameters as they are now, float64, on the parameters' device."""
-        rows = [[*packed(optimizer.param_groups[0], self.keys), self.t] for optimizer in self.optimizers]
+        """(R, numbers): each run's hyper-parameters as they are now, group by group, and the count of steps; float64,
+        on the parameters' device."""
+        rows = [
+            [*(x for group in optimizer.param_groups for x in packed(group, self.keys)), self.t]
+            for optimizer in self.optimizers
+        ]
         return torch.tensor(rows, dtype=torch.float64).to(self.params[0].device, non_blocking=True)
 
     def noise(self) -> list[dict[str, Tensor]]:
         """For each parameter the noise by transform, (R, ...); what a run draws is what it would draw alone."""
         if not self.pipeline.noises:
             return [{} for _ in self.params]
-        seeds = [optimizer.param_groups[0]["seed"] for optimizer in self.optimizers]
+        seeds = [[g["seed"] for g in optimizer.param_groups for _ in g["params"]] for optimizer in self.optimizers]
         return [
             {
-                name: torch.stack([draw(kind, p, seed, name, i, self.t) for p, seed in zip(whole, seeds, strict=True)])
+                name: torch.stack(
+                    [draw(kind, p, seed[i], name, i, self.t) for p, seed in zip(whole, seeds, strict=True)]
+                )
                 for name, kind in self.pipeline.noises
             }
             for i, whole in enumerate(self.params)
@@ -101,8 +109,9 @@ class StackedOptimizers:
     def update(self) -> Callable[..., Tensor]:
         """The step of one run, for vmap: writes parameters and all state in place, returns the loss."""
         pipeline, keys = self.pipeline, self.keys
-        group = self.optimizers[0].param_groups[0]
-        sizes = [size_of(group[key]) for key in keys]
+        groups = self.optimizers[0].param_groups
+        sizes = [[size_of(group[key]) for key in keys] for group in groups]
+        lengths = [len(group["params"]) for group in groups]
 
         def step(
             ps: list[Tensor],
@@ -113,13 +122,17 @@ class StackedOptimizers:
             loss: Tensor,
             noise: list[dict[str, Tensor]],
         ) -> Tensor:
-            numbers, at = unpacked(values, keys, sizes)
-            hypers = pipeline.hypers(numbers)
+            numbers, at = [], 0
+            for of_group in sizes:
+                found, length = unpacked(values[at:], keys, of_group)
+                numbers.append(found)
+                at += length
+            every = [hypers for each, n in zip(numbers, lengths, strict=True) for hypers in [pipeline.hypers(each)] * n]
             updates = [
                 ParameterUpdate(p, g, s, hypers, Context(values[at], g, loss, drawn), i)
-                for i, (p, g, s, drawn) in enumerate(zip(ps, gs, states, noise, strict=True))
+                for i, (p, g, s, hypers, drawn) in enumerate(zip(ps, gs, states, every, noise, strict=True))
             ]
-            apply_pipeline(updates, pipeline, {**numbers, **global_state})
+            apply_pipeline(updates, pipeline, {**numbers[0], **global_state})
             return loss
 
         return step
@@ -127,13 +140,23 @@ class StackedOptimizers:
 
 def structure(optimizer: ComposedOptimizer) -> Any:
     """What optimizers must share to be stacked."""
-    (group,) = optimizer.param_groups
     transforms = tuple(
         (type(bound.transform), tuple(x for name, x in vars(bound.transform).items() if name not in bound.names))
         for bound in optimizer.pipeline.bound_transforms
     )
-    sizes = tuple(size_of(group[key]) for key in optimizer.pipeline.defaults)
-    return type(optimizer.config), transforms, sizes, group["maximize"], tuple(p.shape for p in group["params"])
+    groups = tuple(
+        (
+            tuple(size_of(group[key]) for key in optimizer.pipeline.defaults),
+            group["maximize"],
+            tuple(p.shape for p in group["params"]),
+        )
+        for group in optimizer.param_groups
+    )
+    return type(optimizer.config), transforms, groups
+
+
+def _params(optimizer: ComposedOptimizer) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def stacked(tensors: Sequence[Tensor]) -> Tensor:

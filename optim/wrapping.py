@@ -20,6 +20,7 @@ that is not an optimizer of this package.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -130,6 +131,23 @@ def wrap(wrapper: Wrapper, optimizer: ComposedOptimizer) -> ComposedOptimizer:
     for s, new in joined:
         s.update(new)
     return optimizer
+
+
+@torch.no_grad()
+def with_late_state(optimizer: ComposedOptimizer, saved: Mapping[str, Any], late: Collection[str]) -> dict[str, Any]:
+    """The state_dict that `optimizer` can load where `saved` is of one without the wrappers named `late`.
+
+    The parameters must have the weights that belong to `saved`, which is left as it is.
+    """
+    bounds = [each for each in optimizer.pipeline.bound_transforms if each.is_wrapper and each.label in late]
+    groups, state = [], dict(saved["state"])
+    for ours, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
+        groups.append({**{key: value for key, value in ours.items() if key != "params"}, **theirs})
+        for p, key in zip(ours["params"], theirs["params"], strict=True):
+            if s := state.get(key):
+                new = [each.init_late(working(p.detach()), s, groups[-1]) for each in bounds]
+                state[key] = {name: x for part in (s, *new) for name, x in part.items()}
+    return {**saved, "state": state, "param_groups": groups}
 
 
 def _described(given: Any) -> str:

@@ -141,7 +141,7 @@ def is_numeric(tried: Sequence[Setting], key: str) -> bool:
 
 def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     """Records of `track=true`, the paths of toy problems, the autoencoder's images: where the runs have them."""
-    from report.diagnostics.norms import norms, projections
+    from report.diagnostics.norms import clipping, norms, projections
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
     from report.diagnostics.stepsizes import adaptive_steps
     from report.diagnostics.trajectories import trajectories
@@ -151,6 +151,7 @@ def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     tried, count = report.settings, options.count
     tracked = {
         "norms": ("Norms of weights, updates and gradients; the effective step.", norms(tried, options.layer, count)),
+        "clipping": ("The share of steps that clip_norm clipped.", clipping(tried, count)),
         "step_sizes": ("MoMo's step size ζ and its cap, by learning rate.", adaptive_steps(tried)),
         "velocities": ("AggMo's velocities, one for each β.", velocities(tried, count)),
         "projections": ("The share of weights of which AdamP or SGDP projected the step.", projections(tried, count)),

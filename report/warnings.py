@@ -52,7 +52,7 @@ def edges(settings: Sequence[Setting]) -> Iterator[str]:
     for optimizer, (winner,) in best(settings).items():
         tried = [setting.runs[0].settings for setting in settings if setting.optimizer == optimizer]
         for key, value in winner.runs[0].settings.items():
-            if not (is_number(value) and (key.startswith(("optim.", "wrap.")) or key in TUNED)):
+            if not (is_number(value) and (key.startswith(("optim.", "wrap.", "groups.")) or key in TUNED)):
                 continue
             grid = sorted({values[key] for values in tried if is_number(values.get(key))})
             if len(grid) < 2 or value not in (grid[0], grid[-1]) or value == grid[0] == 0:
@@ -109,7 +109,7 @@ def differences(runs: Sequence[Run]) -> Iterator[str]:
     renamed = tuple(f"{group}." for group in SAME if num_values(values.get(f"{group}.name", ())) > 1)
     for key, pairs in values.items():
         group, _, rest = key.partition(".")
-        if group in ("optim", "wrap") or not changes_results(key) or num_values(pairs) < 2:
+        if group in ("optim", "wrap", "groups") or not changes_results(key) or num_values(pairs) < 2:
             continue
         if key.startswith(renamed) and rest != "name":
             continue  # another model has other keys

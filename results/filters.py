@@ -79,8 +79,8 @@ def values_of(run: Run, key: str, names: Mapping[int, str]) -> list[Any]:
         return [names[id(run)], run.setting]
     if key in DERIVED_KEYS:
         return [DERIVED_KEYS[key](run)]
-    if key == "wrap":
-        return list(run.config["wrap"]) or ["none"]
+    if key in ("wrap", "groups"):
+        return list(run.config[key]) or ["none"]
     value = run.settings.get(key, MISSING)
     if value is MISSING:
         value = run.settings.get(f"{key}.name", MISSING)
@@ -119,7 +119,7 @@ def list_text(values: Sequence[str]) -> str:
 
 def unknown_key_message(runs: Sequence[Run], key: str) -> str:
     """What to write in place of a key that no run has."""
-    valid = dict.fromkeys([*DERIVED_KEYS, "wrap", *(name for run in runs for name in run.settings)])
+    valid = dict.fromkeys([*DERIVED_KEYS, "wrap", "groups", *(name for run in runs for name in run.settings)])
     inside = [name for name in valid if name.startswith(f"{key}.")]
     if inside:
         return f"{key} holds several keys: {', '.join(inside[:MOST])}"

@@ -27,15 +27,29 @@ def label(settings: Settings, keys: Sequence[str]) -> str:
 
 
 def label_parts(settings: Settings, keys: Iterable[str]) -> list[str]:
-    """`key=value` for each of the keys that the settings have, names of task, optimizer and wrappers left out."""
+    """`key=value` for each of the keys that the settings have, names of task, optimizer and wrappers left out.
+
+    The keys of a branch are one part, `branch=<signature of the run that it starts from>@<epoch>`.
+    """
     shown = dict.fromkeys(key for key in keys if key in settings and not is_name(key))
-    return [f"{short_key(key)}={format_value(settings[key])}" for key in shown]
+    branch = f"branch={settings['branch.signature']}@{settings['branch.at_epoch']}" if is_branch(settings) else ""
+    parts = (branch if is_of_branch(key) else f"{short_key(key)}={format_value(settings[key])}" for key in shown)
+    return [part for part in dict.fromkeys(parts) if part]
+
+
+def is_branch(settings: Settings) -> bool:
+    return settings.get("branch.signature") is not None
+
+
+def is_of_branch(key: str) -> bool:
+    return key.startswith("branch.")
 
 
 def optimizer_name(settings: Settings) -> str:
-    """`adam+lookahead+ema`: the optimizer and its wrappers, in their order."""
-    wrappers = dict.fromkeys(key.split(".")[1] for key in settings if key.startswith("wrap."))
-    return "+".join([str(settings["optim.name"]), *wrappers])
+    """`adam+lookahead+no_decay`: the optimizer, its wrappers and its rules of parameter groups, in their order."""
+    prefixes = ("wrap.", "groups.")
+    wrappers, rules = (dict.fromkeys(key.split(".")[1] for key in settings if key.startswith(p)) for p in prefixes)
+    return "+".join([str(settings["optim.name"]), *wrappers, *rules])
 
 
 def is_name(key: str) -> bool:
@@ -44,14 +58,16 @@ def is_name(key: str) -> bool:
 
 
 def short_key(key: str) -> str:
-    """`betas` of optim.betas, `data` of data.name, `lookahead.k` of wrap.lookahead.k."""
+    """`betas` of optim.betas, `data` of data.name, `lookahead.k` of wrap.lookahead.k, `heads.lr_scale` of a rule's."""
+    if key.startswith("groups."):
+        return key.removeprefix("groups.")
     return key.removeprefix("optim.").removeprefix("wrap.").removesuffix(".name")
 
 
 def path_form(text: str) -> str:
     """A label as the name of a file or folder: `adam,lr=0.01,betas=0-0.9`."""
     lists = re.sub(r"\[([^\[\]]*)\]", lambda found: found[1].replace(",", "-"), text)
-    return re.sub(r"[^\w.,=+-]", "_", lists.replace(" ", ","))
+    return re.sub(r"[^\w.,=+@-]", "_", lists.replace(" ", ","))
 
 
 def varying_keys(every: Iterable[Settings]) -> dict[str, set[Owner]]:

@@ -108,7 +108,11 @@ def are_keys(keys: tuple[str, ...]) -> bool:
 
 def value_keys(row: Row) -> list[str]:
     """The keys of a row that hold loss and metric."""
-    return [key for key in row if key not in ("split", "epoch", "step", "per", "weights", "lr")]
+    return [
+        key
+        for key in row
+        if key not in ("split", "epoch", "step", "per", "weights", "lr") and not key.startswith("lr/")
+    ]
 
 
 def step_rows(rows: Sequence[Row]) -> list[Row]:

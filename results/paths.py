@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +25,36 @@ LOG = "log.txt"
 LOGGERS = "loggers.json"
 CHECKPOINTS = "checkpoints"
 LAST, BEST = f"{CHECKPOINTS}/last.pt", f"{CHECKPOINTS}/best.pt"
+KEPT = f"{CHECKPOINTS}/epoch=*.pt"  # what checkpoint.keep asks for
 EVENTS = "events.out.tfevents.*"
 SWEEP_TABLE = "sweep.csv"
 
 #: what a run writes in its folder, and rerun=true removes
 RUN_FILES = (
-    *(CONFIG, ENVIRONMENT, STATUS, METRICS, TIMINGS, LOG, LOGGERS, LAST, BEST, EVENTS),
+    *(CONFIG, ENVIRONMENT, STATUS, METRICS, TIMINGS, LOG, LOGGERS, LAST, BEST, KEPT, EVENTS),
     *("curves.png", "reconstructions.png", "reconstructions.npz", "trajectory.png", "trajectory.npz"),
 )
+Groups = Mapping[str, Mapping[str, Any]]
+NO_GROUPS: Groups = {}
 MAX_LABEL_LENGTH = 120  # characters; file systems allow 255 bytes a name
 
 
-def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any]) -> str:
+def kept_checkpoint(epoch: int) -> str:
+    """The file of the checkpoint that is kept of an epoch."""
+    return KEPT.replace("*", str(epoch))
+
+
+def label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS, branch: Any = None) -> str:
     """The path form of `run_label`, the name of the folder: `aggmo+ema,lr=0.05,betas=0-0.9,lr_schedule=cosine`."""
-    return path_form(run_label(optim, lr_schedule, wrap))[:MAX_LABEL_LENGTH]
+    return path_form(run_label(optim, lr_schedule, wrap, groups, branch))[:MAX_LABEL_LENGTH]
 
 
-def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any]) -> str:
-    """The optimizer, its wrappers, its learning rate, and all settings that are not their dataclass's default."""
+def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups = NO_GROUPS, branch: Any = None) -> str:
+    """The optimizer, its wrappers and rules, its learning rate, and settings that are not their dataclass's default.
+
+    groups: for each rule of parameter groups what it sets and its file does not. branch: the run and epoch that it
+    starts from.
+    """
     entries = {"optim": optim, "optim.lr_schedule": lr_schedule, **{f"wrap.{each.name}": each for each in wrap}}
     settings: dict[str, Any] = {}
     changed = ["optim.lr_schedule.name"] if lr_schedule.name != "constant" else []
@@ -52,6 +64,13 @@ def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any]) -> str:
             settings[f"{prefix}.{field.name}"] = value = getattr(entry, field.name)
             if value != field.default:
                 changed.append(f"{prefix}.{field.name}")
+    for rule, values in groups.items():
+        settings[f"groups.{rule}"] = None
+        settings |= {f"groups.{rule}.{key}": value for key, value in values.items()}
+        changed += [f"groups.{rule}.{key}" for key in values]
+    if branch is not None and branch.signature is not None:
+        settings |= {"branch.signature": branch.signature, "branch.at_epoch": branch.at_epoch}
+        changed.append("branch.at_epoch")
     return label_of(settings, sorted(changed, key=list(settings).index))
 
 

@@ -19,7 +19,10 @@ from results.status import STATUSES
 from results.typed import as_mapping, convert, read_dataclass, type_hints
 from results.values import is_number, quote
 
-NAME = re.compile(r"\w[\w.-]*")  # of a task, an optimizer or a wrapper: part of folders' and files' names
+NAMES = {  # a task's is a folder; an optimizer's may be a class of a package, torch/Adafactor
+    "task.name": re.compile(r"\w[\w.-]*"),
+    "optim.name": re.compile(r"\w[\w.-]*(/\w+)?"),
+}
 MAX_TEXT = 4096  # characters of a setting
 COUNT = {"range": "[0, inf)"}
 Numbers = Mapping[str, float | None] | None  # {"epoch": 3, "step": 90, "loss": 0.2, "acc": 0.9}
@@ -89,6 +92,7 @@ class ConfigRecord:
     optim: OptimizerChoice
     seed: int
     wrap: Mapping[str, Mapping[str, Any]] | None = None
+    groups: Mapping[str, Mapping[str, Any]] | None = None
     epochs: int | None = None
     data: Mapping[str, Any] | None = None
     model: Mapping[str, Any] | None = None
@@ -109,12 +113,12 @@ def check_config(content: Any) -> dict[str, Any]:
     """The content of a run's config.yaml; ValueError where it is none, or holds what no setting is."""
     record = check_record(ConfigRecord, content, CONFIG)
     for key, name in (("task.name", record.task.name), ("optim.name", record.optim.name)):
-        if not NAME.fullmatch(name):
+        if not NAMES[key].fullmatch(name):
             raise ValueError(f"{CONFIG}: {key}={quote(name)} is not a name")
     if not math.isfinite(record.optim.lr):
         raise ValueError(f"{CONFIG}: optim.lr={record.optim.lr} is not finite")
     check_settings(content, CONFIG)
-    return content if content.get("wrap") else {**content, "wrap": {}}
+    return {**content, "wrap": content.get("wrap") or {}, "groups": content.get("groups") or {}}
 
 
 def check_environment(content: Any) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Run:
 
     @property
     def optimizer(self) -> str:
-        return "+".join([self.config["optim"]["name"], *self.config["wrap"]])
+        return "+".join([self.config["optim"]["name"], *self.config["wrap"], *self.config["groups"]])
 
     @property
     def seed(self) -> int:

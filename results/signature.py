@@ -10,7 +10,7 @@ from typing import Any
 #: keys that change where, how fast or how visibly a run happens but not what is computed, and the seed
 UNSIGNED = (
     *("seed", "outputs", "device", "threads", "rerun", "checkpoint", "log", "logger", "track", "eval_batch_size"),
-    *("data.root", "data.num_workers"),
+    *("data.root", "data.num_workers", "branch.run"),
 )
 
 
@@ -21,7 +21,13 @@ def signature(config: Mapping[str, Any], code: Mapping[str, str]) -> str:
     """
     signed = {key: value for key, value in config.items() if key not in UNSIGNED}
     signed["data"] = {key: value for key, value in config.get("data", {}).items() if f"data.{key}" not in UNSIGNED}
+    branch = signed.pop("branch", None) or {}
+    if branch.get("signature") is not None:
+        signed["branch"] = {key: value for key, value in branch.items() if f"branch.{key}" not in UNSIGNED}
     signed["wrap"] = list((config.get("wrap") or {}).values())  # a list, because the wrappers' order counts
+    signed.pop("groups", None)
+    if config.get("groups"):  # a run without them has the signature that it had before there were any
+        signed["groups"] = list(config["groups"].items())
     return digest(json.dumps([signed, dict(code)], sort_keys=True))
 
 

@@ -3,8 +3,8 @@
     read_dataclass(Settings, {"seed": 1, "epochs": 30.0}, "")    Settings(seed=1, epochs=30)
     read_dataclass(Settings, {"epochs": 0}, "")                  ValueError: epochs=0 is not an integer in [1, inf)
 
-Field types: float, int, bool, str, Any, X | None, Literal, tuples, Sequence[X], Mapping[str, Any], and dataclasses of
-these. A range is declared in the field's metadata (optim/ranges.py).
+Field types: float, int, int | float, bool, str, Any, X | None, Literal, tuples, Sequence[X], Mapping[str, Any], and
+dataclasses of these. A range is declared in the field's metadata (optim/ranges.py).
 """
 
 from __future__ import annotations
@@ -96,10 +96,12 @@ def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey | None = un
         return value
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        if value is None:
+        if value is None and type(None) in args:
             return None
-        (kind,) = (arg for arg in args if arg is not type(None))
-        return convert(value, kind, path, on_unknown)
+        kinds = [arg for arg in args if arg is not type(None)]
+        if kinds == [int, float] and is_number(value):
+            return int(value) if abs(value) < INT_LIMIT and value == int(value) else float(value)
+        return convert(value, kinds[-1], path, on_unknown)
     if origin is Literal:
         if value not in args:
             raise ValueError(f"{path}={quote(value)} is not one of {', '.join(map(str, args))}")

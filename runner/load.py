@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer
 from results.metrics import read_rows
 from results.paths import BEST, CONFIG, LAST, METRICS
 from results.records import read_status
@@ -27,6 +26,7 @@ from runner.config.errors import ConfigError
 from runner.config.schema import Config
 from runner.config.validate import validate
 from runner.train import checkpoint
+from runner.train.build import build_optimizer
 from runner.train.device import choose_device
 from runner.train.evaluation import evaluate
 from runner.train.evaluation_weights import EvaluationWeights
@@ -118,7 +118,7 @@ def read_config(folder: Path, changes: Sequence[str]) -> Config:
 def load_weights(model: nn.Module, config: Config, content: dict[str, Any], weights: Weights, device: str) -> None:
     """Put the weights to evaluate with into the model. content: of best.pt, which holds them, or of last.pt."""
     model.load_state_dict(content["model"])
-    optimizer = ComposedOptimizer(model.parameters(), config.optim, config.wrap)
+    optimizer = build_optimizer(config, model)
     if weights == "best" or not optimizer.has_evaluation_weights:
         return
     optimizer.load_state_dict(content["optimizer"])

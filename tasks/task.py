@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from data.dataset import DataSet
+from data.mixing import Mixing
 from data.samples import Samples
 from models.model import Model
 from results.images import ImageGrid
@@ -33,9 +34,17 @@ class Task:
         """Mean over the batch's samples, 0-dim. x: the network's input, (n, channels, height, width)."""
         raise NotImplementedError
 
+    def training_loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """The loss of a training step, where it is another one than that of evaluation. y: as `mixing` makes it."""
+        return self.loss(output, x, y)
+
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Sum of the metric over the batch's samples, 0-dim."""
         raise NotImplementedError
+
+    def mixing(self, classes: int) -> Mixing | None:
+        """How the samples of training batches are mixed; None: they are not. classes: of the data."""
+        return None
 
     def is_better(self, value: float, than: float) -> bool:
         return value > than if self.better == "max" else value < than

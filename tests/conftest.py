@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import shutil
 import struct
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -56,6 +58,23 @@ def run(tmp_path, monkeypatch, capsys):
         return Result(code, folders[0] if len(folders) == 1 else outputs, printed.out, printed.err)
 
     return go
+
+
+@pytest.fixture
+def write_plugin():
+    """write_plugin(text, suffix=".py", name=None) -> the name of a new file of plugins/, removed afterwards."""
+    files = []
+
+    def write(text, suffix=".py", name=None):
+        name = name or f"test_{os.getpid()}_{time.time_ns()}"
+        files.append(ROOT / "plugins" / f"{name}{suffix}")
+        assert not files[-1].exists()
+        files[-1].write_text(text, encoding="utf-8")
+        return name
+
+    yield write
+    for file in files:
+        file.unlink()
 
 
 @pytest.fixture

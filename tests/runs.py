@@ -99,9 +99,12 @@ def read_results(folder: Path) -> dict[str, Any]:
     for name in ("best", "last"):
         content = torch.load(folder / "checkpoints" / f"{name}.pt", weights_only=True)
         tensors |= {f"{name}.{key}": value.numpy().tobytes() for key, value in content["model"].items()}
-        for index, state in content.get("optimizer", {"state": {}})["state"].items():
-            for key, value in state.items():
-                tensors[f"{index}.{key}"] = value.numpy().tobytes() if isinstance(value, Tensor) else value
+        optimizer = content.get("optimizer", {"state": {}})
+        for part, own in optimizer.get("parts", {"": optimizer}).items():
+            for index, state in own["state"].items():
+                for key, value in state.items():
+                    where = f"{part}{index}.{key}"
+                    tensors[where] = value.numpy().tobytes() if isinstance(value, Tensor) else value
     return {
         "status": {key: value for key, value in read_status(folder).items() if key != "seconds"},
         "metrics": (folder / "metrics.jsonl").read_bytes(),

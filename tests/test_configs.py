@@ -16,7 +16,7 @@ from runner.config.validate import validate
 
 CHOICES = [
     (group, name)
-    for group in ("task", "data", "model", "optim", "optim/lr_schedule", "wrap", "experiment")
+    for group in ("task", "data", "model", "optim", "optim/lr_schedule", "wrap", "groups", "experiment")
     for name, _ in summaries(CONFIGS, group)
 ]
 #: seconds, for two steps of millions of weights and their checkpoints
@@ -24,11 +24,13 @@ SLOW = re.compile("resnet18|resnet34|resnet50|resnet110|vgg16|vit|large_batch|^i
 
 
 def override(group, name):
-    return f"wrap=[{name}]" if group == "wrap" else f"{group}={name}"
+    return f"{group}=[{name}]" if group in ("wrap", "groups") else f"{group}={name}"
 
 
 def fitting(group, name):
     """What a choice needs beside itself: its task, or larger images than the default's 8x8 pixels in one channel."""
+    if group == "groups":
+        return ["optim=lars"] if name == "exclude_1d" else []
     if (group, name) == ("model", "autoencoder"):
         return ["task=autoencoder"]
     toys = {"steps": "quadratic", "directions": "cosine", "slopes": "amsgrad_online", "point": "quadratic"}
@@ -40,6 +42,8 @@ def fitting(group, name):
         return ["optim.lr_schedule.warmup=0"]  # its five epochs are more than the test's one
     if name in ("imagefolder", "imagenet"):
         return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0"]
+    if group != "model":
+        return []
     try:
         validate(compose(override(group, name)))
     except ConfigError:

@@ -86,7 +86,7 @@ def test_the_documents_have_commands():
     assert len(COMMANDS) > 20
 
 
-@pytest.mark.parametrize("group", ["task", "data", "model", "optim", "optim/lr_schedule", "wrap"])
+@pytest.mark.parametrize("group", ["task", "data", "model", "optim", "optim/lr_schedule", "wrap", "groups"])
 def test_the_table_of_choices_is_complete(group):
     from runner.cli.help import summaries
     from runner.config.compose import CONFIGS

@@ -11,8 +11,7 @@ class LARS(ComposedOptimizer):
     v <- momentum v + lr ratio (g + weight_decay p);  p <- p - v.
 
     lr in [0, inf); momentum in [0, 1); weight_decay in [0, inf), L2; trust_coefficient in [0, inf), and 0 means
-    ratio = 1, for groups that are not to be adapted; exclude_1d: vectors and numbers (biases, norms) are neither
-    adapted nor decayed.
+    ratio = 1, for groups that are not to be adapted, as biases and norms commonly are (`groups=exclude_1d`).
     Source: You, Gitman and Ginsburg, 2017 (arXiv 1708.03888), algorithm 1 and eq. 6. lr is inside v: after a cut of
     lr, past gradients go on at the old one. Packages for torch have it outside, the same only at constant lr.
     Deviations: ratio = 1 if ||p|| or ||g|| is 0, as in the authors' code, else zero weights would stay zero.
@@ -35,11 +34,10 @@ class LARS(ComposedOptimizer):
         momentum: float = 0.9,
         weight_decay: float = 5e-4,
         trust_coefficient: float = 1e-3,
-        exclude_1d: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = LARSConfig(lr, momentum, weight_decay, trust_coefficient, exclude_1d)
+        config = LARSConfig(lr, momentum, weight_decay, trust_coefficient)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)

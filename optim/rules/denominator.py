@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def denominator(v: Tensor, h: Hyper, ctx: Context) -> Tensor:
     """(1 - beta1^t) (sqrt(v / (1 - beta2^t)) + eps): m's debiasing is put here, in a new tensor, to save a pass."""
-    (beta1, beta2), t = h["betas"], ctx.t
+    beta1, beta2, *_ = h["betas"]
+    t = ctx.t
     whole = 1 - beta1**t
     return v.sqrt().mul_(whole / (1 - beta2**t) ** 0.5).add_(whole * h["eps"])

@@ -1,8 +1,8 @@
 """LARS: each layer moves by the same fraction of its norm, whatever its gradient's.
 
 LARS                                                     every tensor is a layer
-LARS(exclude_1d=True)                                    biases and norms take plain momentum steps
-LARS([{"params": weights}, {"params": others, "trust_coefficient": 0, "weight_decay": 0}])    the same by group
+LARS([{"params": weights}, {"params": others, "trust_coefficient": 0, "weight_decay": 0}])
+                                                         the others, biases and norms, take plain momentum steps
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class LayerwiseMomentum(Transform):
     momentum: float
     weight_decay: float
     trust_coefficient: float
-    exclude_1d: bool
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"v": zeros(p)}
@@ -43,9 +42,7 @@ class LayerwiseMomentum(Transform):
 
     def _scaled(self, u: Tensor, p: Tensor, h: Hyper) -> Tensor:
         decay, rate = h["weight_decay"], h["lr"]
-        if self.exclude_1d and p.ndim < 2:
-            decay = 0.0
-        elif not is_zero(trust := h["trust_coefficient"]):
+        if not is_zero(trust := h["trust_coefficient"]):
             p_norm, u_norm = norm(p), norm(u)
             ratio = trust * p_norm / (u_norm + decay * p_norm)
             adapts = (p_norm > 0) & (u_norm > 0) & (trust > 0)
@@ -66,7 +63,6 @@ class LARSConfig(OptimizerConfig):
     momentum: float = ranged(0.9, "[0, 1)")
     weight_decay: float = ranged(5e-4, "[0, inf)")
     trust_coefficient: float = ranged(1e-3, "[0, inf)")
-    exclude_1d: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        return (LayerwiseMomentum(self.momentum, self.weight_decay, self.trust_coefficient, self.exclude_1d),)
+        return (LayerwiseMomentum(self.momentum, self.weight_decay, self.trust_coefficient),)

@@ -24,6 +24,7 @@ LIMITS = {
     **dict.fromkeys(("best", "final", "val"), "limit_val"),
     **dict.fromkeys(("test", "test_last"), "limit_test"),
 }
+REGULARISATION = ("task.label_smoothing", "task.mixup", "task.cutmix")  # 0 in a protocol that does not name them
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def protocol_differences(paper: Published, block: Block, run: Run) -> Iterator[s
     """Keys of a run's configuration that differ from the protocol; of another model or data set only its name."""
     if run.task != paper.task:
         yield f"task: {run.task}, not {paper.task}"
-    protocol = {**paper.protocol, **{key: None for key in limits(block) if key not in paper.protocol}}
+    unnamed = {**dict.fromkeys(limits(block)), **{key: 0.0 for key in REGULARISATION if key in run.settings}}
+    protocol = {**paper.protocol, **{key: value for key, value in unnamed.items() if key not in paper.protocol}}
     differing = [key for key, wanted in protocol.items() if not meets(run, key, wanted)]
     for key in differing:
         name = f"{key.partition('.')[0]}.name"

@@ -7,6 +7,8 @@ import re
 from results.values import first_line, quote
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS, several_values, unreadable
+from runner.config.external import CONTRACTS
+from runner.config.plugins import plugin_summaries
 from runner.config.suggestions import GROUPS, list_choices
 
 HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a choice
@@ -53,6 +55,8 @@ def unknown_choice(group: str, choice: str) -> str:
     if install := HYDRA_CHOICES.get(group, {}).get(choice):
         return f"{group}={choice} needs a package: {install}"
     known = HYDRA_CHOICES.get(group) or dict(summaries(CONFIGS, group))
+    if group in CONTRACTS:
+        known = {**known, **{name: "" for name, _ in plugin_summaries()}}
     hint = list_choices(choice, known) if known else "--help lists what can be chosen"
     return f"{group}={quote(choice)} is unknown; {hint}"
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from runner.config.packages import PACKAGES, installed_version
+from runner.config.plugins import plugin_summaries
+
 HEADINGS = {
     "task": "task=        what is learnt",
     "data": "data=        from which samples",
@@ -12,9 +15,15 @@ HEADINGS = {
     "optim": "optim=       with which optimizer",
     "optim/lr_schedule": "optim/lr_schedule=   how its learning rate moves",
     "wrap": "wrap=[...]   what is wrapped around the optimizer, in this order",
+    "groups": "groups=[...] which parameters have settings, or an optimizer, of their own",
     "experiment": "experiment=  a paper's experiment as a whole",
     "sweep": "sweep=       with -m: grids of settings, an optimizer with its own",
 }
+
+PACKAGE_OPTIMIZERS = (
+    "optim=PACKAGE/CLASS   of an installed package, such as optim=torch/NAdam; optim=PACKAGE lists them"
+)
+PLUGINS = "optim=, model=, data=, task=   a file of plugins/, see plugins/README.md"
 
 USAGE = """\
 Train a task with an optimizer; compare optimizers by sweeping.
@@ -44,7 +53,21 @@ def help_text(configs: Path) -> str:
         width = max(len(name) for name, _ in known)
         lines = [f"  {name:<{width}}  {about}" for name, about in known]
         sections.append("\n".join([heading, *lines]) + "\n")
+        if group == "optim":
+            sections.append(packages_text())
+    if plugins := plugin_summaries():
+        sections.append("\n".join([PLUGINS, *(f"  {name}  {about}".rstrip() for name, about in plugins)]) + "\n")
     return "\n".join([*sections, COMMON])
+
+
+def packages_text() -> str:
+    """The installed packages of optimizers, none of which is imported."""
+    versions = {name: version for name in PACKAGES if (version := installed_version(name))}
+    missing = [package.distribution for name, package in PACKAGES.items() if name not in versions]
+    lines = [f"  {name} {version}: {PACKAGES[name].examples}" for name, version in versions.items()]
+    if missing:
+        lines.append(f"  not installed: pip install {' '.join(missing)}")
+    return "\n".join([PACKAGE_OPTIMIZERS, *lines]) + "\n"
 
 
 def summaries(configs: Path, group: str) -> list[tuple[str, str]]:

@@ -86,14 +86,16 @@ class HydraTask:
 
 
 def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks: Callbacks) -> int:
-    import hydra
-
-    task = HydraTask(distributed, callbacks)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise instead of printing: describe_error has a clearer message
     words = hydra_arguments(argv)
     if not {"-m", "--multirun"} & set(words) and any(word.startswith(GRID) for word in words):
         raise ConfigError("sweep= names a grid of runs; add -m to run them")
     sys.argv = [sys.argv[0], *words]
+    if not any(word.startswith("-") or word.lstrip("+~").startswith("hydra") for word in words):
+        return run_one(lambda: compose(*words), distributed, callbacks)  # hydra.main would compose twice
+    import hydra
+
+    task = HydraTask(distributed, callbacks)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise instead of printing: describe_error has a clearer message
     try:
         if any(word == "-c" or word.startswith("--cfg") for word in words):
             validate(compose(*(word for word in words if "=" in word and not word.startswith("-"))))
@@ -114,12 +116,12 @@ def run_one(compose_it: Callable[[], Any], distributed: DistributedContext, call
 
     Returns an exit code for the user's mistakes too, so that a sweep goes on.
     """
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         try:
             raw = compose_it()
-        except OmegaConfBaseException as error:  # an interpolation that leads nowhere
+        except ConfigError:
+            raise
+        except Exception as error:  # of Hydra and OmegaConf, such as an interpolation that leads nowhere
             return print_error(describe_error(error))
         with distributed.raise_together():
             config = validate(raw)

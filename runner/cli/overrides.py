@@ -7,7 +7,7 @@ import re
 
 from results.typed import CONTROLS, load_yaml
 from results.values import quote
-from runner.config.compose import CONFIGS
+from runner.config.compose import CONFIGS, quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
@@ -16,6 +16,7 @@ MAX_DEPTH = 10  # of brackets in each other
 MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
+LISTS = {"wrap": "a wrapper", "groups": "a rule"}  # groups of which several can be chosen
 FLAGS = {*WITH_VALUE, "-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve"}
 FLAGS |= {"-i", "--info", "-sc", "--shell-completion"}
 
@@ -61,14 +62,14 @@ def hydra_override(word: str) -> list[str]:
         word = f"{key}={os.path.expanduser(value)}"  # quoted or behind '=', the shell leaves it as it is
     if key in GROUPS and value in ("null", ""):
         return empty_choice(key)
-    if key == "wrap":
-        check_repeated_wrappers(value)
+    if key in LISTS:
+        check_repeated(key, value)
     if key == "sweep":
         return [GRID + value]
     if is_group_choice(key, equals):
         check_files(key, value)
         return [word]
-    return [f"++{word}"]
+    return [f"++{quote_folder(word)}"]
 
 
 def check_files(group: str, value: str) -> None:
@@ -88,19 +89,19 @@ def check_files(group: str, value: str) -> None:
 
 def empty_choice(group: str) -> list[str]:
     """The override of an empty choice; ConfigError for a group that needs one."""
-    if group == "wrap":
-        return ["wrap=[]"]
+    if group in LISTS:
+        return [f"{group}=[]"]
     if group == "experiment":
         return []
     raise ConfigError(f"{group}= needs a choice; --help lists them")
 
 
-def check_repeated_wrappers(value: str) -> None:
+def check_repeated(group: str, value: str) -> None:
     if not value.startswith("["):
-        return  # one wrapper, or a sweep over lists
+        return  # one choice, or a sweep over lists
     names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
     if "]" not in value[:-1] and len(set(names)) < len(names):
-        raise ConfigError(f"wrap={quote(value)} names a wrapper twice; each can be used once")
+        raise ConfigError(f"{group}={quote(value)} names {LISTS[group]} twice; each can be used once")
 
 
 def is_group_choice(key: str, equals: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,6 +55,19 @@ def read_saved(words: list[str]) -> dict[str, Any]:
     return raw
 
 
+def quote_folder(word: str) -> str:
+    """`branch.run=FOLDER` with the folder in quotes, as a run's folder has commas; other words as they are.
+
+    Several signatures, as a sweep has them, are quoted one by one: 12345678 is no number.
+    """
+    key, _, value = word.partition("=")
+    if key.lstrip("+") != "branch.run" or value in ("", "null") or set(value) & set("\"'[{$"):
+        return word
+    parts = value.split(",")
+    parts = parts if all(re.fullmatch("[0-9a-f]{8}", part) for part in parts) else [value.rstrip("/\\")]
+    return f"{key}={','.join(f'{chr(34)}{part}{chr(34)}' for part in parts)}"
+
+
 def parse_changes(words: list[str]) -> list[Any]:
     """Hydra's overrides of `key=value` words, each of one value; ConfigError for a word that is none."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -62,7 +76,7 @@ def parse_changes(words: list[str]) -> list[Any]:
     parser, found = OverridesParser.create(), []
     for word in words:
         try:
-            (override,) = parser.parse_overrides([word])
+            (override,) = parser.parse_overrides([quote_folder(word)])
         except OverrideParseException:
             raise ConfigError(unreadable(word)) from None
         if override.is_sweep_override():

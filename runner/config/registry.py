@@ -37,7 +37,8 @@ def entries(group: str) -> dict[str, type]:
     }[group]
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")
-    return {vars(entry)[key]: entry for entry in descendants(base) if key in vars(entry)}
+    found = [entry for entry in descendants(base) if entry.__module__.startswith(f"{package}.")]  # no plugins
+    return {vars(entry)[key]: entry for entry in found if key in vars(entry)}
 
 
 def descendants(base: type) -> list[type]:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from results.paths import label, run_path
 from results.signature import signature
+from runner.config.groups import changed_settings
 from runner.config.source_code import source_digests
 
 if TYPE_CHECKING:
     from data.dataset import DataSet
     from models.model import Model
     from optim import OptimizerConfig, Wrapper
+    from optim.grouping.rule import GroupRule
     from optim.schedules import Schedule
     from tasks.task import Task
 
@@ -28,9 +30,25 @@ class Finetune:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Branch:
+    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`."""
+
+    run: str | None = None
+    signature: str | None = None
+    at_epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
     every: int = field(default=1, metadata={"range": "[1, inf)"})
     unit: Literal["epoch", "step"] = "epoch"
+    keep: tuple[int, ...] = field(default=(), metadata={"range": "[1, inf)"})
+    keep_every: int | None = field(default=None, metadata={"range": "[1, inf)"})
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the checkpoint after an epoch is kept beside the last one."""
+        return epoch in self.keep or (self.keep_every is not None and epoch % self.keep_every == 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +76,7 @@ class Settings:
     patience: int | None = field(default=None, metadata={"range": "[1, inf)"})
     divergence_threshold: float = field(default=1e4, metadata={"range": "(1, inf)"})
     finetune: Finetune = Finetune()
+    branch: Branch = Branch()
     outputs: str = "outputs"
     rerun: bool = False
     deterministic: bool = False
@@ -77,6 +96,16 @@ class Settings:
         """Samples that go through the network at once."""
         return -(-self.batch_size // self.accumulate)
 
+    @property
+    def first_epoch(self) -> int:
+        """Epochs of the run that this one branches off; 0 for a run of its own."""
+        return self.branch.at_epoch or 0
+
+    @property
+    def epochs_to_train(self) -> int:
+        """Epochs of this run, without those of the run that it branches off."""
+        return self.epochs - self.first_epoch
+
 
 @dataclass(frozen=True)
 class Config:
@@ -88,13 +117,15 @@ class Config:
     optim: OptimizerConfig
     lr_schedule: Schedule
     wrap: tuple[Wrapper, ...]
+    groups: tuple[GroupRule, ...]
     settings: Settings
     plain: dict[str, Any]  # nested dicts, lists, numbers, strings: what config.yaml holds
 
     @property
     def label(self) -> str:
         """The optimizer with its settings that are not its defaults, as the run's folder is named."""
-        return label(self.optim, self.lr_schedule, self.wrap)
+        groups = changed_settings(self.groups)
+        return label(self.optim, self.lr_schedule, self.wrap, groups, self.settings.branch)
 
     @property
     def signature(self) -> str:
@@ -111,7 +142,12 @@ class Config:
     def code(self) -> dict[str, str]:
         """The source files of optimizer, wrappers, model, task and data set, and a hash of each, as this process has
         them."""
-        return source_digests(map(type, (self.task, self.data, self.model, self.optim, *self.wrap)))
+        return source_digests(map(type, (self.task, self.data, self.model, *self.optimizers, *self.wrap)))
+
+    @property
+    def optimizers(self) -> tuple[OptimizerConfig, ...]:
+        """The run's own optimizer, and those to which rules give parameters."""
+        return self.optim, *(rule.optim for rule in self.groups if rule.optim)
 
     @property
     def limits(self) -> tuple[int | None, int | None, int | None]:

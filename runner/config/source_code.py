@@ -21,21 +21,34 @@ PROJECT = Path(__file__).resolve().parents[2]
 def source_digests(classes: Iterable[type]) -> dict[str, str]:
     """{"optim/rules/adamp.py": "8 hexadecimal digits"}: the modules of these classes, and what these import.
 
+    A class with an attribute `source` names them itself: {"timm": "1.0.31"}, a package and its version.
     Imports count within the module's own package, without the base class and what that imports (`models/model.py`,
     `data/dataset.py`, `data/samples.py`): they serve every run. Files are read once a process, which does not run what
     is edited later.
     """
-    names = {name for entry in classes for name in modules_behind(entry)}
-    modules = [module for name in sorted(names) if (module := read_module(name))]
+    classes = list(classes)
+    found = {path: each for entry in classes for path, each in getattr(entry, "source", {}).items()}
+    names = {name for entry in classes if not hasattr(entry, "source") for name in modules_behind(entry)}
+    return dict(sorted({**found, **module_digests(names)}.items()))
+
+
+def module_digests(names: Iterable[str]) -> dict[str, str]:
+    """The files of these modules and their hashes, without modules that are not files of this project."""
+    modules = [module for name in names if (module := read_module(name))]
     return {module.path: module.digest for module in modules}
 
 
 @functools.cache
 def modules_behind(entry: type) -> frozenset[str]:
     """The class's module and the modules of its package that it imports, directly or not."""
-    package, base = entry.__module__.rpartition(".")[0], base_module(entry)
-    shared = {base, *imports_of(base)}
-    found, todo = set[str](), [entry.__module__]
+    base = base_module(entry)
+    return frozenset(imported_within(entry.__module__, shared={base, *imports_of(base)}))
+
+
+def imported_within(module: str, shared: Iterable[str] = ()) -> frozenset[str]:
+    """A module and those of its package that it imports, directly or not, but the shared ones."""
+    package, shared = module.rpartition(".")[0], set(shared)
+    found, todo = set[str](), [module]
     while todo:
         name = todo.pop()
         if name not in found | shared:

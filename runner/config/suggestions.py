@@ -12,7 +12,7 @@ from results.values import quote
 from runner.config.errors import ConfigError
 from runner.config.schema import Settings
 
-GROUPS = ("task", "data", "model", "optim", "wrap", "experiment")
+GROUPS = ("task", "data", "model", "optim", "wrap", "groups", "experiment")
 
 
 def list_choices(word: str, known: Iterable[str]) -> str:
@@ -36,7 +36,7 @@ class KnownKeys:
             self.paths += ["optim/lr_schedule" if group == "lr_schedule" else group, *field_paths(owner, prefix)]
         for name, owner in wrapper_classes.items():
             self.paths += field_paths(owner, f"wrap.{name}.")
-        self.paths += ["wrap", "experiment"]
+        self.paths += ["wrap", "groups", "experiment"]
 
     def error(self, path: str, owner: type) -> ConfigError:
         """The error for a key that `owner`, the dataclass of the group it lies in, does not have."""
@@ -65,7 +65,7 @@ class KnownKeys:
 
 def choice_name(owner: type) -> str:
     """The name that chooses a group's entry, such as aggmo; a plain group of keys is called by its class."""
-    name = getattr(owner, "name", None)
+    name = getattr(owner, "objective", None) or getattr(owner, "name", None)
     return name if isinstance(name, str) else owner.__name__.lower()
 
 

@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from optim.config import check_wrappers
+from optim.external.config import ExternalConfig
+from optim.grouping.rule import GroupRule
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
+from runner.config.branch import with_stem
 from runner.config.errors import ConfigError
+from runner.config.external import CONTRACTS, config_class, is_external
+from runner.config.groups import check_groups, read_groups
+from runner.config.groups import to_node as rule_node
+from runner.config.plugins import is_plugin, place_of, with_place
 from runner.config.registry import CHOICE_KEYS, entries
 from runner.config.schema import Config, Settings
 from runner.config.suggestions import KnownKeys, list_choices
@@ -20,19 +27,26 @@ from runner.config.suggestions import KnownKeys, list_choices
 def validate(raw: Mapping[str, Any]) -> Config:
     """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
     try:
-        config = read_config(dict(raw))
+        config = with_stem(read_config(dict(raw)))
         check_resolved(config.plain)
         check_combinations(config)
+    except ConfigError:
+        raise
     except ValueError as error:
-        raise error if isinstance(error, ConfigError) else ConfigError(str(error)) from None
+        raise ConfigError(with_place(error)) from None
+    except Exception as error:
+        if not place_of(error):
+            raise
+        raise ConfigError(f"{type(error).__name__}: {with_place(error)}") from None  # of any kind: the user's code
     return config
 
 
 def read_config(raw: dict[str, Any]) -> Config:
     """Read every group's node as the dataclass that its choice names, and the keys beside the groups as Settings."""
-    nodes = {group: pop_group(raw, group) for group in ("task", "data", "model", "optim", "wrap")}
+    nodes = {group: pop_group(raw, group) for group in ("task", "data", "model", "optim", "wrap", "groups")}
     nodes["lr_schedule"] = schedule_node(nodes["optim"].pop("lr_schedule", {"name": "constant"}))
     wrappers: dict[str, Any] = nodes.pop("wrap")
+    rules: dict[str, Any] = nodes.pop("groups")
     classes = {group: class_of(group, node) for group, node in nodes.items()}
     wrapper_classes = {
         name: class_of("wrap", as_mapping(node, f"wrap.{name}"), name) for name, node in wrappers.items()
@@ -47,7 +61,12 @@ def read_config(raw: dict[str, Any]) -> Config:
         read_dataclass(wrapper_classes[name], without_choice("wrap", node), f"wrap.{name}", known.error)
         for name, node in wrappers.items()
     )
-    return Config(**parts, wrap=wrap, settings=settings, plain=to_plain(parts, wrap, settings))
+
+    def read_optimizer(node: Mapping[str, Any], path: str) -> Any:
+        return read_dataclass(class_of("optim", node, path=path), without_choice("optim", node), path, known.error)
+
+    groups = read_groups(rules, read_optimizer)
+    return Config(**parts, wrap=wrap, groups=groups, settings=settings, plain=to_plain(parts, wrap, groups, settings))
 
 
 def check_resolved(plain: Mapping[str, Any]) -> None:
@@ -64,7 +83,7 @@ PATHS = {"lr_schedule": "optim.lr_schedule"}  # of groups whose keys do not lie 
 
 def pop_group(raw: dict[str, Any], group: str) -> dict[str, Any]:
     if group not in raw:
-        if group == "wrap":
+        if group in ("wrap", "groups"):
             return {}
         raise ConfigError(f"{group} is missing; choose one with {group}=NAME (--help lists them)")
     return dict(as_mapping(raw.pop(group) or {}, group))
@@ -79,21 +98,25 @@ def schedule_node(node: Any) -> dict[str, Any]:
     return dict(node)
 
 
-def class_of(group: str, node: Mapping[str, Any], wrapper: str = "") -> type:
-    """The dataclass that describes a group's node."""
-    key = CHOICE_KEYS.get(group, "name")
+def class_of(group: str, node: Mapping[str, Any], wrapper: str = "", path: str = "") -> type:
+    """The dataclass that describes a group's node. path: of the node, where that is not the group's name."""
+    key, path = CHOICE_KEYS.get(group, "name"), path or group
     known = entries(group)
     if key not in node:
         if group == "wrap":
             problem = "is not among the chosen wrappers" if wrapper in known else "is not a wrapper"
             hint = f"add it as wrap=[{wrapper}]" if wrapper in known else list_choices(wrapper, known)
             raise ConfigError(f"wrap.{wrapper} {problem}; {hint}")
-        raise ConfigError(f"{group}.{key} is missing; it is one of {', '.join(sorted(known))}")
+        raise ConfigError(f"{path}.{key} is missing; it is one of {', '.join(sorted(known))}")
     if not isinstance(node[key], str):
-        raise ConfigError(f"{group}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
-    if node[key] not in known:
-        raise ConfigError(f"{group}.{key}={quote(node[key])} is unknown; {list_choices(str(node[key]), known)}")
-    return known[node[key]]
+        raise ConfigError(f"{path}.{key}={quote(node[key])} is not a name; {list_choices('', known)}")
+    if node[key] in known:
+        if group in CONTRACTS and is_plugin(node[key]):
+            raise ConfigError(f"{path}={node[key]} is also in this project; rename plugins/{node[key]}.py")
+        return known[node[key]]
+    if is_external(group, node[key]):
+        return config_class(group, node[key])
+    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(node[key], known)}")
 
 
 def without_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +127,11 @@ def check_combinations(config: Config) -> None:
     """Raise ValueError for combinations of valid values that can't work together."""
     config.data.validate()
     config.model.validate()
-    check_wrappers(config.optim, config.wrap)
+    for optim in config.optimizers:
+        if isinstance(optim, ExternalConfig):
+            check_external(optim, config.wrap)
+        else:
+            check_wrappers(optim, config.wrap)
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)
@@ -116,6 +143,15 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
+    check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
+
+
+def check_external(optim: ExternalConfig, wrap: tuple[Any, ...]) -> None:
+    """Raise ValueError for wrappers, and for arguments that the optimizer's class refuses."""
+    if wrap:
+        names = ",".join(wrapper.name for wrapper in wrap)
+        raise ValueError(f"wrap=[{names}] goes around this project's own optimizers only, not around {optim.name}")
+    optim.check()
 
 
 def check_loggers(names: tuple[str, ...]) -> None:
@@ -132,25 +168,29 @@ def check_loggers(names: tuple[str, ...]) -> None:
 
 def check_epochs(config: Config) -> None:
     """Raise ValueError where fine-tuning or warmup does not fit into the run's epochs."""
-    epochs, finetune = config.settings.epochs, config.settings.finetune
+    epochs, finetune = config.settings.epochs_to_train, config.settings.finetune
     if finetune.epochs:
-        try:
-            config.optim.with_momentum(finetune.final_mom, dataclasses.asdict(config.optim))
-        except ValueError:
-            raise ValueError(
-                f"finetune.epochs={finetune.epochs}: optim={config.optim.name} has no momentum to tune"
-            ) from None
+        for optim in config.optimizers:
+            try:
+                optim.with_momentum(finetune.final_mom, dataclasses.asdict(optim))
+            except ValueError:
+                raise ValueError(
+                    f"finetune.epochs={finetune.epochs}: optim={optim.name} has no momentum to tune"
+                ) from None
     if finetune.epochs >= epochs:
         raise ValueError(f"finetune.epochs={finetune.epochs} must be fewer than epochs={epochs}")
-    if config.lr_schedule.warmup > epochs:
-        raise ValueError(f"optim.lr_schedule.warmup={config.lr_schedule.warmup} is longer than epochs={epochs}")
+    if problem := config.lr_schedule.problem(epochs):
+        raise ValueError(f"optim.lr_schedule.{problem}")
 
 
-def to_plain(parts: Mapping[str, Any], wrap: tuple[Any, ...], settings: Settings) -> dict[str, Any]:
+def to_plain(
+    parts: Mapping[str, Any], wrap: tuple[Any, ...], rules: tuple[GroupRule, ...], settings: Settings
+) -> dict[str, Any]:
     """The checked configuration as nested dicts, in the form that `validate` takes."""
     groups = {group: to_node(group, parts[group]) for group in ("task", "data", "model", "optim")}
     groups["optim"]["lr_schedule"] = to_node("lr_schedule", parts["lr_schedule"])
     groups["wrap"] = {type(entry).name: to_node("wrap", entry) for entry in wrap}
+    groups["groups"] = {rule.name: rule_node(rule) for rule in rules}
     return {**groups, **as_lists(dataclasses.asdict(settings))}
 
 

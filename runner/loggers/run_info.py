@@ -45,12 +45,14 @@ def comparison_columns(config: dict[str, Any]) -> dict[str, Value]:
     """
     optim = {key: value for key, value in config["optim"].items() if key != "lr_schedule"}
     columns: dict[str, Value] = {"task": config["task"]["name"], "data": config["data"]["name"]}
-    columns["wrap"] = ", ".join(config["wrap"]) or "none"
+    for group in ("wrap", "groups"):
+        columns[group] = ", ".join(config[group]) or "none"
     columns |= group_columns("model", config["model"]) | group_columns("optim", optim)
     columns |= group_columns("lr_schedule", config["optim"]["lr_schedule"])
     for name, node in config["wrap"].items():
         columns |= group_columns(f"wrap.{name}", node)
         del columns[f"wrap.{name}"]
+    columns |= flat_text(config["groups"], "groups.")
     keys = ("epochs", "batch_size", "clip_norm", "clip_value")
     return columns | {key: "none" if config[key] is None else config[key] for key in keys}
 

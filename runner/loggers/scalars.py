@@ -23,6 +23,7 @@ class RowScalars:
         scalars = {f"{prefix}/{key}": value for key, value in values.items()}
         if prefix == "train":
             scalars |= {"train/lr": row["lr"], "train/epoch": row["epoch"]}
+            scalars |= {f"train/{key}": value for key, value in row.items() if key.startswith("lr/")}  # of groups
         if prefix == "val" and (self.best is None or self.sign * row[self.metric] > self.sign * self.best):
             self.best = row[self.metric]
             scalars |= {f"best/{key}": value for key, value in values.items()}

@@ -92,7 +92,8 @@ class SweepTable:
             return None
         to_run = self.open_jobs()
         done = {job.number: status.get("epochs_done", 0) for job, status in running}
-        done = {job.number: self.rows[job.number]["epochs"] for job in to_run} | done
+        first = {job.number: job.checked_config.settings.first_epoch for job in to_run}  # of branches
+        done = {number: max(epoch, self.rows[number]["epochs"]) for number, epoch in first.items()} | done
         left = sum(max(0, job.checked_config.settings.epochs - done[job.number]) for job in to_run)
         at_a_time = min(len(running) + (ended is not None), len(to_run))
         return seconds / epochs * left / max(1, at_a_time)

@@ -11,6 +11,14 @@ import torch
 from torch import nn
 
 from data.samples import Samples
+from optim.external.config import ExternalConfig
+from optim.external.optimizer import ExternalOptimizer
+from optim.external.resume_check import check_resume
+from optim.grouping.build import combine
+from optim.grouping.combined import CombinedOptimizer
+from optim.grouping.resolve import Group, resolve, unused_rules
+from optim.grouping.table import group_rows, table_lines
+from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
 from results.earlier_code import runs_by_other_code
 from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
@@ -24,6 +32,7 @@ from runner.loggers.buffered import open_loggers
 from runner.loggers.run_info import RunInfo, comparison_columns
 from runner.train import checkpoint
 from runner.train.bfloat16 import bf16_is_slow, bf16_warning
+from runner.train.branch import load_stem
 from runner.train.console import Console
 from runner.train.data_parallel import with_sync_batch_norm
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
@@ -58,6 +67,8 @@ def build_trainer(
         write_config(folder, config)
     if saved is None:
         start(trainer, device)
+        if config.settings.branch.run is not None:
+            load_stem(trainer, device)
     else:
         resume(trainer, saved, device)
     if warning := bf16_warning(config.settings.amp, bf16_is_slow(device)):
@@ -68,7 +79,7 @@ def build_trainer(
 
 def build_model_and_optimizer(
     config: Config, device: str, console: Console, distributed: DistributedContext
-) -> tuple[nn.Module, ComposedOptimizer]:
+) -> tuple[nn.Module, TrainingOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
     torch.manual_seed(stream_seed(seed, "init"))
@@ -77,13 +88,32 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    settings, noise_seed = config.settings, stream_seed(seed, "noise")
-    optimizer = ComposedOptimizer(
-        model.parameters(), config.optim, config.wrap, backend=settings.backend, seed=noise_seed
-    )
+    optimizer = build_optimizer(config, model)
+    for external in external_parts(optimizer):
+        external.unsaved = check_resume(external.config).lost
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
+
+
+def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
+    if config.groups:
+        seed = stream_seed(config.settings.seed, "noise")
+        return combine(parameter_groups(config, model), config.wrap, config.settings.backend, seed)
+    if isinstance(config.optim, ExternalConfig):
+        return ExternalOptimizer(model.parameters(), config.optim)
+    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
+    return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
+
+
+def external_parts(optimizer: TrainingOptimizer) -> list[ExternalOptimizer]:
+    parts = optimizer.parts.values() if isinstance(optimizer, CombinedOptimizer) else [optimizer]
+    return [part for part in parts if isinstance(part, ExternalOptimizer)]
+
+
+def parameter_groups(config: Config, model: nn.Module) -> list[Group]:
+    """The groups of the model's parameters; empty where the configuration has no rules."""
+    return resolve(model, config.groups, config.optim, config.wrap) if config.groups else []
 
 
 def start(trainer: Trainer, device: str) -> None:
@@ -91,7 +121,9 @@ def start(trainer: Trainer, device: str) -> None:
     config, size = trainer.config, trainer.distributed.size
     for earlier in runs_by_other_code(trainer.folder.path, config.plain, config.code):
         trainer.console.print(str(earlier))
-    trainer.folder.write_json(ENVIRONMENT, find_environment(trainer, device))
+    groups = parameter_groups(config, trainer.model)
+    recorded = {"parameter_groups": group_rows(groups)} if groups else {}
+    trainer.folder.write_json(ENVIRONMENT, {**find_environment(trainer, device), **recorded})
     parameters = sum(p.numel() for p in trainer.model.parameters())
     where = device if size == 1 else f"{size} processes on {device.partition(':')[0]}"
     trainer.console.print(
@@ -99,12 +131,22 @@ def start(trainer: Trainer, device: str) -> None:
         f"{parameters:,} parameters; {config.optim.name}; {where}"
     )
     hints = [] if trainer.console.quiet else default_lr_hints(config)
-    for line in (*trainer.samples.notes, *hints):
+    schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train)]
+    resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
+    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 
 def find_environment(trainer: Trainer, device: str) -> dict[str, Any]:
     return environment(device, trainer.distributed.size, trainer.config.code, trainer.console.print)
+
+
+def group_lines(config: Config, groups: list[Group]) -> list[str]:
+    """The table of parameter groups, and a line for each rule that the network has no parameters for."""
+    if not groups:
+        return []
+    unused = unused_rules(groups, config.groups)
+    return [*table_lines(group_rows(groups)), *(f"groups.{name} fits no parameter of this network" for name in unused)]
 
 
 def default_lr_hints(config: Config) -> list[str]:

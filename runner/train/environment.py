@@ -112,9 +112,11 @@ def git_state() -> tuple[dict[str, Any] | None, str]:
 
 
 def unrecorded_sources(code: Iterable[str], git: dict[str, Any] | None) -> dict[str, str]:
-    """The text of those source files that neither a commit nor the recorded changes hold."""
-    unknown = code if git is None or git["diff_cut"] else set(code) & set(git["untracked"])
-    return {path: (PROJECT / path).read_text(encoding="utf-8") for path in sorted(unknown)}
+    """The text of those source files that neither a commit nor the recorded changes hold: git ignores plugins/."""
+    files = {path for path in code if (PROJECT / path).is_file()}  # the others are packages
+    if git and not git["diff_cut"]:
+        files &= {*git["untracked"], *(path for path in files if path.startswith("plugins/"))}
+    return {path: (PROJECT / path).read_text(encoding="utf-8") for path in sorted(files)}
 
 
 @functools.cache

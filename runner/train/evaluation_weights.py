@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer, update_statistics
+from optim import update_statistics
+from optim.interface import TrainingOptimizer
 from optim.statistics import buffers_restored
 from runner.config.schema import Settings
 from runner.train.forward import forward
@@ -28,7 +29,7 @@ class EvaluationWeights:
     def __init__(
         self,
         model: nn.Module,
-        optimizer: ComposedOptimizer,
+        optimizer: TrainingOptimizer,
         samples: Samples,
         settings: Settings,
         sharding: BatchSharding,

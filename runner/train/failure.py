@@ -12,7 +12,8 @@ from pathlib import Path
 
 from results.paths import CONFIG, LOG
 from results.run_folder import RunFolder
-from results.values import first_line, one_line
+from results.values import one_line
+from runner.config.plugins import with_place
 from runner.config.schema import Config
 from runner.train.distributed import FAILED, DistributedContext
 from runner.train.output import print_line
@@ -34,7 +35,7 @@ class Failure:
 
     @property
     def text(self) -> str:
-        return one_line(f"{type(self.error).__name__}: {first_line(self.error)}")
+        return one_line(f"{type(self.error).__name__}: {with_place(self.error)}")
 
     def is_of_folder(self, folder: RunFolder) -> bool:
         """Whether the error is of the disk, or of a file in the run's folder, and not of the run itself."""

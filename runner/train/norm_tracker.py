@@ -21,7 +21,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 
 
 class NormTracker:
@@ -42,13 +42,17 @@ class NormTracker:
         self.set("gradient_norm", norms, total_norm(norms))
 
     @contextmanager
-    def measure_update(self, optimizer: ComposedOptimizer) -> Iterator[None]:
+    def measure_update(self, optimizer: TrainingOptimizer) -> Iterator[None]:
         """Measure what the optimizer's step inside this context changes."""
         old = [p.detach().clone() for p in self.parameters]
         yield
         with torch.no_grad():
             self.compare(old)
-        self.values |= {f"optimizer/{name}": value for name, value in optimizer.step_metrics(old).items()}
+        before: dict[Tensor, Tensor] = dict(
+            zip(self.parameters, old, strict=True)
+        )  # the optimizer's groups are in another order
+        in_groups = [before.get(p, p) for group in optimizer.param_groups for p in group["params"]]
+        self.values |= {f"optimizer/{name}": value for name, value in optimizer.step_metrics(in_groups).items()}
 
     def compare(self, old: list[Tensor]) -> None:
         """Set the values that depend on the weights before and after the step."""

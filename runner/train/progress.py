@@ -22,12 +22,14 @@ class Diverged(Exception):
 
 
 class StepResult(NamedTuple):
-    """loss: mean over the batch; metric_sum: sum over the batch; samples: in the batch, over all processes."""
+    """loss: mean over the batch; metric_sum: sum over the batch; samples: in the batch, over all processes;
+    gradient_norm: before clipping, None without clip_norm."""
 
     loss: float
     metric_sum: float
     samples: int
     lr: float
+    gradient_norm: float | None = None
 
 
 @dataclass
@@ -49,6 +51,26 @@ class Means:
 
 
 @dataclass
+class Clipping:
+    """What clip_norm does to the steps of an interval. norm: sum of the gradients' norms before clipping."""
+
+    norm: float = 0.0
+    clipped: int = 0
+    steps: int = 0
+
+    def add(self, norm: float, max_norm: float) -> None:
+        self.norm += norm
+        self.clipped += norm > max_norm
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """The mean norm and the share of the steps that were clipped; nothing without steps, or if not finite."""
+        if not self.steps or not isfinite(self.norm):
+            return {}
+        return {"mean_gradient_norm": self.norm / self.steps, "clipped": self.clipped / self.steps}
+
+
+@dataclass
 class Progress:
     """State of a run's loop. epoch: finished epochs; step: all steps; step_in_epoch: steps of the current epoch."""
 
@@ -58,6 +80,7 @@ class Progress:
     first_loss: float | None = None
     this_epoch: Means = field(default_factory=Means)
     this_interval: Means = field(default_factory=Means)  # of the steps since the last row of a step
+    clipping: Clipping = field(default_factory=Clipping)  # of the same steps
     best: dict[str, Any] | None = None  # {"epoch": n, "step": n, "loss": x, <metric>: x} on validation
     last: dict[str, Any] | None = None  # the same of the last finished epoch
     best_checksum: int | None = None  # of best.pt, in the process that has written it
@@ -70,18 +93,21 @@ class Progress:
     def __post_init__(self) -> None:
         self.last_update = time.perf_counter()  # when seconds["total"] was updated
 
-    def add_step(self, result: StepResult, threshold: float) -> None:
+    def add_step(self, result: StepResult, threshold: float, clip_norm: float | None = None) -> None:
         """Count a training step. Raises Diverged if its loss is not finite or exceeds the threshold."""
         self.step += 1
         self.step_in_epoch += 1
         self.check_divergence(result.loss, threshold)
         for means in (self.this_epoch, self.this_interval):
             means.add(result.loss, result.metric_sum, result.samples)
+        if clip_norm is not None and result.gradient_norm is not None:
+            self.clipping.add(result.gradient_norm, clip_norm)
 
-    def end_interval(self) -> Means:
-        """The means of the steps since the last call."""
+    def end_interval(self) -> tuple[Means, dict[str, float]]:
+        """The means of the steps since the last call, and those of their clipping."""
         means, self.this_interval = self.this_interval, Means()
-        return means
+        clipping, self.clipping = self.clipping.means(), Clipping()
+        return means, clipping
 
     def check_divergence(self, loss: float, threshold: float) -> None:
         """Raise Diverged for the loss of the training step that `step` has counted."""

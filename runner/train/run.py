@@ -91,10 +91,12 @@ def clear_for_rerun(folder: RunFolder, config: Config) -> None:
 
 def prepare(config: Config, stop: StopRequest, distributed: DistributedContext) -> tuple[Samples, str]:
     """The samples, on the device, and the device. Raises Interrupted by a signal: downloads take minutes."""
+    from runner.train.branch import check_stem
     from runner.train.prepare import load_local_main_first, prepare_torch
 
     with stop.raising(several_processes=distributed.size > 1):
         with distributed.raise_together():
+            check_stem(config)
             device = prepare_torch(config, distributed)
         return load_local_main_first(config, distributed).to(device), device
 

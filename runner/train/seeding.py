@@ -13,7 +13,7 @@ import hashlib
 
 
 def stream_seed(seed: int, stream: str, *counters: int) -> int:
-    """A 63-bit seed for `stream` (init, order, augment, noise, global, statistics_order, statistics_augment) at
+    """A 63-bit seed for `stream` (init, order, augment, mix, noise, global, statistics_order, statistics_augment) at
     `counters`. seed: 0 or more."""
     text = ":".join([str(seed), stream, *map(str, counters)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1

@@ -3,6 +3,8 @@
 A batch goes through the network in `accumulate` passes, and each pass is split over all processes, which average their
 gradients. The mean loss over the m samples of one process is weighted by m * size / n in a batch of n samples: the
 average over the processes is then the gradient of the batch's mean loss, also where shards differ in size.
+
+Where samples are mixed with the ones before them in the batch, each process also reads the one before each shard.
 """
 
 from __future__ import annotations
@@ -59,19 +61,29 @@ class BatchSharding:
             else:
                 yield Shard(offset + start, offset + stop, stop - start, pass_size)
 
-    def local_size(self, n: int) -> int:
-        """Samples of a batch of n that go through this process's network."""
-        return sum(shard.size for shard in self.shards(n))
+    def local_size(self, n: int, pairs: bool = False) -> int:
+        """Samples of a batch of n that go through this process's network; pairs: that it reads for `pairs`."""
+        return len(self._positions(n, pairs))
 
-    def local_order(self, order: Tensor, batch_size: int) -> Tensor:
-        """This process's samples of an epoch's order (indices, 1-d): `local_size(batch_size)` of each batch."""
+    def local_order(self, order: Tensor, batch_size: int, pairs: bool = False) -> Tensor:
+        """This process's samples of an epoch's order (indices, 1-d): `local_size(batch_size, pairs)` of each batch."""
         whole = len(order) // batch_size * batch_size
         last = order[whole:]
         batches = order[:whole].reshape(-1, batch_size)
-        return torch.cat((batches[:, self._positions(batch_size)].flatten(), last[self._positions(len(last))]))
+        positions, last_positions = (torch.tensor(self._positions(n, pairs)).long() for n in (batch_size, len(last)))
+        return torch.cat((batches[:, positions].flatten(), last[last_positions]))
 
-    def _positions(self, n: int) -> Tensor:
-        return torch.tensor([i for shard in self.shards(n) for i in range(shard.start, shard.stop)], dtype=torch.long)
+    def _positions(self, n: int, pairs: bool) -> list[int]:
+        before = 1 if pairs and self.size > 1 else 0
+        return [i % n for shard in self.shards(n) for i in range(shard.start - before, shard.stop)]
+
+    def pairs(self, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """This process's samples of a batch of n, and for each the one before it in the batch; the first sample's is
+        the batch's last. x: what was read for them, in the order of `local_order(..., pairs=True)`."""
+        if self.size == 1:
+            return x, x.roll(1, 0)
+        parts = x.split([shard.size + 1 for shard in self.shards(n)])
+        return torch.cat([part[1:] for part in parts]), torch.cat([part[:-1] for part in parts])
 
 
 def shard_bounds(n: int, rank: int, size: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 from optim.schedules import LRScheduler
 from runner.train.distributed import DistributedContext
 from runner.train.progress import Progress
@@ -19,7 +19,7 @@ class TrainState:
     """All that decides the rest of a run. seed: of the run, for processes that it had not before."""
 
     model: nn.Module
-    optimizer: ComposedOptimizer
+    optimizer: TrainingOptimizer
     scheduler: LRScheduler
     progress: Progress
     seed: int

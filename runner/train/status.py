@@ -11,12 +11,13 @@ from results.run import read_run
 from results.run_folder import RunFolder
 from results.status import result_text
 from results.values import flat, format_value
+from runner.config.groups import changed_settings
 from runner.config.schema import Config
 from runner.train.progress import Progress
 from tasks.task import Task
 
 #: keys that decide what is recorded, not what is computed
-RECORDING = ("track", "logger", "log.every")
+RECORDING = ("track", "logger", "log.every", "checkpoint.keep", "checkpoint.keep_every")
 
 
 def write_config(folder: RunFolder, config: Config) -> None:
@@ -47,7 +48,8 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
 
 def result_lines(config: Config, status: dict[str, Any], folder: RunFolder) -> str:
     """Two lines: the result of a finished run, and its folder."""
-    setting = run_label(config.optim, config.lr_schedule, config.wrap)
+    groups, branch = changed_settings(config.groups), config.settings.branch
+    setting = run_label(config.optim, config.lr_schedule, config.wrap, groups, branch)
     name = f"{config.task.name} {setting} seed={config.settings.seed}"
     return f"{name}: {result_text(status, config.task.metric)}\n{folder.path}"
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 from results.values import first_line
 from runner.config.schema import Settings
 from runner.train.acceleration import Compiler, accelerated, compile_network, state_restored
@@ -42,7 +42,7 @@ class TrainingStep:
     def __init__(
         self,
         network: nn.Module,
-        optimizer: ComposedOptimizer,
+        optimizer: TrainingOptimizer,
         task: Task,
         settings: Settings,
         print_line: Callable[[str], object],
@@ -58,6 +58,7 @@ class TrainingStep:
         self.is_accelerated = not (settings.compile or settings.cuda_graphs)  # or has failed to be
         self.preparation_s = 0.0  # seconds of compiling or recording, which are not training time
         self.timer = StepTimer(self.parameters[0].device)
+        self.gradient_norm: Tensor | None = None  # of the last step, before clip_norm; None without
 
     def __call__(
         self, x: Tensor, y: Tensor, tracker: NormTracker | None = None, batch_size: int | None = None
@@ -67,23 +68,32 @@ class TrainingStep:
         batch_size: samples of the whole batch, where x and y are this process's shard of it
         (BatchSharding.local_order). Loss and metric are then the shard's: summed over the processes, the batch's.
         """
-        settings, optimizer = self.settings, self.optimizer
-        optimizer.zero_grad()
-        loss, metric_sum = self.backward(x, y, len(y) if batch_size is None else batch_size)
+        optimizer, n = self.optimizer, len(y) if batch_size is None else batch_size
+        loss, metric_sum = self.compute_gradients(x, y, n, tracker)
         batch_loss = self.loss_for_optimizer(loss)
+        closure = (lambda: self.compute_gradients(x, y, n)[0]) if optimizer.needs_closure else None
+        with tracker.measure_update(optimizer) if tracker else nullcontext(), self.timer:
+            optimizer.step(closure, loss=batch_loss)
+        return loss, metric_sum
+
+    def compute_gradients(
+        self, x: Tensor, y: Tensor, n: int, tracker: NormTracker | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Set the gradients of the batch's mean loss, clipped as configured. n: samples of the whole batch."""
+        settings = self.settings
+        self.optimizer.zero_grad()
+        loss, metric_sum = self.backward(x, y, n)
         if tracker:
             tracker.measure_gradients()
         if settings.clip_norm is not None:
-            clip_grad_norm_(self.parameters, settings.clip_norm)
+            self.gradient_norm = clip_grad_norm_(self.parameters, settings.clip_norm)
         if settings.clip_value is not None:
             clip_grad_value_(self.parameters, settings.clip_value)
-        with tracker.measure_update(optimizer) if tracker else nullcontext(), self.timer:
-            optimizer.step(loss=batch_loss)
         return loss, metric_sum
 
     def loss_for_optimizer(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that uses it; for others there is no need to communicate."""
-        if self.distributed.size == 1 or self.optimizer.pipeline.uses_loss:
+        if self.distributed.size == 1 or self.optimizer.uses_loss:
             return self.distributed.all_reduce(loss)
         return None
 
@@ -113,7 +123,7 @@ class TrainingStep:
         if is_full and not self.is_accelerated:
             self.accelerate(x, y)
         output = forward(self.full_pass_network if is_full else self.parallel_network, x, self.settings)
-        loss, size = self.task.loss(output, x, y), self.distributed.size
+        loss, size = self.task.training_loss(output, x, y), self.distributed.size
         if shard.counted * size != n:
             loss = loss * (shard.counted * size / n)
         loss.backward()
@@ -130,7 +140,7 @@ class TrainingStep:
             try:
                 fast = accelerated(self.parallel_network, x, self.settings, self.compiler)
                 with self.gradient_sync(False):
-                    self.task.loss(forward(fast, x, self.settings), x, y).backward()
+                    self.task.training_loss(forward(fast, x, self.settings), x, y).backward()
                 self.full_pass_network = fast
             except Exception as error:  # compilers raise many kinds; the plain network raises the user's errors again
                 key = "compile" if self.settings.compile else "cuda_graphs"

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from data.samples import Samples
-from optim import ComposedOptimizer
+from optim.interface import TrainingOptimizer
 from optim.schedules import LRScheduler
-from results.paths import BEST, LAST
+from results.paths import BEST, LAST, kept_checkpoint
 from results.run_folder import RunFolder
 from runner.config.schema import Config
 from runner.train import checkpoint
@@ -21,6 +22,7 @@ from runner.train.console import Console
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
 from runner.train.evaluation import evaluate
 from runner.train.evaluation_weights import EvaluationWeights
+from runner.train.group_rates import GroupRates
 from runner.train.metrics_writer import MetricsWriter
 from runner.train.norm_tracker import NormTracker, to_floats
 from runner.train.progress import Diverged, Means, Progress, StepResult
@@ -30,6 +32,9 @@ from runner.train.signals import Interrupted, StopRequest
 from runner.train.state import TrainState
 from runner.train.status import write_status
 from runner.train.step import TrainingStep
+
+if TYPE_CHECKING:
+    from data.samples import Batches
 
 MAX_CHUNK = 200  # steps
 MAX_CHUNK_S = 5.0  # of several processes, which stop at a chunk's end only: torchrun kills them after 30 s
@@ -46,7 +51,7 @@ class Trainer:
         config: Config,
         samples: Samples,
         model: nn.Module,
-        optimizer: ComposedOptimizer,
+        optimizer: TrainingOptimizer,
         folder: RunFolder,
         console: Console,
         stop: StopRequest,
@@ -57,9 +62,12 @@ class Trainer:
         self.folder, self.console, self.stop, self.distributed = folder, console, stop, distributed
         self.step = TrainingStep(model, optimizer, self.task, self.settings, console.print, distributed)
         self.tracker = NormTracker(model) if self.settings.track else None
+        self.mixing = self.task.mixing(config.data.classes)
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.group_rates = GroupRates(config, optimizer.param_groups)
         self.steps_per_epoch = num_batches(len(samples.train), self.settings.batch_size, self.settings.drop_last)
-        self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, self.settings.epochs)
+        length = self.settings.epochs_to_train, self.settings.first_epoch
+        self.scheduler = LRScheduler(config.lr_schedule, self.steps_per_epoch, *length)
         self.progress = Progress()
         self.state = TrainState(model, optimizer, self.scheduler, self.progress, self.settings.seed, distributed)
         self.step_s = MAX_CHUNK_S  # seconds of a step in the slowest process, once measured
@@ -89,14 +97,25 @@ class Trainer:
             if checkpoints.unit == "step" and progress.step % checkpoints.every == 0:
                 self.save()
 
-    def train_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def train_batches(self) -> Batches:
         """This process's shards (x, y) of the current epoch's batches, from its next step on."""
-        settings, sharding, epoch = self.settings, self.step.sharding, self.progress.epoch + 1
+        settings, sharding, pairs = self.settings, self.step.sharding, self.mixing is not None
+        epoch, start = self.progress.epoch + 1, self.progress.step_in_epoch
         order = epoch_order(len(self.samples.train), settings.seed, epoch, self.config.data.shuffle)
-        order = sharding.local_order(order, settings.batch_size)
+        order = sharding.local_order(order, settings.batch_size, pairs)
         seed = stream_seed(settings.seed, "augment", epoch)
-        batch_size = sharding.local_size(settings.batch_size)
-        return self.samples.train_batches(order, batch_size, self.progress.step_in_epoch, seed)
+        batch_size = sharding.local_size(settings.batch_size, pairs)
+        return self.mixed(self.samples.train_batches(order, batch_size, start, seed), epoch, start)
+
+    def mixed(self, batches: Batches, epoch: int, start: int) -> Batches:
+        """The batches as the task mixes them. start: the number of the first in the 1-based epoch."""
+        if self.mixing is None:
+            yield from batches
+            return
+        for number, (x, y) in enumerate(batches, start):
+            draw = self.mixing.draw(stream_seed(self.settings.seed, "mix", epoch, number))
+            x_pair, y_pair = (self.step.sharding.pairs(each, self.batch_size(number)) for each in (x, y))
+            yield self.mixing.mix(x_pair, y_pair, draw)
 
     def chunk_size(self) -> int:
         """Steps until losses must be read: for a row, for a checkpoint, at the epoch's end."""
@@ -109,9 +128,7 @@ class Trainer:
             steps = min(steps, max(1, int(MAX_CHUNK_S / self.step_s)))
         return steps
 
-    def train_chunk(
-        self, batches: Iterator[tuple[Tensor, Tensor]], steps: int
-    ) -> tuple[list[StepResult], dict[str, float]]:
+    def train_chunk(self, batches: Batches, steps: int) -> tuple[list[StepResult], dict[str, float]]:
         """`train_steps`, timed; compiling and recording the network do not count as training."""
         progress = self.progress
         before = progress.seconds["train"]
@@ -122,26 +139,33 @@ class Trainer:
         self.step_s = self.distributed.max((progress.seconds["train"] - before) / steps)
         return results
 
-    def train_steps(
-        self, batches: Iterator[tuple[Tensor, Tensor]], steps: int
-    ) -> tuple[list[StepResult], dict[str, float]]:
+    def train_steps(self, batches: Batches, steps: int) -> tuple[list[StepResult], dict[str, float]]:
         """Train on the next batches; return each step's result and the extra metrics of the last, if it has a row."""
         first = self.progress.step
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
-        losses, metric_sums, batch_infos = [], [], []
+        losses, metric_sums, batch_infos, norms = [], [], [], []
         for x, y in islice(batches, steps):
-            lr = self.scheduler.set_lr(self.optimizer, self.base_lrs, first + len(losses))
+            lr = self.set_lr(first + len(losses))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
             loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
             metric_sums.append(metric_sum)
             batch_infos.append((n, lr))
+            if self.step.gradient_norm is not None:
+                norms.append(self.step.gradient_norm)
             if self.stop.number and self.distributed.size == 1:
                 break
         values = [self.distributed.all_reduce(torch.stack(each)).tolist() for each in (losses, metric_sums)]
+        values.append(torch.stack(norms).tolist() if norms else [None] * len(losses))  # equal in all processes
         self.progress.add_optimizer_time(*self.step.timer.read())
-        results = [StepResult(loss, total, *info) for loss, total, info in zip(*values, batch_infos, strict=True)]
+        rows = zip(*values, batch_infos, strict=True)
+        results = [StepResult(loss, total, n, lr, norm) for loss, total, norm, (n, lr) in rows]
         return results, self.extra_metrics() if has_row and len(losses) == steps else {}
+
+    def set_lr(self, step: int) -> float:
+        """Give every param group its learning rate for the 0-based step; return the run's own."""
+        self.scheduler.set_lr(self.optimizer, self.base_lrs, step)
+        return self.group_rates.lr * self.scheduler.factor(step)
 
     def batch_size(self, number: int) -> int:
         """Samples of an epoch's 0-based batch, over all processes."""
@@ -157,19 +181,21 @@ class Trainer:
         """Count steps one by one, so that the size of chunks changes no row. extra: metrics of the last step's row."""
         progress, every = self.progress, self.settings.log.every
         for result in results:
-            progress.add_step(result, self.settings.divergence_threshold)
+            progress.add_step(result, self.settings.divergence_threshold, self.settings.clip_norm)
             if every and progress.step % every == 0:  # the last step of a chunk
-                means = progress.end_interval()
-                self.add_row("train", progress.epoch + 1, means, lr=result.lr, **extra, per="step")
+                means, clipping = progress.end_interval()
+                rates = self.group_rates.columns(self.scheduler.factor(progress.step - 1))
+                self.add_row("train", progress.epoch + 1, means, lr=result.lr, **rates, **clipping, **extra, per="step")
         self.console.update_steps(len(results), progress.this_epoch.loss / progress.this_epoch.samples)
 
     def end_epoch(self) -> None:
         """Validate, write the epoch's rows, select the best weights, and save a checkpoint if it is due."""
         progress, settings, metric = self.progress, self.settings, self.task.metric
         epoch = progress.epoch + 1
-        lr = self.base_lrs[0] * self.scheduler.factor(progress.step - 1)
-        train = self.add_row("train", epoch, progress.this_epoch, lr=lr, per="epoch")
-        val = self.add_row("val", epoch, self.evaluate("val"), lr=lr, per="epoch")
+        factor = self.scheduler.factor(progress.step - 1)
+        lr, rates = self.group_rates.lr * factor, self.group_rates.columns(factor)
+        train = self.add_row("train", epoch, progress.this_epoch, lr=lr, **rates, per="epoch")
+        val = self.add_row("val", epoch, self.evaluate("val"), lr=lr, **rates, per="epoch")
         progress.end_epoch()
         progress.check_validation(val["loss"], val[metric], settings.divergence_threshold)
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
@@ -183,6 +209,8 @@ class Trainer:
             self.save()
         else:
             self.metrics.flush()  # readers of the files see every finished epoch
+        if settings.checkpoint.keeps(epoch):
+            self.keep_checkpoint()
         self.write_status()
         self.console.end_epoch(epoch, settings.epochs, train, val, metric)
 
@@ -243,6 +271,12 @@ class Trainer:
         content = {"file_lengths": self.metrics.lengths(), **self.state.state_dict()}
         if self.distributed.is_main:
             checkpoint.save(self.folder.path / LAST, content)
+
+    def keep_checkpoint(self) -> None:
+        """Write epoch=<n>.pt, from which other runs can start."""
+        content = self.state.state_dict()
+        if self.distributed.is_main:
+            checkpoint.save(self.folder.path / kept_checkpoint(self.progress.epoch), content)
 
 
 def num_batches(samples: int, batch_size: int, drop_last: bool) -> int:

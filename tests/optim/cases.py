@@ -11,6 +11,7 @@ import momo
 import pytest
 import torch
 from cases_adaptive import ADAPTIVE
+from cases_modern import MODERN
 from references import (
     BETAS,
     DECAY,
@@ -159,7 +160,6 @@ ADAPTIVE_CASES = {
     "sgdp": Case(SGDPConfig(**_SGDP)),  # the package is wrong: see test_projected
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
-    "lars_exclude_1d": Case(LARSConfig(exclude_1d=True, **_LARS), lambda ps: PaperLARS(ps, exclude_1d=True)),
 }
 ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {
@@ -177,7 +177,8 @@ WRAPPED_CASES = {
     "momo_pullback": Case(MomoConfig(**_MODEL), wrap=(LookaheadWrapper(3, 0.6, "pullback"),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }
-CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES}
+MODERN_CASES = {name: Case(config, reference) for name, (config, reference) in MODERN.items()}
+CASES = {**SGD_CASES, **MOMENT_CASES, **ADAPTIVE_CASES, **WRAPPED_CASES, **MODERN_CASES}
 assert {case.config.name for case in CASES.values()} == optim.configs().keys(), "every method needs a case"
 
 # methods of different mechanisms, and one in all wrappers; the slow lane runs the others
@@ -197,6 +198,8 @@ QUICK = {
     "adafactor",
     "prodigy",
     "wrapped_in_all",
+    "muon",
+    "ademamix",
 }
 assert QUICK <= CASES.keys()
 every_case = pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_it_passes(name, check):
 
 @needs_cpp
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["momentum", "aggmo_l2", "wrapped_in_all"])
+@pytest.mark.parametrize("name", ["momentum", "aggmo_l2", "wrapped_in_all", "muon"])
 @pytest.mark.filterwarnings("ignore")
 def test_it_passes_compiled(name):
     (check,) = COMPILE_CHECKS

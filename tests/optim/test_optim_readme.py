@@ -108,7 +108,7 @@ CHECKS = re.findall(r"^python (scripts/check_optimizer.py .*)", README, re.MULTI
 def test_new_method_passes_the_checks(project, words):
     done = subprocess.run([sys.executable, *shlex.split(words)], cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "signum" in done.stdout and " 0 FAIL" in done.stdout
+    assert "tiger" in done.stdout and " 0 FAIL" in done.stdout
     assert "4 bytes of state per parameter" in done.stdout or "wrap" in words
 
 
@@ -117,7 +117,7 @@ def test_new_rule_is_the_sign_of_momentum(project):
 import torch
 from optim import build, configs
 p = torch.tensor([1.0, 1.0], requires_grad=True)
-optimizer = build(configs()["signum"](lr=0.25, momentum=0.5), [p])
+optimizer = build(configs()["tiger"](lr=0.25, momentum=0.5), [p])
 for g in ([4.0, -1.0], [-1.0, -1.0]):
     p.grad = torch.tensor(g)
     optimizer.step()     # m = (2, -0.5), then (0.5, -0.75)

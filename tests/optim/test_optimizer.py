@@ -60,7 +60,9 @@ LEARNING_RATES = {
     "radam": 0.2,
     "radamw": 0.2,
     "adadelta": 5.0,
+    "muon": 0.1,
     **dict.fromkeys(("adam", "adamw", "nadam", "amsgrad", "adabound", "amsbound"), 0.05),
+    **dict.fromkeys(("lion", "signum", "lamb", "adan", "adopt", "ademamix"), 0.05),
 }
 
 

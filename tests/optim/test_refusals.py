@@ -109,7 +109,8 @@ CYCLED = {
     **dict.fromkeys(["adam", "adamw", "amsgrad", "nadam", "radam", "radamw", "adabound", "amsbound"], "betas"),
     **dict.fromkeys(["adabelief", "yogi", "qhadam", "prodigy", "soap"], "betas") | {"qhm": "momentum"},
     **dict.fromkeys(["adamp", "momo_adam", "momo_adam_fstar", "wrapped_in_all"], "betas"),
-    **dict.fromkeys(["momentum", "nesterov", "sgdw", "lars", "sgdp"], "momentum"),
+    **dict.fromkeys(["lion", "lamb", "adan", "adopt", "ademamix"], "betas"),
+    **dict.fromkeys(["momentum", "nesterov", "sgdw", "lars", "sgdp", "signum", "muon"], "momentum"),
 }
 
 

@@ -211,7 +211,7 @@ def test_numbers_of_other_types_are_plain_ones():
     assert [group["seed"] for group in optimizer.param_groups] == [5, 6] and type(optimizer.wrap[0].k) is int
 
 
-@pytest.mark.parametrize("name", ["lars_exclude_1d", "adamp", "sgdp"])
+@pytest.mark.parametrize("name", ["adamp", "sgdp"])
 def test_a_complex_vector_is_a_vector(name):
     """Whatever decides by rank, such as what is a bias, sees twice as many real numbers in one dimension."""
     z = torch.nn.Parameter(torch.tensor([1 + 2j, 0.5 - 1j, -2j], dtype=torch.complex128))

@@ -3,7 +3,7 @@
 import pytest
 from recorded_steps import write_steps
 
-from report.diagnostics.norms import layers, norms, projections
+from report.diagnostics.norms import clipping, layers, norms, projections
 from report.diagnostics.tracked import POINTS, thinned
 from report.figures.series import Curve
 from results.find import load_runs as load
@@ -49,6 +49,15 @@ def test_long_runs_are_thinned_to_means_of_all_their_rows(tmp_path):
     assert len(line.x) <= POINTS and "each point the mean of 5 recorded steps" in panel.note
     assert line.y[0] == pytest.approx(3.0) and line.x[0] == pytest.approx(6.0)
     assert thinned(Curve([1, 2, 3, 4, 5], [1.0, 3.0, 5.0, 7.0, 9.0]), 2) == ([1.5, 4.0], [2.0, 7.0])
+
+
+def test_clipped_shares_and_norms_are_of_the_runs_that_clip(tmp_path):
+    rows = [{"clipped": 0.5, "mean_gradient_norm": 3.0}, {"clipped": 0.0, "mean_gradient_norm": 0.5}]
+    write_steps(tmp_path, "sgd", rows)
+    write(tmp_path, "adam", 1.0)
+    shares, before = clipping(settings(load(tmp_path)))
+    assert [[line.y for line in panel.lines] for panel in (shares, before)] == [[[0.5, 0.0]], [[3.0, 0.5]]]
+    assert shares.y_range[0] < 0 < 1 < shares.y_range[1] and before.y_log
 
 
 def test_projected_fractions_have_a_fixed_axis_and_only_the_projecting_a_line(tmp_path):

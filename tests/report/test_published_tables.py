@@ -84,6 +84,7 @@ def test_an_interval_that_is_too_wide_tells_nothing(tmp_path):
         ({"optim.lr_schedule.name": "cosine"}, "lr_schedule: cosine, not constant"),
         ({"optim.weight_decay": 0.1}, "weight_decay: 0.1, not 0"),
         ({"drop_last": False}, "drop_last: false, not true"),
+        ({"task.mixup": 0.2}, "task.mixup: 0.2, not 0"),
     ],
 )
 def test_another_protocol_is_not_comparable_but_shown(tmp_path, config, reason):

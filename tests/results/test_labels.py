@@ -10,6 +10,10 @@ from results.run_labels import labels
 
 CNN = {"model.name": "cnn", "model.hidden": [9], "model.width": 8}
 EMA = {"wrap.ema": {"name": "ema", "momentum": 0.9}}
+STEM, AT_2, AT_4 = (
+    {"branch": {"run": f"any/{epoch}", "signature": signature, "at_epoch": epoch, "epochs": length}}
+    for signature, epoch, length in ((None, None, None), ("3f2a1b7c", 2, 5), ("3f2a1b7c", 4, 5))
+)
 LOOKAHEAD = {"wrap.lookahead": {"name": "lookahead", "k": 5}}
 
 
@@ -49,6 +53,10 @@ LOOKAHEAD = {"wrap.lookahead": {"name": "lookahead", "k": 5}}
         (
             [("sgd", 0.1, {}), ("sgd", 0.1, {"device": "cuda", "log.every": 3, "data.root": "/x", "seed": 1})],
             ["sgd lr=0.1"] * 2,
+        ),
+        (
+            [("sgd", 0.1, STEM), ("sgd", 0.1, AT_2), ("sgd", 0.1, AT_4)],
+            ["sgd lr=0.1", "sgd lr=0.1 branch=3f2a1b7c@2", "sgd lr=0.1 branch=3f2a1b7c@4"],
         ),
     ],
 )

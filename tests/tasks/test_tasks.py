@@ -3,6 +3,7 @@ import torch
 from torch.nn import functional
 
 from data.digits import Digits
+from data.mixing import Draw
 from models.autoencoder import Autoencoder
 from models.mlp import MLP
 from tasks.autoencoder import Reconstruction
@@ -20,6 +21,29 @@ def test_classification_loss_and_accuracy():
     assert int(task.metric_sum(output, output, y)) == sum(
         int(row.argmax()) == int(t) for row, t in zip(output, y, strict=True)
     )
+
+
+def test_label_smoothing_is_torchs_and_evaluation_has_none():
+    torch.manual_seed(0)
+    output, y = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    task = Classification(name="t", label_smoothing=0.1)
+    expected = torch.nn.CrossEntropyLoss(label_smoothing=0.1)(output, y)
+    assert torch.equal(task.training_loss(output, output, y), expected)
+    assert torch.equal(task.loss(output, output, y), Classification().training_loss(output, output, y))
+    assert not torch.equal(task.loss(output, output, y), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_mixed_batch_has_the_mean_of_its_two_losses_and_metrics(smoothing):
+    torch.manual_seed(0)
+    output, y = torch.randn(50, 3), torch.randint(3, (50,))
+    task = Classification(name="t", label_smoothing=smoothing, mixup=1.0)
+    others, mixing = y.roll(1, 0), task.mixing(classes=3)
+    _, labels = mixing.mix((output, output), (y, others), Draw(0.3, None))
+    for of in (task.training_loss, task.metric_sum):
+        expected = 0.3 * of(output, output, y) + 0.7 * of(output, output, others)
+        torch.testing.assert_close(of(output, output, labels), expected, rtol=1e-6, atol=0)
+    assert Classification().mixing(classes=3) is None
 
 
 def test_reconstruction_is_the_papers():
@@ -40,11 +64,21 @@ def test_which_is_better():
     assert Reconstruction().is_better(2.0, 3.0) and not Reconstruction().is_better(3.0, 3.0)
 
 
+class Features(Digits):
+    shape = (64,)
+
+
 def test_impossible_combinations_are_refused():
     with pytest.raises(ValueError, match="model=autoencoder"):
         Reconstruction(name="autoencoder").check(Digits(), MLP())
     with pytest.raises(ValueError, match="draws images"):
         Classification(name="digits").check(Digits(), Autoencoder())
+    for key in ("mixup", "cutmix"):
+        with pytest.raises(ValueError, match=f"task.{key}=0.2 .*data.shuffle=false"):
+            Classification(name="digits", **{key: 0.2}).check(Digits(shuffle=False), MLP())
+    with pytest.raises(ValueError, match="task.cutmix=1.0 needs images"):
+        Classification(name="digits", cutmix=1.0).check(Features(), MLP())
+    Classification(name="digits", mixup=1.0).check(Features(), MLP())
     with pytest.raises(ValueError, match="normalize"):
         Reconstruction(name="autoencoder").check(Digits(normalize=True), Autoencoder())
 

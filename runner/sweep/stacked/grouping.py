@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from optim import OptimizerConfig
+from optim.external.config import ExternalConfig
 from runner.config.schema import Config
 from runner.config.validate import to_plain
 
@@ -29,6 +30,10 @@ def group_runs(configs: Sequence[Config]) -> list[list[int]]:
 def config_obstacle(config: Config) -> str:
     """The setting for which a run can't be stacked; empty if it can."""
     settings = config.settings
+    if isinstance(config.optim, ExternalConfig):
+        return f"{config.optim.name} is not made of this project's transforms"
+    if others := [f"{rule.path}.optim={rule.optim.name}" for rule in config.groups if rule.optim]:
+        return f"{others[0]} is a second optimizer"
     if settings.finetune.epochs:
         return "finetune changes the optimizer's state in mid-run"
     if settings.accumulate > 1:
@@ -63,10 +68,20 @@ def group_key(config: Config) -> str:
     wrappers and of its schedule."""
     groups = {"task": config.task, "data": config.data, "model": config.model}
     groups |= {"optim": config.optim, "lr_schedule": config.lr_schedule}
-    content = to_plain(groups, config.wrap, config.settings)
+    content = to_plain(groups, config.wrap, config.groups, config.settings)
     content["optim"] = non_numeric_fields(config.optim)
     content["wrap"] = [non_numeric_fields(wrapper) for wrapper in config.wrap]
+    content["groups"] = [[name, without_numbers(rule)] for name, rule in content["groups"].items()]
     return json.dumps({key: value for key, value in content.items() if key not in FREE_SETTINGS}, sort_keys=True)
+
+
+def without_numbers(node: Any) -> Any:
+    """Plain values, with null for each float."""
+    if isinstance(node, dict):
+        return {key: without_numbers(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [without_numbers(value) for value in node]
+    return None if isinstance(node, float) else node
 
 
 def non_numeric_fields(entry: Any) -> dict[str, Any]:

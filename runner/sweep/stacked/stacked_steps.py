@@ -42,20 +42,23 @@ class StackedSteps:
     ) -> None:
         self.model, self.optimizers, self.task, self.settings = models[0], optimizers, task, settings
         self.form = form
-        self.names = [name for name, _ in self.model.named_parameters()]
+        name_of = {p: name for name, p in self.model.named_parameters()}
+        groups = optimizers.optimizers[0].param_groups
+        self.names = [name_of[p] for group in groups for p in group["params"]]  # in the order of optimizers.params
         self.buffers = stack_buffers(models)
         self.update = optimizers.update()
         self.compiled: dict[bool, Callable[..., Any]] = {}  # by same_batch
 
-    def train(self, x: Tensor, y: Tensor, same_batch: bool) -> tuple[Tensor, Tensor]:
-        """Train every run on its batch; return (R,) mean losses and sums of the metric.
+    def train(self, x: Tensor, y: Tensor, same_batch: bool) -> tuple[Tensor, ...]:
+        """Train every run on its batch; return (R,) mean losses, sums of the metric and, with clip_norm, the norms of
+        the gradients before clipping.
 
         x, y: (R, n, ...), or (n, ...) where all runs have the same batch.
         """
         optimizers = self.optimizers
         optimizers.advance()
         state = optimizers.params, self.buffers, optimizers.states, optimizers.global_state
-        is_full = y.shape[-1] == self.settings.batch_size
+        is_full = y.shape[0 if same_batch else 1] == self.settings.batch_size
         return self.step_function(same_batch, is_full)(*state, optimizers.values(), optimizers.noise(), x, y)
 
     def step_function(self, same_batch: bool, is_full: bool) -> Callable[..., Any]:
@@ -79,15 +82,15 @@ class StackedSteps:
         drawn: Any,
         x: Tensor,
         y: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, ...]:
         """The step of one run, for vmap; the arguments after the buffers are those of StackedOptimizers.update."""
-        gradients, (loss, metric_sum) = grad_and_value(self.loss, has_aux=True)(params, buffers, x, y)
-        self.update(params, self.clipped(list(gradients)), states, totals, values, loss, drawn)
-        return loss, metric_sum
+        gradients, (loss, metric_sum) = grad_and_value(self.training_loss, has_aux=True)(params, buffers, x, y)
+        norm = self.clipped_update(params, list(gradients), states, totals, values, loss, drawn)
+        return loss, metric_sum, *norm
 
     def autograd_step(self, batch_dim: int | None) -> Callable[..., Any]:
-        forward = vmap(self.loss, in_dims=(0, 0, batch_dim, batch_dim))
-        update = vmap(lambda params, gradients, *rest: self.update(params, self.clipped(gradients), *rest))
+        forward = vmap(self.training_loss, in_dims=(0, 0, batch_dim, batch_dim))
+        update = vmap(self.clipped_update)
 
         def step(
             params: list[Tensor],
@@ -98,19 +101,41 @@ class StackedSteps:
             drawn: Any,
             x: Tensor,
             y: Tensor,
-        ) -> tuple[Tensor, Tensor]:
+        ) -> tuple[Tensor, ...]:
             leaves = [p.detach().requires_grad_() for p in params]
             with torch.enable_grad():
                 losses, sums = forward(leaves, buffers, x, y)
             gradients = torch.autograd.grad(losses.sum(), leaves)
             losses = losses.detach()
-            update(params, list(gradients), states, totals, values, losses, drawn)
-            return losses, sums
+            norms = update(params, list(gradients), states, totals, values, losses, drawn)
+            return losses, sums, *norms
 
         return step
 
+    def clipped_update(self, params: list[Tensor], gradients: list[Tensor], *rest: Any) -> tuple[Tensor, ...]:
+        """One run's update by its gradients, clipped as by torch.nn.utils.clip_grad_norm_ and clip_grad_value_.
+
+        Return their norm before clipping with clip_norm, nothing without. rest: of StackedOptimizers.update.
+        """
+        max_norm, max_value, norms = self.settings.clip_norm, self.settings.clip_value, []
+        if max_norm is not None:
+            norms = [torch.stack([g.norm() for g in gradients]).norm()]
+            factor = (max_norm / (norms[0] + 1e-6)).clamp(max=1.0)
+            gradients = [g * factor for g in gradients]
+        if max_value is not None:
+            gradients = [g.clamp(-max_value, max_value) for g in gradients]
+        self.update(params, gradients, *rest)
+        return tuple(norms)
+
+    def training_loss(
+        self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One run's mean loss of a training step, and the sum of its metric."""
+        output = self.forward(params, buffers, x)
+        return self.task.training_loss(output, x, y), self.task.metric_sum(output.detach(), x, y)
+
     def loss(self, params: Sequence[Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """One run's mean loss, and the sum of its metric."""
+        """One run's mean loss of an evaluation, and the sum of its metric."""
         output = self.forward(params, buffers, x)
         return self.task.loss(output, x, y), self.task.metric_sum(output.detach(), x, y)
 
@@ -121,15 +146,6 @@ class StackedSteps:
         with torch.autocast(x.device.type, torch.bfloat16):
             output = functional_call(self.model, tensors, (x,))
         return output.float()
-
-    def clipped(self, gradients: list[Tensor]) -> list[Tensor]:
-        """One run's gradients, clipped as by torch.nn.utils.clip_grad_norm_ and clip_grad_value_."""
-        max_norm, max_value = self.settings.clip_norm, self.settings.clip_value
-        if max_norm is not None:
-            norm = torch.stack([g.norm() for g in gradients]).norm()
-            factor = (max_norm / (norm + 1e-6)).clamp(max=1.0)
-            gradients = [g * factor for g in gradients]
-        return [g.clamp(-max_value, max_value) for g in gradients] if max_value is not None else gradients
 
     def evaluate(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """(R,) mean losses and sums of the metric of a batch that all runs have."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from data.samples import Part, Samples
+from optim.optimizer import ComposedOptimizer
 from optim.stacked import StackedOptimizers
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_steps import StackedSteps
@@ -41,7 +43,7 @@ class StackedTrainer:
     ) -> None:
         self.members, self.samples, self.stop, self.finish = list(members), samples, stop, finish
         self.first = self.members[0]
-        self.optimizers = StackedOptimizers([member.optimizer for member in self.members])
+        self.optimizers = StackedOptimizers([cast(ComposedOptimizer, member.optimizer) for member in self.members])
         models = [member.model for member in self.members]
         self.steps = StackedSteps(models, self.optimizers, self.first.task, self.first.settings)
         self.same_batches = len({member.settings.seed for member in self.members}) == 1
@@ -83,30 +85,27 @@ class StackedTrainer:
     def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[StepResult]]:
         """Take steps; return the outcomes of each run, read from the device once at the end."""
         start = self.active[0].progress.step
-        losses, sums, sizes, rates = [], [], [], []
+        found, sizes, rates = [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append(
-                [each.scheduler.set_lr(each.optimizer, each.base_lrs, start + number) for each in self.members]
-            )
-            loss, metric_sum = self.steps.train(x, y, self.same_batches)
-            losses.append(loss)
-            sums.append(metric_sum)
-            sizes.append(y.shape[-1])
+            rates.append([each.set_lr(start + number) for each in self.members])
+            found.append(self.steps.train(x, y, self.same_batches))
+            sizes.append(y.shape[0 if self.same_batches else 1])
             if self.stop.number:
                 break
-        rows = zip(*(torch.stack(each).tolist() for each in (losses, sums)), sizes, rates, strict=True)
+        columns = [torch.stack(each).tolist() for each in zip(*found, strict=True)]
         outcomes: list[list[StepResult]] = [[] for _ in self.members]
-        for loss, metric_sum, n, lr in rows:
+        for loss, metric_sum, *norm, n, lr in zip(*columns, sizes, rates, strict=True):
             for r, outcome in enumerate(outcomes):
-                outcome.append(StepResult(loss[r], metric_sum[r], n, lr[r]))
+                outcome.append(StepResult(loss[r], metric_sum[r], n, lr[r], *(each[r] for each in norm)))
         return outcomes
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The epoch's batches from number `start` on, as `stacked_batches` has them."""
         n, shuffle = len(self.samples.train), self.first.config.data.shuffle
         orders = {seed: epoch_order(n, seed, epoch, shuffle) for seed in self.seeds}
-        return self.stacked_batches(orders, {seed: stream_seed(seed, "augment", epoch) for seed in self.seeds}, start)
+        augment_seeds = {seed: stream_seed(seed, "augment", epoch) for seed in self.seeds}
+        return self.stacked_batches(orders, augment_seeds, start, epoch)
 
     @property
     def seeds(self) -> list[int]:
@@ -114,19 +113,23 @@ class StackedTrainer:
         return [member.settings.seed for member in self.members]
 
     def stacked_batches(
-        self, orders: dict[int, Tensor], augment_seeds: dict[int, int], start: int = 0
+        self, orders: dict[int, Tensor], augment_seeds: dict[int, int], start: int = 0, epoch: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """(x, y) on the run axis, each run's in its own order; without one where all runs have the same batches.
 
-        orders, augment_seeds: by the run's seed.
+        orders, augment_seeds: by the run's seed. epoch: whose batches are mixed; None: they are not mixed.
         """
         size, train, seeds = self.first.settings.batch_size, self.samples.train, self.seeds
         streams = {
             seed: self.samples.train_batches(order, size, start, augment_seeds[seed]) for seed, order in orders.items()
         }
+        is_mixed = epoch is not None and self.first.mixing is not None
+        if epoch is not None:
+            members = {member.settings.seed: member for member in self.members}
+            streams = {seed: members[seed].mixed(batches, epoch, start) for seed, batches in streams.items()}
         if self.same_batches:
             yield from next(iter(streams.values()))
-        elif isinstance(train, Part) and train.crops is None:
+        elif isinstance(train, Part) and train.crops is None and not is_mixed:
             yield from self.gathered_batches(torch.stack([orders[seed] for seed in seeds]), size, start)
         else:
             for each in zip(*streams.values(), strict=True):

@@ -45,17 +45,25 @@ def assert_same(single, stacked, rtol=1e-5):
         keys = ("split", "epoch", "step", "per", "weights", "lr")
         assert [[row.get(key) for key in keys] for row in a] == [[row.get(key) for key in keys] for row in b]
         assert [row["loss"] for row in b] == pytest.approx([row["loss"] for row in a], rel=rtol)
+        for key in ("mean_gradient_norm", "clipped"):
+            assert [row.get(key, -1) for row in b] == pytest.approx([row.get(key, -1) for row in a], rel=10 * rtol)
         files, others = ({path.name for path in place.rglob("*")} for place in (folder, stacked / name))
         assert files - {"last.pt"} == others - {"last.pt"}
 
 
+MIXED = ["task.label_smoothing=0.1", "task.mixup=0.4", "task.cutmix=1"]
 NETWORK = ["data=synthetic", "data.sample_shape=[3,8,8]", "limit_train=96"]
 CASES = [  # words, form, relative tolerance of losses: another order of the same sums
-    (["optim=momo", "optim.lr=0.1,1", "seed=0,1", "clip_norm=0.5", "wrap=[gradient_dropout,lookahead]"], "vmap", 1e-5),
+    (
+        ["optim=momo", "optim.lr=0.1,1", "seed=0,1", "clip_norm=0.5", "wrap=[gradient_dropout,lookahead]", *MIXED],
+        "vmap",
+        1e-5,
+    ),
     # one seed: all runs have the same batches
     (["optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]"], "vmap", 1e-5),
     (["optim=momentum", "optim.momentum=0.5,0.9", "wrap=[ema]", "optim/lr_schedule=plateau"], "vmap", 1e-5),
-    (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01"], "autograd", 1e-5),
+    (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01", "clip_norm=0.5", *MIXED], "autograd", 1e-5),
+    (["optim=adamw", "optim.lr=0.001,0.01", "groups=[no_decay,layers]", "wrap=[gradient_noise]"], "vmap", 1e-5),
     (["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine"], "vmap", 1e-5),
     # a network of 20 layers multiplies rounding; batch norm has buffers
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "vmap", 1e-3),
@@ -63,11 +71,11 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
     # running statistics are estimated for the evaluation weights, from other batches for each seed
     (["model=cnn_bn", "limit_train=96", "wrap=[ema]", "optim=momentum", "seed=0,1"], "vmap", 1e-3),
     (["task=autoencoder", "data=synthetic", "data.split=random", "model.encoder=[20,5]", "seed=0,1"], "autograd", 1e-5),
-    (["optim=aggmo", "optim.lr=0.01,0.1", "seed=0,1"], "compile", 1e-5),
+    (["optim=aggmo", "optim.lr=0.01,0.1", "seed=0,1", *MIXED], "compile", 1e-5),
     # learning rate 0 never gets better: this run ends after three epochs, the other goes on
     (["optim=sgd", "optim.lr=0,0.1", "patience=1", "epochs=6"], "vmap", 1e-5),
 ]
-MARKS = [(), *[SLOW] * 8, [SLOW, COMPILER], SLOW]
+MARKS = [(), *[SLOW] * 9, [SLOW, COMPILER], SLOW]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +90,19 @@ def test_stacked_runs_are_the_runs_by_themselves(words, form, rtol, sweep):
     assert_same(single, stacked, rtol)
     epochs = [[status["epochs_done"] for status in statuses(outputs).values()] for outputs in (single, stacked)]
     assert epochs[0] == epochs[1]
+
+
+@SLOW
+def test_stacked_branches_are_the_branches_by_themselves(sweep, tmp_path):
+    words = ["optim=adam", "seed=0,1"]
+    _, _, stems = sweep(*words, "checkpoint.keep=[1,2]", form="vmap", outputs=tmp_path / "stems")
+    (signature,) = {run.parent for run in runs(stems).values()}
+    words += [f"branch.run={signature}", "branch.at_epoch=1,2", "branch.epochs=2", "optim/lr_schedule=linear"]
+    words += ["optim.lr=0.001,0.01"]
+    _, _, single = sweep(*words)
+    code, console, stacked = sweep(*words, form="vmap")
+    assert code == 0 and set(environments(stacked)) == {4}, console
+    assert_same(single, stacked)
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(sweep):

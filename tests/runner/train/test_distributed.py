@@ -112,6 +112,7 @@ def test_refused_command_is_reported_once(tmp_path):
         (3, ["accumulate=21", "limit_val=2", "limit_test=1"]),  # passes of four samples, the last one of two
         (2, ["optim=adam", "wrap=[gradient_noise,lookahead,ema]", "clip_value=0.01", "batch_size=50"]),
         (2, ["optim=sgd", "clip_norm=0.1", "accumulate=3"]),
+        (3, ["task=digits", "task.mixup=0.4", "task.cutmix=1", "task.label_smoothing=0.1", "accumulate=3"]),
         (2, ["task=digits", "optim=momo_adam", "optim/lr_schedule=plateau", "optim.lr_schedule.patience=0"]),
         (2, ["finetune.epochs=1", "data.shuffle=false", "drop_last=true"]),
     ],

@@ -18,6 +18,9 @@ CONFIG = [
     "optim=momo",
     "batch_size=4",
     "accumulate=2",
+    "task.label_smoothing=0.1",
+    "task.mixup=0.2",
+    "task.cutmix=1",
     "clip_norm=1",
     "clip_value=0.1",
     "wrap=[lookahead,ema]",
@@ -31,13 +34,21 @@ class WithoutBackward(TrainingStep):
         output = forward(self.full_pass_network, x, self.settings)
         for p in self.parameters:
             p.grad = torch.ones_like(p)
-        loss = self.task.loss(output, x, y) * (shard.counted / n)
+        loss = self.task.training_loss(output, x, y) * (shard.counted / n)
         return loss.detach(), self.task.metric_sum(output.detach(), x, y)
 
 
 @pytest.fixture(scope="module")
 def config():
     return configure(*CONFIG)
+
+
+def mixed(config, batches, step):
+    """Mixed by both methods in turn, as Trainer.mixed does."""
+    mixing, seeds = config.task.mixing(10), (0, 2)
+    assert [mixing.draw(seed).center is None for seed in seeds] == [True, False]
+    for (x, y), seed in zip(batches, seeds, strict=True):
+        yield mixing.mix(step.sharding.pairs(x, 4), step.sharding.pairs(y, 4), mixing.draw(seed))
 
 
 def _train(config, step_class=WithoutBackward):
@@ -48,10 +59,10 @@ def _train(config, step_class=WithoutBackward):
         network = on_cuda(config.model.build((1, 8, 8), 10))
         optimizer = optim.build(config.optim, network.parameters(), config.wrap)
         step, tracker = step_class(network, optimizer, config.task, config.settings, print), NormTracker(network)
-        batches = samples.train_batches(torch.arange(8), 4, 0, seed=0)
+        batches = mixed(config, samples.train_batches(torch.arange(8), 4, 0, seed=0), step)
         first = next(batches)
         with no_waiting():
-            results = [step(*first), *(step(x, y, tracker) for x, y in batches)]
+            results = [(*step(*first), step.gradient_norm), *(step(x, y, tracker) for x, y in batches)]
         values = [x for result in results for x in result] + list(tracker.values.values())
         assert len(results) == 2 and {x.device.type for x in values} == {"cuda"}
 

@@ -24,12 +24,18 @@ KINDS = {
     "digits, all on": [
         *(*DIGITS, "optim=adam", "wrap=[gradient_noise,lookahead]", "clip_norm=1", "finetune.epochs=2"),
         *("optim/lr_schedule=plateau", "optim.lr_schedule.patience=0", "optim.lr_schedule.warmup=1.5"),
+        *("task.label_smoothing=0.1", "task.mixup=0.2", "task.cutmix=1"),
         *("checkpoint.unit=step", "checkpoint.every=7", "track=true"),
     ],
     "batch norm, averaged": [
         *("task=digits", "model=cnn_bn", "optim=adam", "wrap=[lookahead,ema]", "epochs=3", "limit_train=90"),
         *("limit_val=50", "limit_test=50", "batch_size=40", "checkpoint.unit=step", "checkpoint.every=2"),
         *("log.every=2", "logger=[tensorboard]"),
+    ],
+    "two optimizers": [
+        *("task=digits", "epochs=3", "log.every=2", "limit_train=300", "limit_val=50", "limit_test=50", "track=true"),
+        *("optim=momentum", "groups=[muon,no_decay]", "wrap=[gradient_noise,lookahead]", "optim/lr_schedule=cosine"),
+        *("finetune.epochs=1", "checkpoint.unit=step", "checkpoint.every=2", "logger=[tensorboard]"),
     ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
@@ -49,7 +55,7 @@ def words_of(tmp_path_factory):
 @pytest.mark.parametrize(
     "kind",
     [
-        *("digits", "digits, all on", "autoencoder, step", "rosenbrock", "amsgrad"),
+        *("digits", "digits, all on", "two optimizers", "autoencoder, step", "rosenbrock", "amsgrad"),
         pytest.param("batch norm, averaged", marks=pytest.mark.slow),
     ],
 )

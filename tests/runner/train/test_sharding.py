@@ -57,6 +57,19 @@ def test_an_epochs_order_is_split_batch_by_batch(samples, full, size):
             assert torch.equal(part, torch.cat([batch[shard.start : shard.stop] for shard in shards]))
 
 
+@pytest.mark.parametrize(("full", "size"), [(12, 1), (12, 2), (4, 3), (5, 4)])
+def test_every_process_reads_the_sample_before_each_of_its_own(full, size):
+    batch_size, order = 12, torch.randperm(19, generator=torch.Generator().manual_seed(1))
+    for rank in range(size):
+        sharding = BatchSharding(full, rank, size)
+        read = sharding.local_order(order, batch_size, pairs=True).split(sharding.local_size(batch_size, pairs=True))
+        local = sharding.local_order(order, batch_size).split(sharding.local_size(batch_size))
+        before = sharding.local_order(torch.cat([each.roll(1) for each in order.split(batch_size)]), batch_size)
+        for x, own, other, n in zip(read, local, before.split(len(local[0])), (12, 7), strict=True):
+            found = sharding.pairs(x, n)
+            assert torch.equal(found[0], own) and torch.equal(found[1], other)
+
+
 def test_one_process_takes_the_order_as_it_is():
     order = torch.randperm(50)
     assert torch.equal(BatchSharding(4).local_order(order, 12), order)

@@ -9,6 +9,7 @@ from runs import read_rows, read_status
 from data.samples import Part
 from runner.callbacks import NO_CALLBACKS
 from runner.train.run import train
+from runner.train.seeding import stream_seed
 from tasks.classification import Classification
 
 
@@ -112,7 +113,7 @@ def test_nothing_is_read_from_the_device_inside_the_step_loop(make_trainer, monk
 
         monkeypatch.setattr(torch.Tensor, name, spy)
     trainer.train_epoch()
-    assert reads == ["tolist", "tolist"]  # the losses and the metrics, once, at the end of the chunk
+    assert reads == ["tolist"] * 3  # losses, metrics and norms of the gradients, once, at the end of the chunk
 
 
 # --- selection and stopping ---------------------------------------------------------------------------------------
@@ -227,6 +228,42 @@ def test_clipping_bounds_the_gradient(make_trainer):
             assert float(torch.stack([g.norm() for g in grads]).norm()) == pytest.approx(0.01, rel=1e-3)
         else:
             assert max(float(g.abs().max()) for g in grads) == pytest.approx(bound)
+
+
+def test_rows_hold_how_often_the_gradient_was_clipped(make_trainer):
+    """At each step as `track` measures it; in rows of four steps the means over the four."""
+    words = ("clip_norm=0.3", "epochs=2", "limit_train=350", "batch_size=50", "optim.lr=0.5")
+    each, four = (
+        make_trainer(*words, f"log.every={every}", f"track={track}") for every, track in ((1, True), (4, False))
+    )
+    each.fit()
+    four.fit()
+    rows, means = ([row for row in read_rows(t.folder.path) if row.get("per") == "step"] for t in (each, four))
+    norms = [row["gradient_norm"] for row in rows]
+    assert [row["mean_gradient_norm"] for row in rows] == pytest.approx(norms, rel=1e-6)
+    assert [row["clipped"] for row in rows] == [float(norm > 0.3) for norm in norms] and 1 < sum(
+        n > 0.3 for n in norms
+    ) < 13
+    assert len(means) == 3  # the second goes over an epoch's end
+    for i, row in enumerate(means):
+        part = rows[4 * i : 4 * i + 4]
+        for key in ("mean_gradient_norm", "clipped"):
+            assert row[key] == pytest.approx(sum(one[key] for one in part) / 4)
+
+
+def test_mixed_batches_are_mixtures_of_the_same_batches(make_trainer):
+    """Order and augmentation are those without mixing; an epoch entered in its middle goes on with the same draws."""
+    words = ("limit_train=100", "batch_size=30", "data.augment=crop_flip")
+    plain, mixed = make_trainer(*words), make_trainer(*words, "task.mixup=1")
+    wholes, batches = list(plain.train_batches()), list(mixed.train_batches())
+    for number, ((x, y), (mixture, labels)) in enumerate(zip(wholes, batches, strict=True)):
+        share = mixed.mixing.draw(stream_seed(0, "mix", 1, number)).share
+        torch.testing.assert_close(mixture, share * x + (1 - share) * x.roll(1, 0))
+        torch.testing.assert_close(labels.sum(1), torch.ones(len(y)))
+        assert float(labels[torch.arange(len(y)), y].min()) >= share - 1e-6
+    mixed.progress.step_in_epoch = 2
+    for expected, found in zip(batches[2:], mixed.train_batches(), strict=True):
+        assert torch.equal(expected[0], found[0]) and torch.equal(expected[1], found[1])
 
 
 # --- seeds --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,175 @@
+"""What is chosen by name and is not this project's: classes of installed packages, and of one's own files in plugins/.
+
+    optim=torch/Adafactor      a class of a package (runner/config/packages.py lists them)
+    optim=mine, model=mine     plugins/mine.py has one; optim=mine.Second if it has several
+
+Configuration classes are made of signatures, so that keys, types and defaults are checked like any others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from data.dataset import DataSet
+from data.from_function import FunctionData
+from models.from_callable import OF_DATA, CallableModel
+from models.model import Model
+from optim.config import OptimizerConfig
+from optim.external.config import ExternalConfig
+from optim.transform import Wrapper
+from results.typed import as_mapping, load_yaml
+from runner.config.arguments import arguments_of, fields_of
+from runner.config.errors import ConfigError
+from runner.config.packages import PACKAGES, find_optimizer, is_optimizer
+from runner.config.plugins import FOLDER, PACKAGE, find_in_plugin, is_plugin, plugin_source
+from tasks.task import Task
+
+CONTRACTS = {"optim": OptimizerConfig, "wrap": Wrapper, "model": Model, "data": DataSet, "task": Task}
+FUNCTIONS = {"model": "Module", "data": "tuple"}  # groups that take a function, and what its hint of the result holds
+
+
+def is_external(group: str, name: str) -> bool:
+    """Whether a choice of a group is a package's class or a plugin. Imports neither."""
+    if group == "optim" and ("/" in name or name in PACKAGES):
+        return True
+    return group in CONTRACTS and is_plugin(name)
+
+
+@cache
+def config_class(group: str, name: str) -> type:
+    """The configuration class of an external choice. Raises ConfigError with what is wrong and what to do."""
+    try:
+        return class_of_plugin(group, name) if is_plugin(name) else class_of_package(name)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"{group}={name}: {error}") from None
+
+
+def class_of_package(name: str) -> type:
+    found = find_optimizer(name)
+    return optimizer_config(found.name, found.optimizer_class, {"source": found.source}, found.arguments)
+
+
+def class_of_plugin(group: str, name: str) -> type:
+    found = find_in_plugin(name, group, lambda value: is_choice(value, group), group in FUNCTIONS)
+    content = {"source": plugin_source(name.partition(".")[0])}
+    if is_contract(found, group):
+        return subclass(group, name, found, content)
+    if group == "optim":
+        return optimizer_config(name, found, content)
+    fields = fields_of(found, without=OF_DATA if group == "model" else ())
+    if group == "model":
+        content |= {"output": getattr(found, "output", "scores")}
+    base = CallableModel if group == "model" else FunctionData
+    return make_class(group, name, base, fields, {**content, "target": staticmethod(found), "arguments": arguments_of})
+
+
+def is_choice(value: Any, group: str) -> bool:
+    """Whether it is one of a group's: a configuration class, an optimizer or network class, or a function whose hint
+    says that it returns a network or data."""
+    if is_contract(value, group) or (group == "optim" and is_optimizer(value)):
+        return True
+    if group == "model" and isinstance(value, type):
+        from torch import nn
+
+        return issubclass(value, nn.Module)
+    return group in FUNCTIONS and inspect.isfunction(value) and FUNCTIONS[group] in hint_of_result(value)
+
+
+def hint_of_result(function: Any) -> str:
+    hint = function.__annotations__.get("return", "")
+    return hint if isinstance(hint, str) else f"{hint} {getattr(hint, '__name__', '')}"
+
+
+def is_contract(value: Any, group: str) -> bool:
+    """Whether it is a configuration class as this project's own files have them."""
+    return isinstance(value, type) and issubclass(value, CONTRACTS[group]) and value is not CONTRACTS[group]
+
+
+def subclass(group: str, name: str, found: Any, content: dict[str, Any]) -> type:
+    """A configuration class of the user's under its plugin's name, as a dataclass if it is not declared as one."""
+    if group == "task":
+        missing = [key for key in ("metric", "better") if not hasattr(found, key)]
+        if missing:
+            raise ValueError(
+                f"its class {found.__name__} lacks {' and '.join(missing)}; docs/extending.md has an example"
+            )
+        if found.check is Task.check:
+            content = {**content, "check": lambda self, data, model: None}
+    if "__dataclass_params__" not in vars(found):
+        found = dataclasses.dataclass(frozen=True, kw_only=True)(found)
+    return make_class(group, name, found, [], content, found.__name__)
+
+
+def optimizer_config(
+    name: str, optimizer_class: type, content: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> type[ExternalConfig]:
+    """A configuration class with a field for each argument of an optimizer's constructor but the parameters.
+
+    given: arguments whose defaults are others than the constructor's.
+    """
+    first = next(iter(inspect.signature(optimizer_class).parameters), "")
+    if first == "optimizer":
+        raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
+    fields = fields_of(optimizer_class, without=(first,), given=given or {})
+    if "lr" not in [key for key, *_ in fields]:
+        raise ValueError(
+            f"{optimizer_class.__name__}({first}, ...) has no argument lr with a number, which schedules and sweeps set"
+        )
+    more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
+    return make_class("optim", name, ExternalConfig, fields, {**content, **more})
+
+
+def make_class(
+    group: str,
+    name: str,
+    base: type,
+    fields: Iterable[tuple[str, Any, Any]],
+    content: Mapping[str, Any],
+    class_name: str = "",
+) -> Any:
+    def reduce(self: Any) -> tuple[Any, ...]:  # the class is made at run time: another process makes it anew
+        return make_entry, (group, name, {each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
+
+    key = "objective" if group == "task" else "name"
+    namespace = {**content, key: name, "__module__": __name__, "__reduce__": reduce}
+    return dataclasses.make_dataclass(
+        class_name or f"{group}_config", fields, bases=(base,), frozen=True, kw_only=True, namespace=namespace
+    )
+
+
+def make_entry(group: str, name: str, values: dict[str, Any]) -> Any:
+    return config_class(group, name)(**values)
+
+
+def default_node(group: str, name: str) -> dict[str, Any]:
+    """The keys of an external choice with their defaults, as a file of configs/<group> has them.
+
+    The defaults are those of the signature, and over them those of plugins/<name>.yaml.
+    """
+    kind: Any = config_class(group, name)
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    given = {key: value for key, value in defaults.items() if value is not dataclasses.MISSING}
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    chosen = {"name": name, "objective": name} if group == "task" else {"name": kind.name}
+    return {**plain, **chosen, **own_defaults(group, name)}
+
+
+def own_defaults(group: str, name: str) -> Mapping[str, Any]:
+    """The keys below `group:` of the YAML file beside a plugin, if there is one."""
+    file = FOLDER / f"{name}.yaml"
+    if "/" in name or not file.is_file():
+        return {}
+    called = f"{PACKAGE}/{file.name}"
+    try:
+        content = as_mapping(load_yaml(file, called) or {}, called)
+        if unknown := [key for key in content if key not in CONTRACTS]:
+            raise ValueError(f"{called}: {unknown[0]} is not a group; the groups are {', '.join(CONTRACTS)}")
+        return as_mapping(content.get(group) or {}, f"{called}: {group}")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
