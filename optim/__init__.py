@@ -47,7 +47,17 @@ if TYPE_CHECKING:
     from .optimizers.sign import Lion, Signum
     from .optimizers.soap import SOAP
     from .statistics import evaluation_statistics, update_statistics
-    from .wrapping import EMA, GradientDropout, GradientNoise, LearningRateDropout, Lookahead
+    from .wrapping import (
+        EMA,
+        MARS,
+        SWA,
+        Cautious,
+        GradientDropout,
+        GradientNoise,
+        LearningRateDropout,
+        Lookahead,
+        ScheduleFree,
+    )
 
 _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "grouping.build": ("build_grouped",),
@@ -75,7 +85,10 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.sign": ("Lion", "Signum"),
     "optimizers.soap": ("SOAP",),
     "statistics": ("evaluation_statistics", "update_statistics"),
-    "wrapping": ("EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead"),
+    "wrapping": (
+        *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),
+        *("SWA", "ScheduleFree"),
+    ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
@@ -107,11 +120,11 @@ def __dir__() -> list[str]:
 # fmt: off
 __all__ = [
     "ADOPT", "AMSBound", "AMSGrad", "AdEMAMix", "AdaBelief", "AdaBound", "Adadelta", "Adafactor", "Adam", "AdamP",
-    "AdamW", "Adan", "AggMo", "AggMoExp", "AggMoGeneral", "CombinedOptimizer", "ComposedOptimizer", "EMA",
-    "GradientDropout", "GradientNoise", "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "Momentum", "Momo",
-    "MomoAdam", "Muon", "NAdam", "Nesterov", "OptimizerConfig", "Prodigy", "QHAdam", "QHM", "RAdam", "RAdamW",
-    "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SettingError", "Signum", "Transform", "Wrapper", "Yogi", "build",
-    "build_grouped", "check_wrappers", "configs", "evaluation_statistics", "parameter_groups", "update_statistics",
-    "wrappers",
+    "AdamW", "Adan", "AggMo", "AggMoExp", "AggMoGeneral", "Cautious", "CombinedOptimizer", "ComposedOptimizer",
+    "EMA", "GradientDropout", "GradientNoise", "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "MARS",
+    "Momentum", "Momo", "MomoAdam", "Muon", "NAdam", "Nesterov", "OptimizerConfig", "Prodigy", "QHAdam", "QHM",
+    "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SWA", "ScheduleFree", "SettingError", "Signum",
+    "Transform", "Wrapper", "Yogi", "build", "build_grouped", "check_wrappers", "configs", "evaluation_statistics",
+    "parameter_groups", "update_statistics", "wrappers",
 ]
 # fmt: on

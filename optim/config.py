@@ -46,6 +46,9 @@ def check_wrappers(config: OptimizerConfig, wrap: Iterable[Wrapper]) -> None:
     for wrapper in wrap:
         if names.count(wrapper.name) > 1:
             raise ValueError(f"{wrapper.name}: is wrapped around the optimizer twice")
+        for other, reason in wrapper.excludes.items():
+            if other in names:
+                raise ValueError(f"{wrapper.name}: not together with {other}: {reason}")
         if changes_momentum(wrapper) and not has_momentum_buffers(config):
             raise ValueError(f"{wrapper.name}: is to change momentum, and {config.label()} has none")
 

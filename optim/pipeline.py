@@ -22,13 +22,13 @@ from .transform import (
     overrides,
 )
 
-_PLACES = ("gradient", "step", "weights", "average")
+_PLACES = ("gradient", "direction", "step", "weights", "average")
 
 
 class BoundTransform:
     """A transform in its place, called with the parameter's whole flat state and group instead of its own.
 
-    method: the method's transforms, whose momentum buffers a MomentumWrapper changes.
+    method: the method's transforms, whose momentum buffers a MomentumWrapper changes, and of which one may apply lr.
     """
 
     def __init__(self, transform: Any, method: Iterable[Transform] = ()) -> None:
@@ -36,7 +36,9 @@ class BoundTransform:
         self.is_wrapper = isinstance(transform, Wrapper)
         self.prefix = f"{transform.name}." if self.is_wrapper else ""
         self.label = transform.name if self.is_wrapper else type(transform).__name__
-        self.buffer_owners = tuple(method) if changes_momentum(transform) else ()
+        method = tuple(method)
+        self.buffer_owners = method if changes_momentum(transform) else ()
+        self.lr_is_applied = any(t.applies_lr for t in method)
         self.names = hyper_names(transform)
         self.defaults = {self.prefix + n: getattr(transform, n) for n in self.names}
         # a transform of the method without noise can be called as it is: nothing to translate
@@ -47,7 +49,9 @@ class BoundTransform:
         """The hyper-parameters in a group, under the transform's own names."""
         if not self.prefix:
             return group
-        h = {"lr": group["lr"], **{n: group[self.prefix + n] for n in self.names}}
+        lr = group["lr"]
+        h = {"lr": lr, "step_size": 1.0 if self.lr_is_applied else lr}
+        h.update((n, group[self.prefix + n]) for n in self.names)
         if self.buffer_owners:
             h["momentum_buffers"] = tuple(n for t in self.buffer_owners for n in t.momentum_buffers(group))
         return h
@@ -117,6 +121,14 @@ def _remapped(transform: Transform, s: dict[str, Any], old: Any, new: Any) -> di
     return transform.remap_state(s, old, new) if isinstance(transform, RemapsState) else s
 
 
+def _split_decay(method: tuple[Transform, ...]) -> tuple[tuple[Transform, ...], tuple[Transform, ...]]:
+    """A method's transforms up to its decoupled decay, and the decay."""
+    end = len(method)
+    while end and method[end - 1].decoupled:
+        end -= 1
+    return method[:end], method[end:]
+
+
 class Pipeline:
     """What one step calls, in order: everything that does not depend on the parameters. Made once per optimizer."""
 
@@ -126,7 +138,9 @@ class Pipeline:
         at = {place: [w for w in wrap if w.place == place] for place in _PLACES}
         assert len(wrap) == sum(map(len, at.values())), "a wrapper's place is none of " + ", ".join(_PLACES)
         method = config.transforms()
-        transforms = (*at["gradient"], *method, *at["step"], *at["weights"], *at["average"])
+        direction, decay = _split_decay(method)
+        before = (*at["gradient"], *direction, *at["direction"], *decay, *at["step"])
+        transforms = (*before, *at["weights"], *at["average"])
         self.bound_transforms = [BoundTransform(transform, method) for transform in transforms]
         self.defaults = self._defaults(config)
         self.uses_loss = any(transform.uses_loss for transform in transforms)

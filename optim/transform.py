@@ -52,6 +52,7 @@ class Transform:
     noise: ClassVar[Literal["normal", "uniform"] | None] = None  # wants ctx.noise: N(0, 1) or U[0, 1)
     uses_loss: ClassVar[bool] = False  # wants ctx.loss: step() without a loss is refused
     applies_lr: ClassVar[bool] = False  # its u is the step itself, h["lr"] included: p <- p - u, not p - lr u
+    decoupled: ClassVar[bool] = False  # weight decay beside the method: wrappers of the direction act before it
 
     # decides by the step count when to do costly work, which a program would do at every step: not compiled or stacked
     eager_only: ClassVar[bool] = False
@@ -95,12 +96,22 @@ class GlobalTransform(Transform):
 
 @dataclass(frozen=True)
 class Wrapper(Checked, Transform):
-    """A transform around any optimizer. Its numbers are group keys "<name>.<field>", and so are its state's."""
+    """A transform around any optimizer. Its numbers are group keys "<name>.<field>", and so are its state's.
+
+    h["step_size"] is what the method's u is multiplied with: h["lr"], or 1.0 where the method has applied it.
+    """
 
     name: ClassVar[str]
-    place: ClassVar[Literal["gradient", "step", "weights", "average"]]
-    # gradient: before the method's transforms; step: after them; weights: after the step is applied; average: after
-    # these, for weights that training never sees
+    place: ClassVar[Literal["gradient", "direction", "step", "weights", "average"]]
+    # gradient: before the method's transforms; direction: after them, but before decoupled decay; step: after that;
+    # weights: around the step, `update` last before it and `post_update` first after it; average: after these, for
+    # weights that training never sees
+    excludes: ClassVar[Mapping[str, str]] = {}  # names of wrappers that it can't be used with, and why
+    in_epochs: ClassVar[tuple[str, ...]] = ()  # int fields that count epochs in a configuration, steps in Python
+
+    def in_steps(self, steps_per_epoch: int) -> Wrapper:
+        """The wrapper of a configuration, its fields `in_epochs` turned into steps."""
+        return dataclasses.replace(self, **{name: getattr(self, name) * steps_per_epoch for name in self.in_epochs})
 
     def init_late(self, p: Tensor, buffers: State, h: Hyper, t: int) -> State:
         """`init` for a parameter that has taken `t` steps without this wrapper; `buffers`: its momentum buffers."""

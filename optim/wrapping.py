@@ -11,11 +11,11 @@ As with any functions that enclose one another, the outer wrapper sees the gradi
 A(B(optimizer)) is build(..., wrap=[A, B]) for wrappers of the gradient and wrap=[B, A] for all others. Their
 places are fixed, whatever encloses what: learning-rate dropout masks the method's step, Lookahead acts on
 the weights after that, and EMA averages what Lookahead leaves and is what is evaluated. The same wrapper twice
-is refused: its numbers and tensors live under its name.
+is refused: its numbers and tensors live under its name. So are two that exclude each other, as two averages do.
 
 Each function takes any optimizer of this package, wrapped or not, also in mid-training, and changes and returns it.
-It raises SettingError for a value out of its range, ValueError for the same wrapper twice, TypeError for anything
-that is not an optimizer of this package.
+It raises SettingError for a value out of its range, ValueError for the same wrapper twice or two that exclude each
+other, TypeError for anything that is not an optimizer of this package.
 """
 
 from __future__ import annotations
@@ -30,11 +30,15 @@ from .config import check_wrappers
 from .optimizer import ComposedOptimizer
 from .pipeline import BoundTransform
 from .transform import Wrapper
+from .wrappers.cautious import CautiousWrapper
 from .wrappers.ema import EMAWrapper
 from .wrappers.gradient_dropout import GradientDropoutWrapper
 from .wrappers.gradient_noise import GradientNoiseWrapper
 from .wrappers.learning_rate_dropout import LearningRateDropoutWrapper
 from .wrappers.lookahead import LookaheadWrapper
+from .wrappers.mars import MARSWrapper
+from .wrappers.schedule_free import ScheduleFreeWrapper
+from .wrappers.swa import SWAWrapper
 
 
 def Lookahead(
@@ -69,6 +73,71 @@ def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = Tr
     norm's statistics too; the mean of statistics is not what the mean weights have.
     """
     return wrap(EMAWrapper(momentum, debias), optimizer)
+
+
+def SWA(optimizer: ComposedOptimizer, start: int = 1, every: int = 1) -> ComposedOptimizer:
+    """m <- m + (p - m) / n at the steps start, start + every, start + 2 every, ..., the n-th of them; evaluated at m.
+
+    start, every: positive integers, in steps; a configuration gives them in epochs, `every` 1 as in the authors' code.
+    p are the weights that training goes on from, and until `start` those to evaluate with. A cyclic learning rate
+    wants an average at the end of each cycle: `every` its length. Batch norm's statistics for the mean:
+    `evaluation_statistics`.
+    Source: Izmailov, Podoprikhin, Garipov, Vetrov and Wilson, UAI 2018, algorithm 1; torch's AveragedModel.
+    Deviations: none in the rule; the learning rate, constant or cyclic from `start` on in the paper, is the schedule's.
+    The defaults, ours, average from the first step: Polyak's average.
+    """
+    return wrap(SWAWrapper(start, every), optimizer)
+
+
+def ScheduleFree(
+    optimizer: ComposedOptimizer, beta: float = 0.9, r: float = 0.0, weight_lr_power: float = 2.0
+) -> ComposedOptimizer:
+    """z <- z - lr u(y);  x <- (1 - c) x + c z;  y <- beta x + (1 - beta) z.  c = w_t / (w_1 + ... + w_t).
+
+    u is the method's step over lr, y are the training weights and x those to evaluate with; all are p before the first
+    step. w_t = t^r lr_max^weight_lr_power, lr_max the largest learning rate so far, so that the steps of a warm-up
+    count less. beta in (0, 1], and 1 is primal averaging; r and weight_lr_power in [0, inf).
+    beta stands for the method's momentum, which should be 0:
+
+        ScheduleFree(SGD(params, lr, weight_decay=wd), beta)                              schedulefree.SGDScheduleFree
+        ScheduleFree(AdamW(params, lr, betas=(0, beta2), weight_decay=wd), beta)          schedulefree.AdamWScheduleFree
+
+    Use it with a constant learning rate, after a warm-up for Adam. What the method reads of the weights, as decay does,
+    is of y. Batch norm's statistics for x: `evaluation_statistics`. Refused together with Lookahead, EMA and SWA.
+    Source: Defazio, Yang, Mehta, Mishchenko, Khaled and Cutkosky, NeurIPS 2024; r and weight_lr_power of the authors'
+    code, whose defaults these are.
+    Deviations: t counts each parameter's steps, in the code the group's. As in the code, x is computed from y and z
+    when it is asked for: in low precision a small beta loses digits of it.
+    """
+    return wrap(ScheduleFreeWrapper(beta, r, weight_lr_power), optimizer)
+
+
+def Cautious(optimizer: ComposedOptimizer, scale: str = "mean") -> ComposedOptimizer:
+    """u <- u d / max(mean(d), 0.001), each coordinate of d 1 where u g > 0 and else 0.
+
+    scale="nnz" divides by (sum(d) + 1) / n instead, n the number of the tensor's elements. g is the gradient of the
+    loss alone, as it was before noise, L2 decay and the like. u is the method's direction without decoupled decay
+    (AdamW, SGDW), which moves every coordinate as ever; L2 decay and that of AdamP, SGDP and Momo are part of u.
+    Source: Liang, Chen, Liu and Liu, ICLR 2026 (arXiv 2411.16085, 2024), whose alpha is scale="nnz"; "mean" is the
+    authors' code.
+    Deviations: the signs are compared, not the product u g, which is 0 in float32 for small numbers.
+    """
+    return wrap(CautiousWrapper(scale), optimizer)
+
+
+def MARS(
+    optimizer: ComposedOptimizer, gamma: float = 0.025, beta: float = 0.95, max_norm: float = 1.0
+) -> ComposedOptimizer:
+    """c = g + gamma beta / (1 - beta) (g - g of the step before);  g <- c / max(||c|| / max_norm, 1).
+
+    The norm is that of each tensor. gamma in [0, inf); beta in [0, 1), the momentum of the method, given once more;
+    max_norm in (0, inf). MARS-AdamW is MARS(AdamW(params, lr, betas=(0.95, 0.99))).
+    Source: Yuan, Liu, Wu, Zhou and Gu, ICML 2025 (arXiv 2411.10438, 2024), MARS-approx; the authors' code, whose
+    defaults these are, and in whose first step, too, the gradient before counts as 0.
+    Deviations: all tensors are corrected; in the code vectors go to a plain AdamW unless optimize_1d is set. The exact
+    form, with this batch's gradient at the weights before, needs two gradients a step: it is not here.
+    """
+    return wrap(MARSWrapper(gamma, beta, max_norm), optimizer)
 
 
 def GradientNoise(optimizer: ComposedOptimizer, eta: float = 0.01, gamma: float = 0.55) -> ComposedOptimizer:

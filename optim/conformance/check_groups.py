@@ -56,7 +56,10 @@ def _acts(candidate: Candidate, key: str, value: Any, setting: dict[str, Any]) -
     def trained(second: dict[str, Any]) -> list[Tensor]:
         params = parameters()
         optimizer = candidate.build([{"params": params[:1], **setting}, {"params": params[1:], **second}])
-        candidate.train(optimizer, params, 12)
+        candidate.train(optimizer, params, 6)
+        for group in optimizer.param_groups:
+            group["lr"] *= 2  # a number may be about changes of the learning rate
+        candidate.train(optimizer, params, 6, start=6)
         return evaluated(optimizer, params)
 
     got, reference = trained({**setting, key: value}), trained(setting)

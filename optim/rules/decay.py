@@ -8,7 +8,7 @@ AdamMoments, DecoupledDecay      AdamW: beside the scaling, every weight shrinks
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..arithmetic import axpy, axpy_, is_zero
 from ..transform import Context, Transform
@@ -35,6 +35,7 @@ class L2(Transform):
 class DecoupledDecay(Transform):
     """u <- u + weight_decay p, after a method's other transforms: the step takes lr weight_decay p off each weight."""
 
+    decoupled: ClassVar[bool] = True
     weight_decay: float
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:

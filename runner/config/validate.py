@@ -167,7 +167,7 @@ def check_loggers(names: tuple[str, ...]) -> None:
 
 
 def check_epochs(config: Config) -> None:
-    """Raise ValueError where fine-tuning or warmup does not fit into the run's epochs."""
+    """Raise ValueError where fine-tuning, warmup or a wrapper's epochs do not fit into the run's."""
     epochs, finetune = config.settings.epochs_to_train, config.settings.finetune
     if finetune.epochs:
         for optim in config.optimizers:
@@ -181,6 +181,10 @@ def check_epochs(config: Config) -> None:
         raise ValueError(f"finetune.epochs={finetune.epochs} must be fewer than epochs={epochs}")
     if problem := config.lr_schedule.problem(epochs):
         raise ValueError(f"optim.lr_schedule.{problem}")
+    for wrapper in config.wrap:
+        for name in wrapper.in_epochs:
+            if getattr(wrapper, name) > epochs:
+                raise ValueError(f"wrap.{wrapper.name}.{name}={getattr(wrapper, name)} is beyond epochs={epochs}")
 
 
 def to_plain(

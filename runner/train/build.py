@@ -42,7 +42,7 @@ from runner.train.rng import seed_process
 from runner.train.seeding import stream_seed
 from runner.train.signals import StopRequest
 from runner.train.status import write_config
-from runner.train.trainer import Trainer
+from runner.train.trainer import Trainer, num_batches
 from tasks.problem import Problem
 
 
@@ -60,7 +60,7 @@ def build_trainer(
 
     Raises ValueError if the checkpoint is damaged or not of this run.
     """
-    model, optimizer = build_model_and_optimizer(config, device, console, distributed)
+    model, optimizer = build_model_and_optimizer(config, samples, device, console, distributed)
     trainer = trainer_class(config, samples, model, optimizer, folder, console, stop, distributed)
     saved = checkpoint.load(folder.path / LAST, device)
     if saved is None or not (folder.path / CONFIG).exists():
@@ -78,7 +78,7 @@ def build_trainer(
 
 
 def build_model_and_optimizer(
-    config: Config, device: str, console: Console, distributed: DistributedContext
+    config: Config, samples: Samples, device: str, console: Console, distributed: DistributedContext
 ) -> tuple[nn.Module, TrainingOptimizer]:
     """Model and optimizer, with the random numbers of their streams of the seed."""
     seed = config.settings.seed
@@ -88,7 +88,9 @@ def build_model_and_optimizer(
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
     seed_process(seed, distributed.rank)
-    optimizer = build_optimizer(config, model)
+    settings = config.settings
+    steps_per_epoch = num_batches(len(samples.train), settings.batch_size, settings.drop_last)
+    optimizer = build_optimizer(config, model, steps_per_epoch)
     for external in external_parts(optimizer):
         external.unsaved = check_resume(external.config).lost
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
@@ -96,14 +98,15 @@ def build_model_and_optimizer(
     return model, optimizer
 
 
-def build_optimizer(config: Config, model: nn.Module) -> TrainingOptimizer:
+def build_optimizer(config: Config, model: nn.Module, steps_per_epoch: int = 1) -> TrainingOptimizer:
+    """The optimizer of the model's parameters. steps_per_epoch: of its training, for wrappers that count epochs."""
+    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
+    wrap = [wrapper.in_steps(steps_per_epoch) for wrapper in config.wrap]
     if config.groups:
-        seed = stream_seed(config.settings.seed, "noise")
-        return combine(parameter_groups(config, model), config.wrap, config.settings.backend, seed)
+        return combine(parameter_groups(config, model), wrap, backend, seed)
     if isinstance(config.optim, ExternalConfig):
         return ExternalOptimizer(model.parameters(), config.optim)
-    seed, backend = stream_seed(config.settings.seed, "noise"), config.settings.backend
-    return ComposedOptimizer(model.parameters(), config.optim, config.wrap, backend=backend, seed=seed)
+    return ComposedOptimizer(model.parameters(), config.optim, wrap, backend=backend, seed=seed)
 
 
 def external_parts(optimizer: TrainingOptimizer) -> list[ExternalOptimizer]:

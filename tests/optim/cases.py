@@ -30,6 +30,7 @@ from references import (
     radamw_nesterov,
     torch_optimizer,
 )
+from references_wrapped import cautious_adamw, mars_adamw, schedule_free_adamw, schedule_free_sgd
 
 import optim
 from optim.conformance import Candidate
@@ -50,11 +51,15 @@ from optim.rules.rmsprop import RMSpropConfig
 from optim.rules.sgd import MomentumConfig, NesterovConfig, SGDConfig
 from optim.rules.sgdp import SGDPConfig
 from optim.rules.sgdw import SGDWConfig
+from optim.wrappers.cautious import CautiousWrapper
 from optim.wrappers.ema import EMAWrapper
 from optim.wrappers.gradient_dropout import GradientDropoutWrapper
 from optim.wrappers.gradient_noise import GradientNoiseWrapper
 from optim.wrappers.learning_rate_dropout import LearningRateDropoutWrapper
 from optim.wrappers.lookahead import LookaheadWrapper
+from optim.wrappers.mars import MARSWrapper
+from optim.wrappers.schedule_free import ScheduleFreeWrapper
+from optim.wrappers.swa import SWAWrapper
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,11 @@ class Case:
         return optim.build(self.config, params, self.wrap, **options)
 
 
-ALL = (
+ALL = (  # that go together
     GradientNoiseWrapper(0.1),
     GradientDropoutWrapper(0.8),
+    MARSWrapper(0.1, 0.9),
+    CautiousWrapper(),
     LearningRateDropoutWrapper(0.6),
     LookaheadWrapper(3, 0.4, "pullback"),
     EMAWrapper(0.8),
@@ -175,6 +182,15 @@ WRAPPED_CASES = {
         AggMoConfig(LR), wrap=(LookaheadWrapper(3, 0.6, "pullback"), EMAWrapper(0.9, debias=False))
     ),
     "momo_pullback": Case(MomoConfig(**_MODEL), wrap=(LookaheadWrapper(3, 0.6, "pullback"),)),
+    "schedule_free": Case(
+        SGDConfig(LR, weight_decay=DECAY), schedule_free_sgd, wrap=(ScheduleFreeWrapper(0.8, 1.5, 1.0),)
+    ),
+    "schedule_free_adamw": Case(
+        AdamWConfig(LR, (0.0, BETAS[1]), EPS, DECAY), schedule_free_adamw, wrap=(ScheduleFreeWrapper(),)
+    ),
+    "cautious": Case(AdamWConfig(*_ADAM), formula(cautious_adamw), wrap=(CautiousWrapper(),)),
+    "mars": Case(AdamWConfig(*_ADAM), mars_adamw, wrap=(MARSWrapper(0.1, BETAS[0]), CautiousWrapper("nnz"))),
+    "swa": Case(MomentumConfig(LR), built_by(torch.optim.SGD, momentum=0.9), wrap=(SWAWrapper(2, 3),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }
 MODERN_CASES = {name: Case(config, reference) for name, (config, reference) in MODERN.items()}
@@ -197,6 +213,7 @@ QUICK = {
     "adamp",
     "adafactor",
     "prodigy",
+    "schedule_free",
     "wrapped_in_all",
     "muon",
     "ademamix",

@@ -61,10 +61,16 @@ def difference(x: torch.Tensor, y: torch.Tensor) -> float:
 
 
 def arguments(case: Case) -> str:
-    kind = type(case.config)
-    defaults = kind() if "lr" not in required(kind) else None
-    given = {key: value for key, value in vars(case.config).items() if getattr(defaults, key, None) != value}
+    given = dict(changed(case.config))
+    for wrapper in case.wrap:
+        given |= {f"{wrapper.name}.{key}": value for key, value in changed(wrapper)} or {wrapper.name: "default"}
     return ", ".join(f"`{key}={value}`" for key, value in given.items()) or "none"
+
+
+def changed(entry: Any) -> list[tuple[str, Any]]:
+    kind = type(entry)
+    defaults = kind() if "lr" not in required(kind) else None
+    return [(key, value) for key, value in vars(entry).items() if getattr(defaults, key, None) != value]
 
 
 def required(kind: Any) -> list[str]:

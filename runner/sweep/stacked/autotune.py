@@ -82,7 +82,7 @@ def snapshot(trainer: StackedTrainer) -> list[tuple[Tensor, Tensor]]:
 
 def single_step_s(run: MemberTrainer, trainer: StackedTrainer) -> float:
     """Median seconds of a step of one run by itself, on one CPU thread."""
-    model, optimizer = build_model_and_optimizer(run.config, trainer.device, run.console, run.distributed)
+    model, optimizer = build_model_and_optimizer(run.config, run.samples, trainer.device, run.console, run.distributed)
     training_step = TrainingStep(model, optimizer, run.task, replace(run.settings, compile=False), lambda _: None)
     x, y = next(trainer.batches(1, 0))
     if not trainer.same_batches:

@@ -60,11 +60,17 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
         1e-5,
     ),
     # one seed: all runs have the same batches
-    (["optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]"], "vmap", 1e-5),
+    (
+        [*("optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]", "wrap=[cautious,schedule_free]")],
+        *("vmap", 1e-5),
+    ),
     (["optim=momentum", "optim.momentum=0.5,0.9", "wrap=[ema]", "optim/lr_schedule=plateau"], "vmap", 1e-5),
     (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01", "clip_norm=0.5", *MIXED], "autograd", 1e-5),
     (["optim=adamw", "optim.lr=0.001,0.01", "groups=[no_decay,layers]", "wrap=[gradient_noise]"], "vmap", 1e-5),
-    (["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine"], "vmap", 1e-5),
+    (
+        ["data.augment=crop_flip", "data.normalize=true", "seed=0,1", "optim/lr_schedule=cosine", "wrap=[mars,swa]"],
+        *("vmap", 1e-5),
+    ),
     # a network of 20 layers multiplies rounding; batch norm has buffers
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "vmap", 1e-3),
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "autograd", 1e-3),

@@ -27,6 +27,15 @@ def test_training_is_as_without_and_the_best_weights_have_their_statistics(run, 
     assert means == {key: read_status(averaged)["best"][key] for key in ("loss", "acc")}
 
 
+def test_swa_counts_epochs(run):
+    """Three steps each: the mean is of the weights after the second epoch and the third."""
+    words = ["task=digits", "model=mlp", "optim=adam", *SMALL[4:], "wrap=[swa]", "wrap.swa.start=2"]
+    second, third = (checkpoint(run(*words, f"epochs={n}").folder, "last") for n in (2, 3))
+    weights = zip(*(content["model"].values() for content in (second, third)), strict=True)
+    for (before, after), state in zip(weights, third["optimizer"]["state"].values(), strict=True):
+        torch.testing.assert_close(state["swa.m"], (before + after) / 2)
+
+
 def test_statistics_see_the_batches_that_training_would(make_trainer):
     """100 samples in batches of 40 and two passes: the last batch, of 20, is left out."""
     trainer = make_trainer(*SMALL, "accumulate=2")
@@ -45,9 +54,10 @@ def test_statistics_need_a_bounded_number_of_samples():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrap", ["ema", "lookahead", "lookahead,ema"])
+@pytest.mark.parametrize("wrap", ["ema", "lookahead", "lookahead,ema", "swa", "schedule_free"])
 def test_averaged_weights_are_as_good_as_the_training_weights(wrap, run):
     """With the training weights' statistics they scored 0.87 (ema) and 0.91 (lookahead) on validation."""
     words = ["task=digits", "model=cnn_bn", "optim=adam", "optim.lr=0.003", "epochs=3", f"wrap=[{wrap}]"]
+    words += ["optim.betas=[0,0.999]"] if wrap == "schedule_free" else []
     found = read_status(run(*words).folder)
     assert found["final"]["acc"] > 0.97 and found["test"]["acc"] > 0.97

@@ -39,8 +39,13 @@ KINDS = {
     ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
-    "rosenbrock": [*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"],
-    "amsgrad": [*POINT, "task=amsgrad_stochastic", "data.num_periods=1", "epochs=4"],
+    "rosenbrock": [
+        *(*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"),
+        "wrap=[mars,cautious,schedule_free]",
+    ],
+    "amsgrad": [
+        *(*POINT, "task=amsgrad_stochastic", "data.num_periods=1", "epochs=4", "wrap=[swa]", "wrap.swa.start=2"),
+    ],
 }
 
 
