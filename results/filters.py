@@ -2,9 +2,10 @@
 
 A filter is a dotted key of the configuration and the values that pass, any of them; filters hold together. A key that
 names a choice (`task`, `data`, `model`, `optim`, `optim.lr_schedule`) means its name; `wrap=lookahead` means runs with
-that wrapper, among others or not, and `wrap=none` those with none. Beside the configuration's keys there are `status`
-(done, diverged, ...), `optimizer` (with its wrappers: adam+lookahead), `signature` and `setting`: a label as the report
-has it for all these runs, or the name of the folder.
+that wrapper, among others or not, and `wrap=none` those with none, as `groups=no_decay` and `groups=none` for rules of
+parameter groups. Beside the configuration's keys there are `status` (done, diverged, ...), `optimizer` (with its
+wrappers and rules: adam+lookahead), `signature` and `setting`: a label as the report has it for all these runs, or the
+name of the folder.
 """
 
 from __future__ import annotations

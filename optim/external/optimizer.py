@@ -117,10 +117,11 @@ def constructed(config: ExternalConfig, params: list[Any]) -> Any:
 
 
 def takes_matrices_only(config: ExternalConfig, params: list[Any]) -> bool:
-    every = [p for given in params for p in (given["params"] if isinstance(given, dict) else [given])]
-    matrices = [p for p in every if p.ndim == 2]
+    if any(isinstance(each, dict) for each in params):
+        return False  # it may refuse the groups
+    matrices = [p for p in params if p.ndim == 2]
     try:
-        return 0 < len(matrices) < len(every) and bool(config.optimizer_class(matrices, **config.arguments()))
+        return 0 < len(matrices) < len(params) and bool(config.optimizer_class(matrices, **config.arguments()))
     except Exception:  # of any kind: the class's own
         return False
 

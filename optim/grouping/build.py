@@ -16,7 +16,7 @@ from ..transform import Wrapper
 from .combined import CombinedOptimizer
 from .resolve import Group, resolve
 from .rule import DEFAULT, GroupRule, read_rules
-from .settings import check_rules
+from .settings import checked_rules
 
 
 def build_grouped(
@@ -34,7 +34,7 @@ def build_grouped(
     Raises ValueError for rules that are wrong or do not fit the network.
     """
     rules = read_rules(rules) if isinstance(rules, Mapping) else tuple(rules)
-    check_rules(rules, config, wrap)
+    rules = checked_rules(rules, config, wrap)
     return combine(resolve(network, rules, config, wrap), wrap, backend, seed)
 
 
@@ -52,8 +52,5 @@ def _part(groups: Sequence[Group], wrap: Sequence[Wrapper], backend: Backend, se
     if isinstance(config, ExternalConfig):
         if wrap:
             raise ValueError(f"{wrap[0].name}: goes around this package's own optimizers only, not {config.name}")
-        try:
-            return ExternalOptimizer(dicts, config)
-        except ValueError as error:
-            raise ValueError(f"{config.name}: {str(error).strip()}") from None
+        return ExternalOptimizer(dicts, config)
     return ComposedOptimizer(dicts, config, wrap, backend=backend, seed=seed)

@@ -113,7 +113,7 @@ class Outcome:
             )
         scale = 1.0
         for rule in holding:
-            scale *= rule.lr_scale
+            scale *= 1.0 if rule.lr_scale is None else rule.lr_scale
             if rule.layer_decay is not None:
                 scale *= rule.layer_decay**info.layers_after
         labels = tuple(f"layer_{info.layer}" if rule.layer_decay is not None else rule.name for rule in holding)

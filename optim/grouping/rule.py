@@ -50,7 +50,7 @@ class GroupRule:
     criteria: tuple[Criteria, ...]
     exceptions: tuple[Criteria, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    lr_scale: float = 1.0
+    lr_scale: float | None = None
     layer_decay: float | None = None
     optim: OptimizerConfig | None = None
 
@@ -76,15 +76,14 @@ def read_rule(name: str, node: Any) -> GroupRule:
     given = dict(_mapping(node, path))
     optim = given.pop("optim", None)
     criteria, exceptions = _criteria(given, path), _exceptions(given.pop("except", ()), f"{path}.except")
-    lr_scale = _number(given.pop("lr_scale", 1.0), "[0, inf)", f"{path}.lr_scale")
-    layer_decay = given.pop("layer_decay", None)
+    lr_scale = _number(given.pop("lr_scale", None), "[0, inf)", f"{path}.lr_scale")
+    layer_decay = _number(given.pop("layer_decay", None), "(0, 1]", f"{path}.layer_decay")
     if layer_decay is not None:
-        layer_decay = _number(layer_decay, "(0, 1]", f"{path}.layer_decay")
         criteria = criteria or (Criteria(),)
     if not criteria:
         raise ValueError(f"{path}: no criterion says which parameters it is for; give {', '.join(CRITERIA)} or any")
     rule = GroupRule(name, criteria, exceptions, _flat(given), lr_scale, layer_decay, _optimizer(optim, path))
-    if not rule.settings and rule.optim is None and layer_decay is None and lr_scale == 1.0:
+    if not rule.settings and rule.optim is layer_decay is lr_scale is None:
         raise ValueError(f"{path}: sets nothing; give lr_scale, layer_decay, optim or a hyper-parameter")
     return rule
 
@@ -152,7 +151,9 @@ def _optimizer(given: Any, path: str) -> OptimizerConfig | None:
     return known[name](**arguments)
 
 
-def _number(value: Any, range: str, path: str) -> float:
+def _number(value: Any, range: str, path: str) -> float | None:
+    if value is None:
+        return None
     if not contains(range, value):
         raise ValueError(f"{path}={value!r} is not in {range}")
     return float(value)

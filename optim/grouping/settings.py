@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..config import OptimizerConfig
@@ -22,6 +23,7 @@ class GroupSettings:
         self.config = config
         self.schema: GroupSchema | None = None
         if isinstance(config, ExternalConfig):
+            config.check()
             self.keys = list(_group_of(config))
         else:
             self.schema = GroupSchema(config, Pipeline(config, wrap))
@@ -58,22 +60,31 @@ def _group_of(config: ExternalConfig, changes: Mapping[str, Any] | None = None) 
     return {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
 
 
-def check_rules(rules: Sequence[GroupRule], config: OptimizerConfig, wrap: Sequence[Wrapper] = ()) -> None:
-    """Raise ValueError for a hyper-parameter that no optimizer of these has, or a value out of its range.
+def checked_rules(
+    rules: Sequence[GroupRule], config: OptimizerConfig, wrap: Sequence[Wrapper] = ()
+) -> tuple[GroupRule, ...]:
+    """The rules with their hyper-parameters as plain numbers of the optimizer's types, so that 0 is the same as 0.0.
 
     config: of the parameters that no rule gives to another optimizer. Which parameters a rule matches shows with the
     network only (`resolve`); a rule's own optimizer must have what the rule sets.
+    Raises ValueError for a hyper-parameter that no optimizer of these has, or a value out of its range.
     """
     every = {"": GroupSettings(config, wrap)}
     every |= {rule.name: GroupSettings(rule.optim, wrap) for rule in rules if rule.optim}
-    for rule in rules:
-        candidates = [every[rule.name]] if rule.optim else list(every.values())
-        for key, value in rule.settings.items():
-            having = [each for each in candidates if key in each.keys]
-            if not having:
-                raise unknown(rule, key, candidates)
-            for each in having:
-                each.checked(key, value, rule.path)
+    return tuple(
+        replace(rule, settings=_checked_settings(rule, [every[rule.name]] if rule.optim else list(every.values())))
+        for rule in rules
+    )
+
+
+def _checked_settings(rule: GroupRule, candidates: Sequence[GroupSettings]) -> dict[str, Any]:
+    found = {}
+    for key, value in rule.settings.items():
+        having = [each for each in candidates if key in each.keys]
+        if not having:
+            raise unknown(rule, key, candidates)
+        found[key] = [each.checked(key, value, rule.path) for each in having][0]
+    return found
 
 
 def unknown(rule: GroupRule, key: str, candidates: Sequence[GroupSettings]) -> ValueError:

@@ -66,7 +66,7 @@ def to_node(rule: GroupRule) -> dict[str, Any]:
     if rule.exceptions:
         node["except"] = [criteria_node(each) for each in rule.exceptions]
     node |= {key: list(x) if isinstance(x, tuple) else x for key, x in rule.settings.items()}
-    if rule.lr_scale != 1.0:
+    if rule.lr_scale is not None:
         node["lr_scale"] = rule.lr_scale
     if rule.layer_decay is not None:
         node["layer_decay"] = rule.layer_decay
@@ -89,9 +89,8 @@ def changed_settings(rules: Sequence[GroupRule]) -> dict[str, dict[str, Any]]:
 def changed(rule: GroupRule) -> dict[str, Any]:
     _, ready = ready_made().get(rule.name, ("", {}))
     found = {key: value for key, value in rule.settings.items() if as_plain(ready.get(key)) != as_plain(value)}
-    for key, default in (("lr_scale", 1.0), ("layer_decay", None)):
-        value = getattr(rule, key)
-        if value != ready.get(key, default):
+    for key in ("lr_scale", "layer_decay"):
+        if (value := getattr(rule, key)) != ready.get(key):
             found[key] = value
     if rule.optim:
         given = ready.get("optim", {})
@@ -116,11 +115,8 @@ def check_groups(
     The network is built without its weights, on torch's device "meta": a pattern that fits nothing is found before
     anything runs. A network that can't be built there is checked when the run starts.
     """
-    from optim.grouping.settings import check_rules
-
     if not rules:
         return
-    check_rules(rules, optim, wrap)
     from optim.grouping.build import combine
     from optim.grouping.resolve import resolve
 
@@ -131,10 +127,9 @@ def check_groups(
     groups = resolve(network, rules, optim, wrap)
     try:
         combine(groups, wrap, "auto", 0)
-    except ValueError:  # a class that refuses some of the parameters, such as those of torch/Muon, or any groups
-        raise
-    except Exception:  # of any kind: of a class from elsewhere that does not work without values
-        return
+    except ValueError as error:  # a class that refuses some parameters, as torch/Muon does, or does not have groups
+        if error.__cause__ is None or isinstance(error.__cause__, ValueError):
+            raise  # another cause may be that the parameters have no values
 
 
 @lru_cache(maxsize=4)

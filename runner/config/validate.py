@@ -11,6 +11,7 @@ from typing import Any
 from optim.config import check_wrappers
 from optim.external.config import ExternalConfig
 from optim.grouping.rule import GroupRule
+from optim.grouping.settings import checked_rules
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
 from runner.config.branch import with_stem
@@ -66,6 +67,7 @@ def read_config(raw: dict[str, Any]) -> Config:
         return read_dataclass(class_of("optim", node, path=path), without_choice("optim", node), path, known.error)
 
     groups = read_groups(rules, read_optimizer)
+    groups = checked_rules(groups, parts["optim"], wrap) if groups else ()
     return Config(**parts, wrap=wrap, groups=groups, settings=settings, plain=to_plain(parts, wrap, groups, settings))
 
 

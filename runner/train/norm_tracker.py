@@ -48,10 +48,8 @@ class NormTracker:
         yield
         with torch.no_grad():
             self.compare(old)
-        before: dict[Tensor, Tensor] = dict(
-            zip(self.parameters, old, strict=True)
-        )  # the optimizer's groups are in another order
-        in_groups = [before.get(p, p) for group in optimizer.param_groups for p in group["params"]]
+        before = dict(zip(self.parameters, old, strict=True))  # the optimizer's groups are in another order
+        in_groups = [before[p] if p in before else p for group in optimizer.param_groups for p in group["params"]]
         self.values |= {f"optimizer/{name}": value for name, value in optimizer.step_metrics(in_groups).items()}
 
     def compare(self, old: list[Tensor]) -> None:

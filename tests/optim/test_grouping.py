@@ -83,11 +83,11 @@ def test_a_tied_head_is_first_and_last():
 
 @pytest.mark.parametrize("name", ["vit", "cnn"])
 def test_rules_are_optimizers_stepped_by_hand(name):
-    """Momentum for hidden weights and AdamW for the others, with and without a wrapper: to the last bit."""
+    """Muon for hidden weights and AdamW for the others, inside a wrapper, and resumed: to the last bit."""
     ours, theirs = network(name), network(name)
     lookahead = optim.wrappers()["lookahead"](k=2)
     rules = {**MUON, **NO_DECAY, "half": {"module": "norm", "lr_scale": 0.5}}
-    optimizer = optim.build_grouped(optim.configs()["sgdw"](), ours, rules, [lookahead])
+    optimizer = optim.build_grouped(optim.configs()["muon"](weight_decay=0.1), ours, rules, [lookahead])
     assert isinstance(optimizer, optim.CombinedOptimizer) and list(optimizer.parts) == ["default", "adamw"]
     infos = parameter_infos(theirs)
     outer = [p for i, p in enumerate(theirs.parameters()) if infos[i].positions or "embedding" in infos[i].kinds]
@@ -101,7 +101,7 @@ def test_rules_are_optimizers_stepped_by_hand(name):
         {"params": norms, "weight_decay": 0.0, "lr": 0.003 * 0.5},
     ]
     by_hand = [
-        optim.Lookahead(optim.SGDW(hidden), k=2),
+        optim.Lookahead(optim.Muon(hidden, weight_decay=0.1), k=2),
         optim.Lookahead(optim.AdamW(groups, lr=0.003, betas=(0.8, 0.95)), k=2),
     ]
     assert_same(train(ours, [optimizer], 2), train(theirs, by_hand, 2))
@@ -110,7 +110,7 @@ def test_rules_are_optimizers_stepped_by_hand(name):
     # the state goes on where it is loaded
     model = network(name)
     model.load_state_dict(ours.state_dict())
-    resumed = optim.build_grouped(optim.configs()["sgdw"](), model, rules, [lookahead])
+    resumed = optim.build_grouped(optim.configs()["muon"](weight_decay=0.1), model, rules, [lookahead])
     resumed.load_state_dict(optimizer.state_dict())
     assert_same(train(model, [resumed], 1, start=2), train(theirs, by_hand, 1, start=2))
     with pytest.raises(ValueError, match="adamw"):

@@ -155,3 +155,53 @@ def test_compiled_stacked_runs_is_the_rule_alone():
     alone(chains, 6)
     together(StackedOptimizers(others), 6, compiled=True)
     assert_same(chains, others, rtol=1e-9)
+
+
+def test_several_groups_are_stacked_as_they_are_alone():
+    """Numbers, noise and a method's sums over all parameters, of groups whose numbers differ from run to run."""
+
+    def grouped(name, run):
+        params = [randn(*shape, seed=10 * run + i).requires_grad_() for i, shape in enumerate(SHAPES)]
+        settings = {"weight_decay": 0.1 * run, "lookahead.alpha": 0.3}
+        groups = [{"params": params[1:3], "seed": 7}, {"params": [params[3], params[0]], **settings}]
+        wrap = [optim.wrappers()[each]() for each in ("gradient_noise", "lookahead")]
+        return ComposedOptimizer(groups, optim.configs()[name](), wrap, seed=run)
+
+    def stepped(chains, step):
+        for t in range(6):
+            for run, each in enumerate(chains):
+                params = [p for group in each.param_groups for p in group["params"]]
+                for i, p in enumerate(params):
+                    p.grad = randn(*p.shape, seed=1000 * t + 10 * run + i)
+                for factor, group in zip((1.0, 0.5), each.param_groups, strict=True):
+                    group["lr"] = factor * LRS[run] / (1 + t)
+            step(t)
+
+    def alone_step(chains):
+        def step(t):
+            for run, each in enumerate(chains):
+                each.step(loss=torch.tensor(1.0 + run + t, dtype=torch.float64))
+
+        return step
+
+    def together_step(axis):
+        update = torch.vmap(axis.update())
+
+        def step(t):
+            axis.advance()
+            every = [[p for group in each.param_groups for p in group["params"]] for each in axis.optimizers]
+            gradients = [torch.stack([p.grad for p in column]) for column in zip(*every, strict=True)]
+            losses = torch.tensor([1.0 + run + t for run in range(len(LRS))], dtype=torch.float64)
+            update(axis.params, gradients, axis.states, axis.global_state, axis.values(), losses, axis.noise())
+
+        return step
+
+    for name in ("adamw", "momo"):
+        chains, others = ([grouped(name, run) for run in range(len(LRS))] for _ in range(2))
+        axis = StackedOptimizers(others)
+        stepped(chains, alone_step(chains))
+        stepped(others, together_step(axis))
+        axis.sync_steps()
+        for one, other in zip(chains, others, strict=True):
+            for group, ours in zip(one.param_groups, other.param_groups, strict=True):
+                torch.testing.assert_close(ours["params"], group["params"], rtol=1e-12, atol=1e-13)

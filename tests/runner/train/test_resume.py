@@ -33,9 +33,9 @@ KINDS = {
         *("log.every=2", "logger=[tensorboard]"),
     ],
     "two optimizers": [
-        *("task=digits", "epochs=3", "log.every=2", "limit_train=300", "limit_val=50", "limit_test=50", "track=true"),
+        *("task=digits", "epochs=2", "log.every=2", "limit_train=300", "limit_val=50", "limit_test=50", "track=true"),
         *("optim=momentum", "groups=[muon,no_decay]", "wrap=[gradient_noise,lookahead]", "optim/lr_schedule=cosine"),
-        *("finetune.epochs=1", "checkpoint.unit=step", "checkpoint.every=2", "logger=[tensorboard]"),
+        *("finetune.epochs=1", "checkpoint.unit=step", "checkpoint.every=2", "logger=[]"),
     ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
