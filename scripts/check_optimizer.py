@@ -37,11 +37,11 @@ def main() -> int:
 
     import torch
 
-    from optim.conformance import Candidate, conformance_report, formatted, step_cost
+    from optim.conformance import candidate_of, conformance_report, formatted, step_cost
 
     torch.set_num_threads(1)  # on tensors this small, more threads mostly wait for each other
     settings = config.settings
-    candidate = Candidate(config.optim, config.wrap, {"backend": settings.backend, "seed": settings.seed})
+    candidate = candidate_of(config.optim, config.wrap, {"backend": settings.backend, "seed": settings.seed})
     names = [config.optim.name, *(wrapper.name for wrapper in config.wrap)]
     print(f"{', '.join(names)}: {config.optim}")
     results = conformance_report(candidate, compiled=options.compile)
@@ -51,7 +51,8 @@ def main() -> int:
     except Exception as error:  # the optimizer's own, of any kind
         print(f"no time of a step, which fails: {type(error).__name__}: {first_line(error)}")
         return 1
-    print(f"{cost['ms']:.2f} ms per step, torch.optim.Adam {cost['adam_ms']:.2f}: medians, one thread, the 59")
+    medians = f"medians, one thread, the {cost['tensors']:.0f}"
+    print(f"{cost['ms']:.2f} ms per step, torch.optim.Adam {cost['adam_ms']:.2f}: {medians}")
     print(f"tensors of ResNet-20 in float32; {cost['state_bytes']:.0f} bytes of state per parameter, beside its own 4")
     return 1 if any(result.outcome == "FAIL" for result in results) else 0
 

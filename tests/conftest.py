@@ -31,6 +31,22 @@ def copy_project(place: Path, packages: tuple[str, ...], files: list[str]) -> Pa
     return place
 
 
+@pytest.fixture
+def load_module(monkeypatch):
+    """load_module(file, name) -> the module of a file that lies elsewhere than its name says."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    def load(file: Path, name: str) -> types.ModuleType:
+        spec = spec_from_file_location(name, file)
+        assert spec and spec.loader
+        module = module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)  # where dataclasses look up their module
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     if "torch" in sys.modules:

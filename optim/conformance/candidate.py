@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from .. import build
 from ..config import OptimizerConfig
-from ..optimizer import ComposedOptimizer
 from ..transform import GlobalTransform, Wrapper
 
 SHAPES = ((), (5,), (4, 3), (2, 3, 2, 2))
+BACKENDS = ("loop", "foreach")  # what every check that depends on the backend is run with
+
+
+class NotApplicable(Exception):
+    """The check does not concern this optimizer; the message is the reason."""
 
 
 @dataclass
 class Candidate:
-    """What the checks build and train: a configuration, with wrappers around it."""
+    """What the checks build and train: a configuration, with wrappers around it.
+
+    is_own: whether it is made of this package's transforms. directions: values of `maximize` that it has.
+    """
+
+    is_own: ClassVar[bool] = True
+    backends: ClassVar[tuple[str, ...]] = BACKENDS
+    directions: ClassVar[tuple[bool, ...]] = (False, True)
 
     config: OptimizerConfig
     wrap: Sequence[Wrapper] = ()
@@ -31,12 +43,29 @@ class Candidate:
         self.is_global = any(isinstance(bound.transform, GlobalTransform) for bound in pipeline.bound_transforms)
         self.defaults = pipeline.defaults
 
-    def build(self, params: Iterable[Any], **options: Any) -> ComposedOptimizer:
+    def parameters(
+        self, dtype: torch.dtype = torch.float64, shapes: Iterable[tuple[int, ...]] | None = None, seed: int = 0
+    ) -> list[torch.nn.Parameter]:
+        """Parameters to train. Raises NotApplicable for shapes that the optimizer is not made for."""
+        return parameters(dtype, SHAPES if shapes is None else shapes, seed)
+
+    def build(self, params: Iterable[Any], **options: Any) -> Any:
         return build(self.config, params, self.wrap, **{**self.options, **options})
 
     def step(self, optimizer: Any, loss: Tensor) -> Any:
         """One step; only a method that reads the loss is given it."""
         return optimizer.step(loss=loss) if self.uses_loss else optimizer.step()
+
+    def checking(self) -> AbstractContextManager[object]:
+        """Around every check."""
+        return nullcontext()
+
+    def shapes_like(self, shapes: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Shapes of a network's parameters as far as the optimizer takes them."""
+        return list(shapes)
+
+    def evaluation_weights(self, optimizer: Any) -> AbstractContextManager[None]:
+        return optimizer.evaluation_weights()
 
     def train(
         self, optimizer: Any, params: Sequence[Tensor], steps: int, start: int = 0, after: Callable[[], Any] = int

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from ..compile_backend import MIN_NUMEL
-from .candidate import SHAPES, Candidate, copies, parameters, set_gradients, tensors_of
+from .candidate import SHAPES, Candidate, copies, set_gradients, tensors_of
 from .check_groups import others
-from .checks import BACKENDS, COMPILE_CHECKS, HALF, check, differ, equal, evaluated
+from .checks import COMPILE_CHECKS, HALF, check, differ, equal, evaluated
 
 SCHEDULERS: dict[str, Callable[[Any], Any]] = {
     "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
@@ -25,10 +25,10 @@ SCHEDULERS: dict[str, Callable[[Any], Any]] = {
 
 @check("schedulers act, as the same rates set by hand")
 def schedulers(candidate: Candidate) -> None:
-    fixed = parameters()
+    fixed = candidate.parameters()
     unscheduled = candidate.train(candidate.build(fixed), fixed, 8)
     for name, make in SCHEDULERS.items():
-        params, by_hand = parameters(), parameters()
+        params, by_hand = candidate.parameters(), candidate.parameters()
         optimizer, other = candidate.build(params), candidate.build(by_hand)
         scheduler, rates = make(optimizer), []
         for n in range(8):
@@ -44,7 +44,7 @@ def schedulers(candidate: Candidate) -> None:
 
 @check("lr=0 moves nothing")
 def zero_rate(candidate: Candidate) -> None:
-    params = parameters()
+    params = candidate.parameters()
     before = copies(params)
     got = candidate.train(candidate.build([{"params": params, "lr": 0.0}]), params, 12)
     equal(got, before, "weights move at lr=0")
@@ -52,10 +52,10 @@ def zero_rate(candidate: Candidate) -> None:
 
 @check("lr may be a tensor")
 def tensor_rate(candidate: Candidate) -> None:
-    for backend in BACKENDS:
+    for backend in candidate.backends:
         results = []
         for kind in (float, lambda x: torch.tensor(x, dtype=torch.float64)):
-            params = parameters()
+            params = candidate.parameters()
             lr = kind(candidate.defaults["lr"])
             optimizer = candidate.build([{"params": params, "lr": lr}], backend=backend)
             assert optimizer.param_groups[0]["lr"] is lr, f"the group has another object as its lr ({backend})"
@@ -67,7 +67,7 @@ def tensor_rate(candidate: Candidate) -> None:
 
 @check("GradScaler: unscaled steps, and a skipped step changes nothing")
 def grad_scaler(candidate: Candidate) -> None:
-    scaled, plain = parameters(torch.float32), parameters(torch.float32)
+    scaled, plain = candidate.parameters(torch.float32), candidate.parameters(torch.float32)
     optimizer, reference = candidate.build(scaled), candidate.build(plain)
     scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)  # type: ignore
     for n in range(4):
@@ -91,7 +91,7 @@ def grad_scaler(candidate: Candidate) -> None:
 
 @check("a closure is called once, with gradients enabled")
 def closure(candidate: Candidate) -> None:
-    plain, closed = parameters(), parameters()
+    plain, closed = candidate.parameters(), candidate.parameters()
     candidate.train(candidate.build(plain), plain, 6)
     optimizer, losses = candidate.build(closed), []
     for n in range(6):
@@ -104,44 +104,50 @@ def closure(candidate: Candidate) -> None:
 
         with torch.no_grad():
             returned = optimizer.step(recompute)
-        assert calls == [True], f"the closure was called {len(calls)} times"
+        assert len(calls) == 1, f"the closure was called {len(calls)} times"
+        assert calls[0], "the closure was called without gradients"
         assert returned is losses[-1], "the loss is not returned"
     equal(closed, plain, "other weights than without a closure")
 
 
 @check("evaluation weights come and go without a trace")
 def evaluation(candidate: Candidate) -> None:
-    watched, alone = (parameters() + parameters(HALF, seed=1) for _ in range(2))
+    watched, alone = (candidate.parameters() + candidate.parameters(HALF, seed=1) for _ in range(2))
     optimizer, other = candidate.build(watched), candidate.build(alone)
-    evaluated(optimizer, watched)
+    evaluated(candidate, optimizer, watched)
     equal(watched, alone, "evaluating before the first step moves weights")
     for n in range(12):
         before = candidate.train(optimizer, watched, 1, start=n)
-        _evaluate_and_raise(optimizer, watched)
+        _evaluate_and_raise(candidate, optimizer, watched)
         equal(watched, before, "the training weights have not come back")
         candidate.train(other, alone, 1, start=n)
     equal([*watched, *tensors_of(optimizer)], [*alone, *tensors_of(other)], "evaluating changes the training")
 
 
-def _evaluate_and_raise(optimizer: Any, params: Sequence[Tensor]) -> None:
+def _evaluate_and_raise(candidate: Candidate, optimizer: Any, params: Sequence[Tensor]) -> None:
     """Evaluate inside an evaluation, save, and leave by an exception."""
-    with suppress(ZeroDivisionError), optimizer.evaluation_weights():
+    with suppress(ZeroDivisionError), candidate.evaluation_weights(optimizer):
         shown = copies(params)
-        with optimizer.evaluation_weights():
-            equal(params, shown, "an evaluation inside another has other weights")
-        equal(params, shown, "the end of an evaluation inside another ends both")
+        if candidate.is_own:
+            with optimizer.evaluation_weights():
+                equal(params, shown, "an evaluation inside another has other weights")
+            equal(params, shown, "the end of an evaluation inside another ends both")
         optimizer.state_dict()
         raise ZeroDivisionError
 
 
-@check("loop and foreach are equal, also where groups differ")
+@check("loop and foreach are equal, also where groups differ", own_only="it has no backends")
 def backends(candidate: Candidate) -> None:
-    fields = candidate.build(parameters()).group_schema.fields
+    fields = candidate.build(candidate.parameters()).group_schema.fields
     numbers = {key: next(others(fields[key][1], x), x) for key, x in candidate.defaults.items()}
     for second in ({}, numbers):
         results = []
-        for backend in BACKENDS:
-            params = parameters() + parameters(torch.float32, seed=1) + parameters(HALF, seed=2)
+        for backend in candidate.backends:
+            params = (
+                candidate.parameters()
+                + candidate.parameters(torch.float32, seed=1)
+                + candidate.parameters(HALF, seed=2)
+            )
             groups = [{"params": params[::2]}, {"params": params[1::2], **second}]
             optimizer = candidate.build(groups, backend=backend)
             results.append(candidate.train(optimizer, params, 20) + tensors_of(optimizer))
@@ -151,7 +157,7 @@ def backends(candidate: Candidate) -> None:
 @check("compile is within 1e-6 of the loop", COMPILE_CHECKS)
 def compile_backend(candidate: Candidate) -> None:
     shapes = ((MIN_NUMEL,), (MIN_NUMEL // 64, 64), *SHAPES)  # smaller parameters take the loop's step
-    ours, theirs = parameters(torch.float32, shapes), parameters(torch.float32, shapes)
+    ours, theirs = candidate.parameters(torch.float32, shapes), candidate.parameters(torch.float32, shapes)
     # after more steps training has amplified rounding: the loop itself is then further than 1e-6 from float64
     a = candidate.train(candidate.build(ours, backend="compile"), ours, 10)
     b = candidate.train(candidate.build(theirs, backend="loop"), theirs, 10)

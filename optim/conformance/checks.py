@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,19 +13,21 @@ from .candidate import Candidate, copies, tensors_of
 Check = Callable[[Candidate], None]
 CHECKS: dict[str, Check] = {}
 COMPILE_CHECKS: dict[str, Check] = {}
-BACKENDS = ("loop", "foreach")  # what every check that depends on the backend is run with
+EXTERNAL_CHECKS: dict[str, Check] = {}  # of classes from elsewhere, in addition
+OWN_ONLY: dict[str, str] = {}  # names of checks that do not concern these, and why
 HALF = torch.bfloat16
 
 
-class NotApplicable(Exception):
-    """The check does not concern this optimizer; the message is the reason."""
+def check(name: str, registry: dict[str, Check] = CHECKS, own_only: str = "") -> Callable[[Check], Check]:
+    """Register a function that raises AssertionError where the named property does not hold.
 
-
-def check(name: str, registry: dict[str, Check] = CHECKS) -> Callable[[Check], Check]:
-    """Register a function that raises AssertionError where the named property does not hold."""
+    own_only: why the check does not concern a class that is not made of this package's transforms.
+    """
 
     def register(function: Check) -> Check:
         registry[name] = function
+        if own_only:
+            OWN_ONLY[name] = own_only
         return function
 
     return register
@@ -42,17 +43,11 @@ def differ(ours: Iterable[Tensor], theirs: Iterable[Tensor]) -> bool:
     return not all(map(torch.equal, ours, theirs))
 
 
-def evaluated(optimizer: Any, params: Sequence[Tensor]) -> list[Tensor]:
+def evaluated(candidate: Candidate, optimizer: Any, params: Sequence[Tensor]) -> list[Tensor]:
     """The weights and those to evaluate with."""
-    with optimizer.evaluation_weights():
+    with candidate.evaluation_weights(optimizer):
         shown = copies(params)
     return [*copies(params), *shown]
-
-
-def through_a_file(state_dict: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state_dict, file)
-    return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
 
 
 def goes_on(candidate: Candidate, optimizer: Any, params: list, twin: Any, others: list, start: int, what: str) -> None:

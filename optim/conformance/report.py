@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 
-from . import check_gradients, check_groups, check_state, check_training  # noqa: F401, I001  each adds its checks
-from .candidate import Candidate, parameters, set_gradients, tensors_of
-from .checks import CHECKS, COMPILE_CHECKS, NotApplicable
+from . import check_external, check_gradients, check_groups, check_state, check_training  # noqa: F401, I001  each adds its checks
+from .candidate import Candidate, NotApplicable, set_gradients, tensors_of
+from .checks import CHECKS, COMPILE_CHECKS, EXTERNAL_CHECKS, OWN_ONLY
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,24 @@ class CheckResult:
 
 def conformance_report(candidate: Candidate, compiled: bool = False) -> list[CheckResult]:
     """Run every check, those of the compile backend only where asked for: they take seconds to minutes."""
-    names = [*CHECKS, *(COMPILE_CHECKS if compiled else [])]
+    names = [*CHECKS, *(() if candidate.is_own else EXTERNAL_CHECKS), *(COMPILE_CHECKS if compiled else ())]
     return [run_check(name, candidate) for name in names]
 
 
 def run_check(name: str, candidate: Candidate) -> CheckResult:
-    """Run the check of this name, a key of CHECKS or COMPILE_CHECKS."""
-    check = {**CHECKS, **COMPILE_CHECKS}[name]
+    """Run the check of this name, a key of CHECKS, EXTERNAL_CHECKS or COMPILE_CHECKS."""
+    check = {**CHECKS, **EXTERNAL_CHECKS, **COMPILE_CHECKS}[name]
+    if name in OWN_ONLY and not candidate.is_own:
+        return CheckResult(name, "n/a", OWN_ONLY[name])
     try:
-        check(candidate)
+        with candidate.checking():
+            check(candidate)
     except NotApplicable as reason:
         return CheckResult(name, "n/a", str(reason))
     except Exception as error:  # a user's own transform may raise anything
         first_line = (str(error).strip().splitlines() or [""])[0]
         reason = first_line if isinstance(error, AssertionError) else f"{type(error).__name__}: {first_line}"
-        return CheckResult(name, "FAIL", reason)
+        return CheckResult(name, "FAIL", reason.replace(" ()", "").replace("(, ", "("))  # of a class without backends
     return CheckResult(name, "pass", "")
 
 
@@ -73,10 +76,11 @@ def step_cost(
 ) -> dict[str, float]:
     """The step's time beside torch.optim.Adam's on the same float32 tensors, in turns, and the state's size.
 
-    Returns milliseconds per step (medians): "ms", "adam_ms"; and "state_bytes" per parameter element.
+    Returns milliseconds per step (medians): "ms", "adam_ms"; "tensors": their number; and "state_bytes" per parameter
+    element.
     """
-    shapes = list(resnet20() if shapes is None else shapes)
-    ours, theirs = (parameters(torch.float32, shapes) for _ in range(2))
+    shapes = list(candidate.shapes_like(resnet20()) if shapes is None else shapes)
+    ours, theirs = (candidate.parameters(torch.float32, shapes) for _ in range(2))
     optimizer, adam = candidate.build(ours), torch.optim.Adam(theirs)
     set_gradients(theirs, 0)
     loss = set_gradients(ours, 0)
@@ -88,4 +92,8 @@ def step_cost(
             step()
             times[key] += [1000 * (time.perf_counter() - start)] if n >= 3 else []
     size = sum(x.numel() * x.element_size() for x in tensors_of(optimizer))
-    return {**{key: median(x) for key, x in times.items()}, "state_bytes": size / sum(p.numel() for p in ours)}
+    return {
+        **{key: median(x) for key, x in times.items()},
+        "tensors": len(ours),
+        "state_bytes": size / sum(p.numel() for p in ours),
+    }

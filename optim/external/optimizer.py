@@ -29,10 +29,8 @@ class ExternalOptimizer:
         self.evaluates = False
         self.unsaved = ""  # why its state is left out of checkpoints
         self.optimizer: Any = constructed(config, list(params))
-        step = inspect.signature(self.optimizer.step).parameters
-        self.uses_loss = "loss" in step
-        self.needs_closure = "closure" in step and step["closure"].default is inspect.Parameter.empty
-        self.has_evaluation_weights = all(callable(getattr(self.optimizer, name, None)) for name in ("train", "eval"))
+        self.uses_loss, self.needs_closure = step_needs(self.optimizer)
+        self.has_evaluation_weights = has_modes(self.optimizer)
         if self.has_evaluation_weights:
             self.optimizer.train()
 
@@ -109,11 +107,22 @@ def constructed(config: ExternalConfig, params: list[Any]) -> Any:
         return config.optimizer_class(params, **config.arguments())
     except Exception as error:  # of any kind: the class's own
         hint = (
-            "; it takes matrices only: groups= gives others to another optimizer"
+            "; it takes matrices only; with groups=muon AdamW gets the others"
             if takes_matrices_only(config, params)
             else ""
         )
         raise ValueError(f"optim={config.name} refuses this network: {one_line(error)}{hint}") from error
+
+
+def has_modes(optimizer: Any) -> bool:
+    """Whether it has train() and eval(), which put the weights to train and to evaluate with into the parameters."""
+    return all(callable(getattr(optimizer, name, None)) for name in ("train", "eval"))
+
+
+def step_needs(optimizer: Any) -> tuple[bool, bool]:
+    """Whether the optimizer's step takes `loss=`, and whether it can't do without a closure: by its signature."""
+    step = inspect.signature(optimizer.step).parameters
+    return "loss" in step, "closure" in step and step["closure"].default is inspect.Parameter.empty
 
 
 def takes_matrices_only(config: ExternalConfig, params: list[Any]) -> bool:

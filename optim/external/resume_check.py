@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,11 +70,8 @@ def try_resume(config: ExternalConfig) -> ResumeCheck:
             resumed, copies = trial_optimizer(config, params)
             resumed.load_state_dict(through_a_file(optimizer.optimizer.state_dict()))
             return compare(optimizer, params, resumed, copies, steps)
-        except pickle.UnpicklingError as error:
-            found = re.search(r"GLOBAL (\S+)", str(error))
-            return ResumeCheck(
-                config.name, lost=f"its state holds {found[1] if found else 'what'}, which no checkpoint can"
-            )
+        except NotLoadable as error:
+            return ResumeCheck(config.name, lost=str(error))
         except Exception as error:
             return ResumeCheck(config.name, lost=one_line(error))
 
@@ -127,8 +125,16 @@ def take_step(optimizer: ExternalOptimizer, params: list[Tensor], n: int) -> Non
     optimizer.step(loss_and_gradients, loss=loss_and_gradients())
 
 
-def through_a_file(state_dict: dict) -> dict:
-    """As a checkpoint holds it."""
+class NotLoadable(ValueError):
+    """A state_dict holds an object that torch.load refuses with weights_only, as all checkpoints are loaded."""
+
+
+def through_a_file(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """The state_dict as a checkpoint gives it back. Raises NotLoadable."""
     file = io.BytesIO()
     torch.save(state_dict, file)
-    return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    try:
+        return torch.load(io.BytesIO(file.getvalue()), weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        raise NotLoadable(f"its state holds {found[1] if found else 'an object'}, which no checkpoint can") from None

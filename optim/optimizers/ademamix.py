@@ -7,12 +7,12 @@ from ..rules.ademamix import AdEMAMixConfig
 
 
 class AdEMAMix(ComposedOptimizer):
-    """fast, slow <- running means of g by beta1 and b, v <- of g^2 by beta2
-    p <- p - lr ((fast' + a slow) / (sqrt(v') + eps) + weight_decay p), slow not debiased
+    """m1, m2 <- running means of g by beta1 and b, v <- of g^2 by beta2
+    p <- p - lr ((m1' + a m2) / (sqrt(v') + eps) + weight_decay p), m2 not debiased
     a = alpha min(t / alpha_warmup, 1);  b grows from beta1 to beta3 in beta3_warmup steps, its half-life linearly:
     1 / ln b = (1 - t / beta3_warmup) / ln beta1 + t / beta3_warmup / ln beta3.
 
-    lr in [0, inf); betas: three values in [0, 1), the last of the slow mean; eps in [0, inf); weight_decay in [0, inf),
+    lr in [0, inf); betas: three values in [0, 1), the last that of m2; eps in [0, inf); weight_decay in [0, inf),
     decoupled; alpha in [0, inf), 0 makes it AdamW; alpha_warmup, beta3_warmup: steps, 0 for none. For large beta3
     training starts stably only with warm-ups; the paper's are as long as the run.
     Source: Pagliardini, Ablin and Grangier, ICLR 2025 (arXiv 2409.03137), algorithm 1 and its schedulers.

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TwoMeans(Transform):
-    """fast <- beta1 fast + (1 - beta1) u;  v <- beta2 v + (1 - beta2) u^2;  slow <- b slow + (1 - b) u
-    u <- (fast / (1 - beta1^t) + a slow) / (sqrt(v / (1 - beta2^t)) + eps)
+    """m1 <- beta1 m1 + (1 - beta1) u;  m2 <- b m2 + (1 - b) u;  v <- beta2 v + (1 - beta2) u^2
+    u <- (m1 / (1 - beta1^t) + a m2) / (sqrt(v / (1 - beta2^t)) + eps)
     a = alpha min(t / alpha_warmup, 1);  b = beta3 after beta3_warmup steps, and before that
     1 / ln b = (1 - t / beta3_warmup) / ln beta1 + t / beta3_warmup / ln beta3: its half-life grows linearly.
     """
@@ -37,17 +37,17 @@ class TwoMeans(Transform):
     beta3_warmup: int
 
     def init(self, p: Tensor, h: Hyper) -> State:
-        return {name: zeros(p) for name in ("fast", "slow", "v")}
+        return {name: zeros(p) for name in ("m1", "m2", "v")}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         (beta1, beta2, beta3), alpha, t = h["betas"], h["alpha"], ctx.t
         a = choose(t < self.alpha_warmup, lambda: alpha * (t / max(self.alpha_warmup, 1)), lambda: alpha)
         b = choose(t < self.beta3_warmup, lambda: _between(beta1, beta3, t / max(self.beta3_warmup, 1)), lambda: beta3)
-        fast, slow, v = ema_(s["fast"], u, beta1), ema_(s["slow"], u, b), ema_square_(s["v"], u, beta2)
-        return ratio_(axpy(a * (1 - beta1**t), slow, fast), denominator(v, h, ctx))
+        m1, m2, v = ema_(s["m1"], u, beta1), ema_(s["m2"], u, b), ema_square_(s["v"], u, beta2)
+        return ratio_(axpy(a * (1 - beta1**t), m2, m1), denominator(v, h, ctx))
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
-        return ("fast", "slow")
+        return ("m1", "m2")
 
 
 def _between(beta1: Any, beta3: Any, x: Any) -> Any:

@@ -27,6 +27,7 @@ class LookaheadWrapper(MomentumWrapper):
 
     def init(self, p: Tensor, h: Hyper) -> State:
         beside = h["momentum_buffers"] if self.pullback == "pullback" else ()
+        assert "slow" not in beside, "a momentum buffer has the name of Lookahead's own tensor"
         return {"slow": p.clone(), **{name: zeros(p) for name in beside}}
 
     def init_late(self, p: Tensor, buffers: State, h: Hyper, t: int) -> State:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,14 +19,37 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 def compose(*overrides: str) -> dict[str, Any]:
     """Compose as the command line would; plain containers, for `runner.config.validate.validate`.
 
-    A key that is not in the files needs `++` before it; validate then refuses it.
+    A key that is not in the files needs `++` before it; validate then refuses it. Hydra takes some 50 ms for choices of
+    groups, which it composes once a process; values (`++key=value`) are set on a copy.
     """
-    import hydra
     from omegaconf import OmegaConf
 
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = hydra.compose("config", list(overrides))
+    choices = tuple(word for word in overrides if not word.startswith("++"))
+    try:
+        composed = copy.deepcopy(composed_by_hydra(choices))
+        set_values(composed, parse_changes([word for word in overrides if word.startswith("++")]))
+    except Exception:  # of many kinds; of all the words together Hydra has the message that describe_error knows
+        composed = composed_by_hydra(overrides)
     return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
+
+
+@lru_cache(maxsize=128)
+def composed_by_hydra(overrides: tuple[str, ...]) -> Any:
+    import hydra
+
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return hydra.compose("config", list(overrides))
+
+
+def set_values(composed: Any, values: Sequence[Any]) -> None:
+    """Set the values of `++key=value` as Hydra does. Raises ValueError for a key that is a group."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.set_struct(composed, False)
+    for override in values:
+        if (CONFIGS / override.key_or_group).is_dir():
+            raise ValueError(f"{override.key_or_group} is a group")
+        OmegaConf.update(composed, override.key_or_group, override.value(), merge=True, force_add=True)
 
 
 def read_saved(words: list[str]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def optimizer_config(
             f"{optimizer_class.__name__}({first}, ...) has no argument lr with a number, which schedules and sweeps set"
         )
     more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
-    return make_class("optim", name, ExternalConfig, fields, {**content, **more})
+    return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
 
 
 def make_class(

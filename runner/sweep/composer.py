@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from runner.cli.errors import describe_error
+from runner.config.compose import set_values
 from runner.config.errors import ConfigError
 
 
@@ -41,9 +42,7 @@ class Composer:
         if choices not in self.composed:
             self.composed[choices] = self.loader.load_sweep_config(self.sweep_config, list(choices))
         config = copy.deepcopy(self.composed[choices])
-        OmegaConf.set_struct(config, False)
-        for override in self.parser.parse_overrides([word for word in overrides if word.startswith("++")]):
-            OmegaConf.update(config, override.key_or_group, override.value(), merge=True, force_add=True)
+        set_values(config, self.parser.parse_overrides([word for word in overrides if word.startswith("++")]))
         with_hydra = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
         del with_hydra["hydra"]  # it refers to values that only a running job of Hydra's has
         return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.create(with_hydra), resolve=True))

@@ -96,24 +96,31 @@ def test_cost_counts_the_state():
     assert len(resnet20()) == 59 and sum(torch.Size(s).numel() for s in resnet20()) == 269_722
 
 
-def _run(*words):
-    command = [sys.executable, "scripts/check_optimizer.py", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+@pytest.fixture
+def script(load_module, monkeypatch, capsys):
+    """script(*words) -> (exit code, what it printed, and as an error); the slow tests run it in a process."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["check_optimizer.py", *words])
+        code = load_module(ROOT / "scripts" / "check_optimizer.py", "check_optimizer").main()
+        return code, *capsys.readouterr()
+
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    return run
 
 
-def test_the_script_takes_the_words_of_the_command_line():
-    done = _run(
-        "optim=momentum", "optim.lr=0.05", "wrap=[lookahead]", "wrap.lookahead.pullback=reset", "backend=foreach"
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("momentum, lookahead: MomentumConfig(lr=0.05, ")
-    assert f"{len(CHECKS)} pass, 0 FAIL, 0 n/a" in done.stdout
-    assert "bytes of state per parameter" in done.stdout
+def test_the_script_takes_the_words_of_the_command_line(script):
+    words = ("optim.lr=0.05", "wrap=[lookahead]", "wrap.lookahead.pullback=reset", "backend=foreach")
+    code, printed, error = script("optim=momentum", *words)
+    assert code == 0, printed + error
+    assert printed.startswith("momentum, lookahead: MomentumConfig(lr=0.05, ")
+    assert f"{len(CHECKS)} pass, 0 FAIL, 0 n/a" in printed
+    assert "bytes of state per parameter" in printed
 
 
-def test_the_script_refuses_as_the_command_line_does():
-    done = _run("optim.lrr=1")
-    assert (done.returncode, done.stdout) == (2, "") and "did you mean optim.lr?" in done.stderr
+def test_the_script_refuses_as_the_command_line_does(script):
+    code, printed, error = script("optim.lrr=1")
+    assert (code, printed) == (2, "") and "did you mean optim.lr?" in error
 
 
 @pytest.mark.slow

@@ -21,6 +21,9 @@ def sweep(root, optimizers=("adam", "aggmo"), rates=(0.01, 0.1, 1.0), seeds=3):
                 write_run(root, f"{optimizer},lr={lr}", seed, acc, optimizer=optimizer, lr=lr)
 
 
+PNG = ("--formats", "png")  # of tests that are not about figures: each PDF takes as long again
+
+
 def files(folder):
     return {path.name for path in folder.iterdir()}
 
@@ -47,9 +50,9 @@ def test_a_sweep_gives_tables_figures_and_a_page(tmp_path, capsys):
 
 def test_a_second_report_does_not_read_the_first(tmp_path, capsys):
     sweep(tmp_path)
-    main([str(tmp_path)])
+    main([str(tmp_path), *PNG])
     first = capsys.readouterr()
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), *PNG]) == 0
     assert capsys.readouterr() == first
 
 
@@ -64,7 +67,7 @@ def test_filters_and_another_place(tmp_path, capsys):
 
 def test_a_seeds_folder_is_no_filter(tmp_path, capsys):
     folder = write_run(tmp_path, "aggmo", 0, 0.5)
-    assert main([str(folder)]) == 0
+    assert main([str(folder), *PNG]) == 0
     assert "digits: 1 run, 1 setting " in capsys.readouterr().out
     assert (folder / "report" / "report.html").exists()
 
@@ -72,7 +75,7 @@ def test_a_seeds_folder_is_no_filter(tmp_path, capsys):
 def test_several_tasks_have_a_report_each(tmp_path, capsys):
     sweep(tmp_path)
     write_run(tmp_path, "adam", 0, 12.5, optimizer="adam", task="autoencoder", metric="mse", better="min")
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), *PNG]) == 0
     assert {"digits_best.md", "autoencoder_best.md", "report.html"} <= files(tmp_path / "report")
     page = (tmp_path / "report" / "report.html").read_text()
     assert "digits: Results" in page and "autoencoder: Curves" in page
@@ -92,7 +95,7 @@ def test_strange_content_gives_named_warnings_and_the_rest_a_report(tmp_path, ca
         text.write('{"split": "tra')
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "status.json").write_text(json.dumps({"status": "in love"}))
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), *PNG]) == 0
     said = capsys.readouterr()
     skipped = [line for line in said.err.splitlines() if line.startswith("skipped: ")]
     assert len(skipped) == 3 and all(
@@ -131,7 +134,7 @@ def test_an_empty_folder_is_refused(tmp_path, capsys):
 def test_published_numbers_stand_beside_ours(tmp_path, capsys):
     config = {"model.name": "autoencoder", "data.name": "fashion_mnist"}
     write_run(tmp_path, "adam", 0, 3.5, optimizer="adam", task="autoencoder", metric="mse", better="min", config=config)
-    assert main([str(tmp_path), "--against", "aggmo/autoencoder"]) == 0
+    assert main([str(tmp_path), "--against", "aggmo/autoencoder", *PNG]) == 0
     said = capsys.readouterr().out
     assert "not comparable (data: fashion_mnist, not mnist" in " ".join(said.split())
     assert "against_aggmo_autoencoder.md" in files(tmp_path / "report")
@@ -139,7 +142,7 @@ def test_published_numbers_stand_beside_ours(tmp_path, capsys):
 
 def test_nothing_to_compare_says_what_is_published_and_why(tmp_path, capsys):
     write_run(tmp_path, "momentum", 0, 0.5, optimizer="momentum", config={"wrap.ema": {"name": "ema"}})
-    assert main([str(tmp_path), "--against", "momo/mnist_mlp"]) == 0
+    assert main([str(tmp_path), "--against", "momo/mnist_mlp", *PNG]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "Against momo/mnist_mlp: nothing to compare. Published on mnist: " in said
     assert "Adam (optim=adam)" in said and "these runs are of momentum+ema" in said
@@ -151,7 +154,7 @@ def test_what_can_not_be_compared_has_a_report_of_its_own(tmp_path, capsys):
         for optimizer in ("adam", "sgd"):
             write_run(tmp_path, optimizer, 0, epochs / 20, optimizer=optimizer, epochs=epochs)
     write_run(tmp_path, "adam", 0, 0.9, optimizer="adam", epochs=3, config={"model.name": "cnn"})
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), *PNG]) == 0
     said = capsys.readouterr().out
     for name, runs in (("model=mlp epochs=3", 2), ("model=mlp epochs=10", 2), ("model=cnn epochs=3", 1)):
         assert any(line.startswith("digits ") and f"{runs} run" in line for line in said.splitlines())
@@ -161,7 +164,7 @@ def test_what_can_not_be_compared_has_a_report_of_its_own(tmp_path, capsys):
     assert [row["best setting"] for row in rows] == ["adam lr=0.1", "sgd lr=0.1"]
     labels = re.findall(r"label{(.*)}", "".join(p.read_text() for p in (tmp_path / "report").glob("*.tex")))
     assert len(labels) == len(set(labels)) > 3
-    assert main([str(tmp_path), "--across", "epochs,model"]) == 0
+    assert main([str(tmp_path), "--across", "epochs,model", *PNG]) == 0
     assert "digits: 5 runs, 5 settings" in capsys.readouterr().out
 
 
@@ -182,7 +185,7 @@ def test_an_earlier_reports_files_go_and_only_those(tmp_path):
 def test_the_console_fits_80_columns(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     sweep(tmp_path, optimizers=("adam", "aggmo_general", "momo_adam", "sgd"))
-    assert main([str(tmp_path), "--against", "momo/mnist_mlp"]) == 0
+    assert main([str(tmp_path), "--against", "momo/mnist_mlp", *PNG]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if str(tmp_path) not in line]
     assert max(map(len, lines)) <= 80
 
