@@ -107,7 +107,8 @@ def ScheduleFree(
     Source: Defazio, Yang, Mehta, Mishchenko, Khaled and Cutkosky, NeurIPS 2024; r and weight_lr_power of the authors'
     code, whose defaults these are.
     Deviations: t counts each parameter's steps, in the code the group's. As in the code, x is computed from y and z
-    when it is asked for: in low precision a small beta loses digits of it.
+    when it is asked for. A small beta loses digits of it, and where y is of 16 bits, which small steps don't move, it
+    drifts off: train float32 parameters, under autocast if need be.
     """
     return wrap(ScheduleFreeWrapper(beta, r, weight_lr_power), optimizer)
 

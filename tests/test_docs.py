@@ -67,7 +67,7 @@ COMMANDS = [
     for path in DOCUMENTS
     for line in COMMAND.findall(path.read_text().replace("\\\n", " "))
 ]
-NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "evaluate=", "weights=", "logger=", "--cfg", "job", "-m")
+NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "evaluate=", "weights=", "logger=", "--cfg", "job", "-m", "branch.")
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -107,3 +107,21 @@ def test_links_lead_somewhere(path):
 
 def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_branches_work(monkeypatch, tmp_path, capsys):
+    from runner.cli.main import main
+
+    text = (ROOT / "docs" / "schedules.md").read_text().split("## Cooldown branches")[1]
+    block = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)[0].replace("\\\n", " ")
+    stem, branches, report = [line for line in block.splitlines() if line.startswith("python ")]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    assert main([*shlex.split(stem)[2:], "logger=[]"]) == 0
+    (folder,) = tmp_path.glob("outputs/digits/adam,lr=0.003/*")
+    words = shlex.split(branches.replace("FOLDER", str(folder.relative_to(tmp_path))))
+    assert main([*words[2:], "logger=[]"]) == 0
+    assert "9 runs: 9 to do" in capsys.readouterr().out
+    done = subprocess.run([sys.executable, ROOT / shlex.split(report)[1], *shlex.split(report, comments=True)[2:]])
+    assert done.returncode == 0 and (tmp_path / "outputs" / "digits" / "report" / "comparison.png").exists()

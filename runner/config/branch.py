@@ -22,10 +22,8 @@ from runner.config.errors import ConfigError
 from runner.config.schema import Branch, Config, Settings
 
 #: what a branch may change, beside the numbers of optimizer and wrappers, further wrappers and what changes no result
-FREE = (
-    *("optim.lr_schedule", "branch", "epochs", "patience", "clip_norm", "clip_value", "divergence_threshold"),
-    "finetune",
-)
+FREE = ("optim.lr_schedule", "patience", "clip_norm", "clip_value", "divergence_threshold", "finetune")
+OWN = ("branch", "epochs")  # what makes it one
 SIGNATURE = re.compile("[0-9a-f]{8}")
 
 
@@ -107,12 +105,8 @@ def check_changes(stem: Run, config: Config) -> None:
             "above it, .../<signature>, stands for the stem of each seed"
         )
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
-    changed: list[tuple[str, Any, Any]] = []
-    if before != [name for name in now if name in before]:
-        changed.append(("wrap", before, now))
-    old_rules, new_rules = (list((each.get("groups") or {}).items()) for each in (stem.config, config.plain))
-    if old_rules != new_rules:
-        changed.append(("groups", dict(old_rules) or "none", dict(new_rules) or "none"))
+    changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
+    changed += changed_rules(stem.config.get("groups") or {}, config.plain["groups"])
     for key in sorted(theirs.keys() & ours.keys()):
         if changes_results(key) and theirs[key] != ours[key] and not may_change(key, theirs[key], ours[key]):
             changed.append((key, theirs[key], ours[key]))
@@ -124,8 +118,15 @@ def check_changes(stem: Run, config: Config) -> None:
         )
 
 
+def changed_rules(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """(key, the stem's, the branch's) where the rules of parameter groups differ."""
+    if list(before) != list(now):
+        return [("groups", list(before), list(now))]
+    return [(f"groups.{name}", before[name], now[name]) for name in now if before[name] != now[name]]
+
+
 def may_change(key: str, old: Any, new: Any) -> bool:
-    if any(key == each or key.startswith(f"{each}.") for each in FREE):
+    if any(key == each or key.startswith(f"{each}.") for each in (*FREE, *OWN)):
         return True
     return key.startswith(("optim.", "wrap.")) and structure(old) == structure(new) != ""
 

@@ -50,6 +50,11 @@ class Checkpoint:
         """Whether the checkpoint after an epoch is kept beside the last one."""
         return epoch in self.keep or (self.keep_every is not None and epoch % self.keep_every == 0)
 
+    def notes(self, epochs: int) -> list[str]:
+        """A line for epochs that a run of so many never comes to."""
+        late = [epoch for epoch in (*self.keep, self.keep_every or 0) if epoch > epochs]
+        return [f"checkpoint: the run ends after {epochs} epochs, and keeps none of epoch {late[0]}."] if late else []
+
 
 @dataclass(frozen=True, kw_only=True)
 class Log:

@@ -15,7 +15,7 @@ from results.typed import load_yaml
 from results.values import format_value, quote
 from runner.cli.help import summaries
 from runner.cli.overrides import is_group_choice
-from runner.config.compose import CONFIGS
+from runner.config.compose import CONFIGS, quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import list_choices
 
@@ -82,4 +82,5 @@ def read_grids(name: str) -> list[dict[str, list[str]]]:
 def grid_axis(key: str, values: Any) -> tuple[str, list[str]]:
     """An entry of a grid, whose values are one or a list, with an override for each value."""
     key = key if is_group_choice(key, "=") else f"++{key}"
-    return key, [f"{key}={format_value(value)}" for value in (values if isinstance(values, list) else [values])]
+    values = values if isinstance(values, list) else [values]
+    return key, [quote_folder(f"{key}={format_value(value)}") for value in values]

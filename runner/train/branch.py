@@ -100,6 +100,7 @@ def optimizer_state(
         return {**saved, "parts": parts}
     groups = []
     for ours, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
-        groups.append({**theirs, **{key: ours[key] for key in changed if key in ours}})
+        kept = {key: value for key, value in theirs.items() if key not in changed}  # a decay that is now 0 has no key
+        groups.append({**kept, **{key: ours[key] for key in changed if key in ours}})
     state = {**saved, "param_groups": groups}
     return with_late_state(optimizer, state, late) if late and isinstance(optimizer, ComposedOptimizer) else state

@@ -136,7 +136,8 @@ def start(trainer: Trainer, device: str) -> None:
     hints = [] if trainer.console.quiet else default_lr_hints(config)
     schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train)]
     resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
-    for line in (*trainer.samples.notes, *schedule, *group_lines(config, groups), *resuming, *hints):
+    kept = config.settings.checkpoint.notes(config.settings.epochs)
+    for line in (*trainer.samples.notes, *schedule, *kept, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 

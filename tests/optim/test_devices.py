@@ -12,7 +12,8 @@ from users import METHODS
 import optim
 from optim.stacked import StackedOptimizers
 
-MAKERS = {**METHODS, **{name: CASES[name].build for name in ("adamw_amsgrad", "radamw_nesterov", "momo_pullback")}}
+OTHERS = ("adamw_amsgrad", "radamw_nesterov", "momo_pullback", "schedule_free", "swa")
+MAKERS = {**METHODS, **{name: CASES[name].build for name in OTHERS}}
 SHAPES = {torch.float32: ((4, 3),), torch.bfloat16: ((5,),)}
 
 
@@ -44,7 +45,7 @@ def test_steps_wait_for_nothing(name, backend):
         assert {x.device.type for x in [*params, *shown, *metrics.values(), *tensors]} == {"cuda"}
 
 
-@pytest.mark.parametrize("name", ["aggmo", "momo", "wrapped_in_all"])
+@pytest.mark.parametrize("name", ["aggmo", "momo", "schedule_free", "swa", "wrapped_in_all"])
 def test_stacked_steps_wait_for_nothing(name):
     with fake_cuda():
         members = [MAKERS[name]([p for p in _params() if p.dtype == torch.float32]) for _ in range(2)]

@@ -10,6 +10,7 @@ from runs import configure, read_rows, run_folder, run_interrupted
 
 from results.run_folder import RunFolder
 from runner.config.compose import parse_changes, quote_folder
+from runner.config.schema import Checkpoint
 from runner.config.validate import validate
 from runner.load import load_run
 from runner.sweep.grid import expand_grid
@@ -162,7 +163,9 @@ def test_a_folder_is_one_value_and_signatures_are_words():
     assert override.value() == "a,b=c"
 
 
-def test_a_rerun_removes_the_checkpoints_that_were_kept(stem, tmp_path):
+def test_checkpoints_that_are_kept_are_removed_by_a_rerun_and_those_that_never_are_named(stem, tmp_path):
     shutil.copytree(stem, tmp_path / "copy")
+    assert Checkpoint(keep=(3, 9)).notes(6) == ["checkpoint: the run ends after 6 epochs, and keeps none of epoch 9."]
+    assert not Checkpoint(keep=(3,), keep_every=6).notes(6)
     RunFolder(tmp_path / "copy").clear()
     assert not list(tmp_path.glob("copy/checkpoints/*"))
