@@ -81,9 +81,9 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "optimizers.quasi_hyperbolic": ("QHM", "QHAdam"),
     "optimizers.radam": ("RAdam", "RAdamW"),
     "optimizers.rmsprop": ("Adadelta", "RMSprop"),
-    "optimizers.soap": ("SOAP",),
     "optimizers.sgd": ("SGD", "SGDW", "Momentum", "Nesterov"),
     "optimizers.sign": ("Lion", "Signum"),
+    "optimizers.soap": ("SOAP",),
     "statistics": ("evaluation_statistics", "update_statistics"),
     "wrapping": (
         *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),

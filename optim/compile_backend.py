@@ -10,8 +10,8 @@ with a filled one (AdamW, AggMo and AdamP; 2 cores of a Xeon with AMX, torch 2.1
 A program is compiled for each dtype, device and set of state tensors, and again where a number other than lr becomes
 0 or no longer is: what a transform leaves out at 0 is not in the program. Parameters of fewer than MIN_NUMEL elements
 take the loop's step, for calling a program costs more than that; so do DTensors, those that are not dense in memory, or
-whose state has another shape, dtype, device or memory format, as where `p.data` was replaced: with the loop's result,
-or its error. So does every parameter of a method that is `eager_only`.
+whose state has another shape (but a number for each row or column), dtype, device or memory format, as where `p.data`
+was replaced: with the loop's result, or its error. So does every parameter of a method that is `eager_only`.
 """
 
 from __future__ import annotations

@@ -199,7 +199,7 @@ class ComposedOptimizer(torch.optim.Optimizer):
         """Metrics of the step just taken, 0-dim tensors by name; the gradients must still be there.
 
         old: every parameter as it was before the step. Norms of momentum buffers by their state's name ("v0_norm"),
-        zeta and its cap for Momo and MomoAdam, the projected fraction of the weights for AdamP and SGDP.
+        zeta and its cap for Momo and MomoAdam, the projected fraction of the weights for AdamP and SGDP, d for Prodigy.
         """
         return step_metrics(self, old)
 

@@ -70,6 +70,8 @@ def is_token(owner: nn.Module, p: Tensor) -> bool:
 def kinds(owner: nn.Module, p: Tensor) -> set[str]:
     """The names of the owner's class and of those it is derived from, and their families."""
     names = {cls.__name__ for cls in type(owner).__mro__[:-2]}  # without Module and object
+    if isinstance(owner, nn.SyncBatchNorm):  # what a run of several processes makes of these
+        names |= {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d"}
     found = names | ({"norm"} if any("norm" in name.lower() for name in names) else set())
     if isinstance(owner, nn.Embedding | nn.EmbeddingBag) or is_token(owner, p):
         found.add("embedding")

@@ -18,8 +18,8 @@ class Prodigy(ComposedOptimizer):
     times sqrt(1 - beta2^t) / (1 - beta1^t); safeguard_warmup: s without lr, for schedules that start at 0; d0 in
     (0, inf), well below the distance to the solution; d_coef in (0, inf), a factor on the estimate, by which to tune.
     A group's d_coef and d0 weigh its parameters in r, and in r and s; d starts at the constructor's d0.
-    Source: Mishchenko and Defazio, ICML 2024, algorithm 4, in the form of the authors' package prodigyopt 1.1.2, with
-    its defaults.
+    Source: Mishchenko and Defazio, ICML 2024, the algorithm's version of Adam, in the form of the authors' package
+    prodigyopt 1.1.2, with its defaults.
     Deviations: as in the package, r and s lack the factor 1 - sqrt(beta2) and are over d0, which cancels, and eps has
     d_next, where the paper has d. The package refuses groups that differ in lr, here each has its own c, and it leaves
     the state of a group alone whose lr is 0. It has growth_rate, beta3 and slice_p, which are not here.

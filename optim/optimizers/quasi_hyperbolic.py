@@ -12,7 +12,7 @@ class QHM(ComposedOptimizer):
 
     lr in [0, inf); momentum in [0, 1), the paper's beta; nu in [0, 1]; weight_decay in [0, inf), L2. nu = 0 is SGD,
     nu = 1 momentum with the gradient damped, nu = momentum Nesterov's at lr / (1 - momentum).
-    Source: Ma and Yarats, ICLR 2019, algorithm 1. momentum and nu are the rule of thumb of paper and authors' package
+    Source: Ma and Yarats, ICLR 2019, section 3. momentum and nu are the rule of thumb of paper and authors' package
     qhoptim; lr is Momentum's 0.01 over 1 - 0.9, as they advise.
     Deviations: none.
     params, backend, seed, maximize: as for ComposedOptimizer.
@@ -48,7 +48,7 @@ class QHAdam(ComposedOptimizer):
 
     lr in [0, inf); betas: two values in [0, 1); nus: two values in [0, 1], (1, 1) is Adam; eps in [0, inf);
     weight_decay in [0, inf), L2 or, with decoupled_weight_decay, as AdamW's.
-    Source: Ma and Yarats, ICLR 2019, algorithm 2. betas and nus are what the authors advise, the rest are defaults of
+    Source: Ma and Yarats, ICLR 2019, section 5. betas and nus are what the authors advise, the rest are defaults of
     their package qhoptim.
     Deviations: none at constant betas. Where they change, the package debiases by the weights it has summed.
     params, backend, seed, maximize: as for ComposedOptimizer.

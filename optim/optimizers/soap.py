@@ -18,6 +18,7 @@ class SOAP(ComposedOptimizer):
     two this is Adam. The first step moves nothing but by decay: it is for the first QL and QR.
     State beside m and v: two square matrices for each side. The eigenvectors of the first left and right are not unique
     where these have not full rank, so that rounding may decide them: another machine may train as another seed does.
+    On a GPU the host waits for torch.linalg.eigh, at the first step.
     Source: Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson and Kakade, ICLR 2025, algorithms 3 and 4. First
     step and defaults as in the authors' code.
     Deviations: the code sorts the columns of QL and QR, and v with them, before it takes qr; the paper does not. It

@@ -50,7 +50,8 @@ class EigenbasisMoments(Transform):
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         names = [name for name in _NAMES if name in s]
-        return each(lambda u, *own: self._step(u, dict(zip(names, own, strict=True)), h, ctx), u, *map(s.get, names))
+        own = [s[name] for name in names]
+        return each(lambda u, *own: self._step(u, dict(zip(names, own, strict=True)), h, ctx), u, *own)
 
     def _step(self, u: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         (beta1, beta2), first = h["betas"], ctx.t == 1

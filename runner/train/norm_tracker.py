@@ -8,7 +8,7 @@
 All are 2-norms. For weights that a normalisation follows only the direction counts: the effective step is what Heo et
 al. ("AdamP", ICLR 2021, section 2) compare, and growing norms make it shrink. The optimizer's own values come from its
 `step_metrics` under optimizer/: Momo's zeta and cap, the norm of each momentum buffer (AggMo's are v0, v1, ...), the
-fraction of weights that AdamP and SGDP project.
+fraction of weights that AdamP and SGDP project, Prodigy's estimate d.
 
 Values stay on the device until `to_floats`.
 """

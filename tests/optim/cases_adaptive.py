@@ -59,7 +59,7 @@ def yogi_from_zero(params: Any) -> torch.optim.Optimizer:
 
 
 def qhadam(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
-    """Ma and Yarats, algorithm 2, with decoupled decay."""
+    """Ma and Yarats, section 5, with decoupled decay."""
     m, v = moments(g, s)
     mean = (1 - _NUS[0]) * g + _NUS[0] * m / (1 - B1**t)
     square = (1 - _NUS[1]) * g**2 + _NUS[1] * v / (1 - B2**t)

@@ -73,6 +73,12 @@ def test_layers_are_blocks_and_tokens_belong_to_the_first():
     assert infos["6.weight"].layer == 4 and infos["7.bias"].layer == 5  # the last norm, the head
 
 
+def test_synchronised_batch_norm_is_batch_norm():
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(network("cnn", "meta"))
+    rules = read_rules({"norms": {"module": "BatchNorm2d", "lr_scale": 2.0}})
+    assert [len(group.infos) for group in resolve(model, rules, optim.configs()["adam"]())] == [12, 8]
+
+
 def test_a_tied_head_is_first_and_last():
     model = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 3), nn.Linear(3, 5, bias=False))
     model[2].weight = model[0].weight
