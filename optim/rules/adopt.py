@@ -13,7 +13,7 @@ from ..arithmetic import axpy, choose, ema_, ema_square_, is_zero, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2
+from .decay import L2, DecoupledDecay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,10 +51,8 @@ class NormalizedMomentum(Transform):
 
 
 @dataclass(frozen=True)
-class LateDecay(Transform):
+class LateDecay(DecoupledDecay):
     """u <- u + weight_decay p, but u at the first step."""
-
-    weight_decay: float
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = h["weight_decay"]
