@@ -40,7 +40,8 @@ class NormalizedMomentum(Transform):
         first, bound = ctx.t == 1, (ctx.t - 1) ** 0.25
         normalized = ratio_(u, v.sqrt().clamp_min_(h["eps"]))
         if self.clip:
-            normalized = normalized.clamp_min_(-bound).clamp_max_(bound)
+            # u - u is nan where u is infinite: limited, the coordinate would stop without a word, as v is infinite, too
+            normalized = normalized.clamp_min_(-bound).clamp_max_(bound).add_(u - u)
         else:
             normalized = normalized.mul_(choose(first, lambda: 0.0, lambda: 1.0))
         ema_square_(v, u, choose(first, lambda: 0.0, lambda: beta2))
