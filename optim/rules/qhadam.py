@@ -13,7 +13,7 @@ from ..arithmetic import axpy, axpy_, ema_, ema_square_, is_zero, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,6 +63,4 @@ class QHAdamConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = QuasiHyperbolicMoments(self.betas, self.nus, self.eps)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)
