@@ -145,7 +145,7 @@ def test_one_file_for_everything(write_plugin, run):
     """Keys from the signature, lazy layers, regression by a task of one's own, three parts of data, a YAML."""
     text = f"""{TORCH}
 from tasks.task import Task
-def line(n: int, slope=2.0) -> tuple:
+def line(n: int, slope=2.0, unused=None) -> tuple:
     x = torch.linspace(0, 1, n).unsqueeze(1)
     return (x, slope * x), (x[::2], slope * x[::2]), (x[::3], slope * x[::3])
 
@@ -172,7 +172,7 @@ class Squares(Task):
         "epochs=15",
         "batch_size=4",
     ]
-    result = run(*words, "data.slope=3")
+    result = run(*words, "data.slope=3", "data.unused=[1,2]")
     assert result.code == 0, result.out + result.err
     assert f"60 train, 30 validation, 20 test samples of {name}; {name} with 1 parameters" in result.out
     assert read_status(result.folder)["test"]["error"] < 0.05
