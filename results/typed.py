@@ -100,7 +100,8 @@ def convert(value: Any, kind: Any, path: str, on_unknown: UnknownKey | None = un
             return None
         kinds = [arg for arg in args if arg is not type(None)]
         if kinds == [int, float] and is_number(value):
-            return int(value) if abs(value) < INT_LIMIT and value == int(value) else float(value)
+            number: Any = value
+            return int(number) if abs(number) < INT_LIMIT and number == int(number) else float(number)
         return convert(value, kinds[-1], path, on_unknown)
     if origin is Literal:
         if value not in args:

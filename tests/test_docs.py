@@ -79,12 +79,15 @@ NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "evaluate=", "weights=", "log
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_commands_name_choices_and_keys_that_exist(line):
-    """Of a swept key the first value is taken; Hydra's own keys are left out."""
+def test_commands_name_choices_and_keys_that_exist(line, write_plugin):
+    """Of a swept key the first value is taken; Hydra's own keys are left out. mylion is the document's own."""
     from runner.cli.overrides import hydra_arguments
     from runner.config.compose import compose
     from runner.config.validate import validate
 
+    if "mylion" in line:
+        (text,) = re.findall(r"```python\n(import torch\n\n\nclass Lion.*?)```", EXTENDING, re.DOTALL)
+        line = line.replace("mylion", write_plugin(text))
     words = [word for word in shlex.split(line, comments=True) if not word.startswith(NO_KEYS)]
     words = [re.sub(r"^([\w./]+=)(\[[^\]]*\]|[^\[,]*),.*", r"\1\2", word) for word in words]
     validate(compose(*hydra_arguments([word for word in words if not re.search(r"\(|FOLDER", word)])))

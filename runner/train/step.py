@@ -71,7 +71,7 @@ class TrainingStep:
         optimizer, n = self.optimizer, len(y) if batch_size is None else batch_size
         loss, metric_sum = self.compute_gradients(x, y, n, tracker)
         batch_loss = self.loss_for_optimizer(loss)
-        closure = (lambda: self.compute_gradients(x, y, n)[0]) if optimizer.needs_closure else None
+        closure = (lambda: self.batch_loss(x, y, n)) if optimizer.needs_closure else None
         with tracker.measure_update(optimizer) if tracker else nullcontext(), self.timer:
             optimizer.step(closure, loss=batch_loss)
         return loss, metric_sum
@@ -90,6 +90,10 @@ class TrainingStep:
         if settings.clip_value is not None:
             clip_grad_value_(self.parameters, settings.clip_value)
         return loss, metric_sum
+
+    def batch_loss(self, x: Tensor, y: Tensor, n: int) -> Tensor:
+        """The whole batch's loss, after its gradients are set: what an optimizer's closure returns."""
+        return self.distributed.all_reduce(self.compute_gradients(x, y, n)[0])
 
     def loss_for_optimizer(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that uses it; for others there is no need to communicate."""

@@ -9,7 +9,7 @@ from problem import both_backends, parameters, state_of, train
 
 import optim
 from optim.backends import BACKENDS
-from optim.conformance.checks import through_a_file
+from optim.external.resume_check import through_a_file
 
 
 def test_one_cycle_may_cycle_momentum():
