@@ -71,7 +71,7 @@ WRONG = {
     "torch/Adafactorr": ["torch has no optimizer Adafactorr", "did you mean torch/Adafactor?", "LBFGS"],
     "trch/Adam": ["trch is none of the packages", "did you mean torch/Adam?"],
     "os/system": ["os is none of the packages", *PACKAGES],
-    "torch": ["choose one of", "Adafactor", "SGD"],
+    "torch": ["choose torch/NAME", "Adafactor", "SGD"],
     "torch_optimizer/Lookahead": ["goes around another optimizer"],
 }
 
