@@ -1,6 +1,6 @@
-"""The conformance report: what users of torch.optim rely on, checked on any optimizer of this package.
+"""The conformance report: what users of torch.optim rely on, checked on any optimizer of this package, and on others'.
 
-    results = conformance_report(Candidate(MyConfig(lr=0.1), wrap=[LookaheadWrapper()]))
+    results = conformance_report(candidate_of(MyConfig(lr=0.1), wrap=[LookaheadWrapper()]))
     print(formatted(results))                [CheckResult("resume ...", "pass", ""), ...] as a table
     all(result.outcome != "FAIL" for result in results)
 

@@ -113,7 +113,7 @@ def trial_optimizer(config: ExternalConfig, like: Sequence[Tensor] = ()) -> tupl
 
 def take_step(optimizer: ExternalOptimizer, params: list[Tensor], n: int) -> None:
     """A step on a bounded function that changes with its number n."""
-    torch.manual_seed(n)
+    torch.default_generator.manual_seed(n)  # of the CPU only: fork_rng keeps no other
 
     def loss_and_gradients() -> Tensor:
         with torch.enable_grad():

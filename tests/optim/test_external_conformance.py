@@ -120,7 +120,11 @@ LATE = "gradients that are None leave parameter and state alone; a late one coun
 
 @pytest.mark.parametrize(
     ("kind", "failing"),
-    [(Plain, {COMPLEX}), (Random, {COMPLEX, LATE, NAMES["rates"]}), (Matrices, set())],
+    [
+        (Plain, {COMPLEX}),
+        (Matrices, set()),
+        pytest.param(Random, {COMPLEX, LATE, NAMES["rates"]}, marks=pytest.mark.slow),
+    ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_a_right_one_passes_all_that_concerns_it(kind, failing):
