@@ -118,7 +118,8 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "", path: str =
         return known[node[key]]
     if is_external(group, node[key]):
         return config_class(group, node[key])
-    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(node[key], known)}")
+    no_file = f", and there is no plugins/{node[key]}.py" if group in CONTRACTS and node[key].isidentifier() else ""
+    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown{no_file}; {list_choices(node[key], known)}")
 
 
 def without_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
