@@ -180,8 +180,9 @@ def default_node(group: str, name: str) -> dict[str, Any]:
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     given = {key: value for key, value in defaults.items() if value is not dataclasses.MISSING}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
-    chosen = {"name": name, "objective": name} if group == "task" else {"name": kind.name}
-    return {**plain, **chosen, **own_defaults(group, name)}
+    if group == "task":
+        return {**plain, "name": name, **own_defaults(group, name), "objective": name}
+    return {**plain, **own_defaults(group, name), "name": kind.name}
 
 
 def own_defaults(group: str, name: str) -> Mapping[str, Any]:

@@ -74,9 +74,9 @@ def test_whole_numbers_are_one_setting_however_they_are_written(write_plugin):
 
 WRONG = {
     "torch/Adafactorr": ["torch has no optimizer Adafactorr", "did you mean torch/Adafactor?", "LBFGS"],
-    "trch/Adam": ["trch is none of the packages torch, ", "did you mean torch/Adam?"],
+    "trch/Adam": ["trch is none of the packages", "did you mean torch/Adam?"],
     "os/system": ["os is none of the packages", *PACKAGES],
-    "torch": ["choose one of", "Adafactor", "SGD"],
+    "torch": ["choose torch/NAME", "Adafactor", "SGD"],
     "torch_optimizer/Lookahead": ["goes around another optimizer"],
 }
 

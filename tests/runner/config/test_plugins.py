@@ -188,11 +188,27 @@ def test_steps_get_the_loss_or_a_closure_by_their_signature(write_plugin, run):
     assert rows[0] == rows[1] != read_rows(run(*SMALL, "optim=sgd", "optim.lr=0.1").folder)
 
 
+@pytest.mark.parametrize(
+    ("yaml", "facts"),
+    [
+        ("optim: {lrr: 1}", ["optim.lrr", "did you mean optim.lr?"]),
+        ("optm: {lr: 1}", ["NAME.yaml", "optm", "optim"]),
+        ("optim: [", ["NAME.yaml", "no YAML"]),
+        ("optim: 3", ["NAME.yaml: optim=3", "group of keys"]),
+    ],
+)
+def test_a_bad_yaml_beside_a_plugin_is_refused_in_one_line(write_plugin, run, yaml, facts):
+    name = write_plugin(yaml, ".yaml", write_plugin(SGD))
+    result = run(f"optim={name}")
+    assert result.code == BAD_INPUT and result.err.count("\n") == 1
+    assert all(fact.replace("NAME", name) in result.err for fact in facts), result.err
+
+
 def test_one_file_for_everything(write_plugin, run):
     """Keys from the signature, lazy layers, regression by a task of one's own, three parts of data, a YAML."""
     text = f"""{TORCH}
 from tasks.task import Task
-def line(n: int, slope=2.0) -> tuple:
+def line(n: int, slope=2.0, unused=None) -> tuple:
     x = torch.linspace(0, 1, n).unsqueeze(1)
     return (x, slope * x), (x[::2], slope * x[::2]), (x[::3], slope * x[::3])
 
@@ -219,7 +235,7 @@ class Squares(Task):
         "epochs=15",
         "batch_size=4",
     ]
-    result = run(*words, "data.slope=3")
+    result = run(*words, "data.slope=3", "data.unused=[1,2]")
     assert result.code == 0, result.out + result.err
     assert f"60 train, 30 validation, 20 test samples of {name}; {name} with 1 parameters" in result.out
     assert read_status(result.folder)["test"]["error"] < 0.05
