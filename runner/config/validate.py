@@ -135,6 +135,9 @@ def check_combinations(config: Config) -> None:
             check_external(optim, config.wrap)
         else:
             check_wrappers(optim, config.wrap)
+    backend = config.settings.backend
+    if backend != "auto" and all(isinstance(optim, ExternalConfig) for optim in config.optimizers):
+        raise ValueError(f"backend={backend} is of this project's own optimizers, not of {config.optim.name}")
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)
