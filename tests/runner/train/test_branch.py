@@ -1,6 +1,7 @@
 """Branches: runs that start from another run's checkpoint, and the checkpoints that are kept for them."""
 
 import copy
+import json
 import shutil
 
 import pytest
@@ -89,14 +90,25 @@ def test_a_wsd_run_is_a_constant_stem_and_a_linear_branch_that_is_resumed_withou
     assert anew.code == 2 and "has no run of seed=0" in anew.err
 
 
-def test_numbers_change_and_wrappers_are_added(run, stem):
+def test_numbers_change_and_wrappers_are_added(run, stem, tmp_path):
     at = [f"branch.run={stem}", "branch.at_epoch=4", "branch.epochs=2"]
-    averaged = run(*WORDS, "wrap=[gradient_noise,ema,lookahead]", *at).folder
+    result = run(
+        *WORDS, "wrap=[gradient_noise,ema,lookahead]", "optim/lr_schedule=cosine", "optim.lr_schedule.final=1", *at
+    )
+    assert "The code has changed" not in result.out, "its wrapper and schedule have files that the stem did not need"
+    averaged = result.folder
     assert_same_weights(averaged, stem)  # training does not see the average
     states = last_checkpoint(averaged)["optimizer"]["state"].values()
     assert all(state["step"] == 24 and torch.any(state["ema.m"]) for state in states)
     numbers = ["optim.weight_decay=0.5", "optim.betas=[0.8,0.99]", "optim.lr=0.02", "wrap.lookahead.alpha=0.25"]
-    changed = run(*WORDS, *numbers, *at).folder
+    edited = tmp_path / stem.parent.name / stem.name
+    shutil.copytree(stem, edited)
+    environment = json.loads((edited / "environment.json").read_text())
+    environment["code"]["optim/rules/adam.py"] = "of other code"
+    (edited / "environment.json").write_text(json.dumps(environment))
+    result = run(*WORDS, *numbers, f"branch.run={edited}", *at[1:])
+    assert "The code has changed since then: optim/rules/adam.py.\n" in result.out
+    changed = result.folder
     (group,) = last_checkpoint(changed)["optimizer"]["param_groups"]
     assert (group["weight_decay"], group["betas"], group["lr"]) == (0.5, (0.8, 0.99), 0.02)
     assert group["lookahead.alpha"] == 0.25
