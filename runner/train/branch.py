@@ -73,7 +73,7 @@ def load_stem(trainer: Trainer, device: str) -> None:
             f"{path} is of epoch {at[0]}, step {at[1]} in the next one, and not of {config.settings.first_epoch}"
         )
     trainer.console.print(f"Starting from {path}, after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
-    both = stem.code.keys() & config.code.keys()  # a branch may have a schedule and wrappers that its stem has not
+    both = stem.code.keys() & config.code.keys()  # a branch may have wrappers that its stem has not
     if changed := changed_files(*({file: code[file] for file in both} for code in (stem.code, config.code))):
         trainer.console.print(f"The code has changed since then: {', '.join(changed)}.")
 
