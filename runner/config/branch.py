@@ -104,6 +104,7 @@ def check_changes(stem: Run, config: Config) -> None:
             f"branch.run is the run of seed={stem.seed}, and this run has seed={config.settings.seed}; the folder "
             "above it, .../<signature>, stands for the stem of each seed"
         )
+    check_epoch(stem, config.settings.branch.at_epoch)
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
     changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
     changed += changed_rules(stem.config.get("groups") or {}, config.plain["groups"])
@@ -115,6 +116,17 @@ def check_changes(stem: Run, config: Config) -> None:
         raise ConfigError(
             f"{key}={quote(new)} in this branch and {quote(old)} in the run it starts from, {stem.folder}; a branch "
             f"may change {', '.join(FREE)} and the numbers of its optimizer and wrappers, and add wrappers"
+        )
+
+
+def check_epoch(stem: Run, epoch: int | None) -> None:
+    """Raise ConfigError for a checkpoint whose momentum fine-tuning has set: it is not that of the configuration."""
+    finetune, settings = stem.config.get("finetune") or {}, stem.settings
+    set_after = settings.get("epochs", 0) - finetune.get("epochs", 0)
+    if epoch is not None and finetune.get("epochs") and epoch > set_after:
+        raise ConfigError(
+            f"branch.at_epoch={epoch}: {stem.folder} set its momentum to {finetune['final_mom']} after epoch "
+            f"{set_after} (finetune.epochs={finetune['epochs']}); a branch starts at that epoch or before"
         )
 
 

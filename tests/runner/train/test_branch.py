@@ -6,10 +6,12 @@ import shutil
 
 import pytest
 import torch
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from runs import configure, read_rows, run_folder, run_interrupted
 
 from results.run_folder import RunFolder
+from results.typed import load_yaml
 from runner.config.compose import parse_changes, quote_folder
 from runner.config.schema import Checkpoint
 from runner.config.validate import validate
@@ -145,6 +147,17 @@ REFUSED = [  # keys that differ, what the message names
     ({"finetune.epochs": 3}, "finetune.epochs=3 must be fewer than"),
     ({"optim.lr_schedule.warmup": 4}, "warmup=4 is longer than the run, epochs=3"),
 ]
+
+
+def test_a_branch_starts_before_its_stem_sets_momentum(branch_of, stem, tmp_path):
+    tuned = tmp_path / stem.parent.name / stem.name
+    shutil.copytree(stem, tuned)
+    config = load_yaml(tuned / "config.yaml", "config.yaml")
+    config["finetune"] |= {"epochs": 4, "final_mom": 0.5}
+    (tuned / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert branch_of(run=tuned).settings.first_epoch == 2
+    with pytest.raises(ValueError, match="branch.at_epoch=4: .* momentum to 0.5 after epoch 2 .finetune.epochs=4"):
+        branch_of(run=tuned, **{"branch.at_epoch": 4})
 
 
 def test_what_a_branch_can_not_be_is_one_line(branch_of, run, stem):
