@@ -134,7 +134,8 @@ def changed_rules(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tup
     """(key, the stem's, the branch's) where the rules of parameter groups differ."""
     if list(before) != list(now):
         return [("groups", list(before), list(now))]
-    return [(f"groups.{name}", before[name], now[name]) for name in now if before[name] != now[name]]
+    theirs, ours = flat({"groups": before}), flat({"groups": now})
+    return [(key, theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
 
 
 def may_change(key: str, old: Any, new: Any) -> bool:

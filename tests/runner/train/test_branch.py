@@ -22,6 +22,9 @@ WORDS = ["task=digits", "limit_train=200", "limit_val=100", "limit_test=60", "ba
 WORDS += ["optim=adam", "optim.lr=0.003", "wrap=[gradient_noise,lookahead]", "data.augment=crop_flip", "epochs=6"]
 
 
+NO_BRANCH = {"branch.run": None, "branch.at_epoch": None, "branch.epochs": None}
+
+
 @pytest.fixture(scope="module")
 def stem(tmp_path_factory):
     """A run of 6 epochs that has kept the checkpoints of epochs 2 and 4, in a folder with commas."""
@@ -128,9 +131,8 @@ def test_the_signature_holds_the_lineage_and_not_the_place(branch_of, stem, tmp_
     assert branch.settings.epochs == branch.plain["epochs"] == 5
     others = branch_of(**{"branch.at_epoch": 4}), branch_of(**{"branch.epochs": 2})
     assert len({config.signature for config in (branch, *others)}) == 3
-    none = {"branch.run": None, "branch.at_epoch": None, "branch.epochs": None}
-    assert branch_of(**none, **{"checkpoint.keep": [3]}).signature == signature
-    before = {key: value for key, value in branch_of(**none).plain.items() if key != "branch"}
+    assert branch_of(**NO_BRANCH, **{"checkpoint.keep": [3]}).signature == signature
+    before = {key: value for key, value in branch_of(**NO_BRANCH).plain.items() if key != "branch"}
     assert validate(before).signature == signature, "as of runs before there were branches"
 
 
@@ -149,15 +151,40 @@ REFUSED = [  # keys that differ, what the message names
 ]
 
 
-def test_a_branch_starts_before_its_stem_sets_momentum(branch_of, stem, tmp_path):
-    tuned = tmp_path / stem.parent.name / stem.name
-    shutil.copytree(stem, tuned)
-    config = load_yaml(tuned / "config.yaml", "config.yaml")
-    config["finetune"] |= {"epochs": 4, "final_mom": 0.5}
-    (tuned / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+@pytest.fixture
+def edited_stem(stem, tmp_path):
+    """edited_stem(config) -> a copy of the stem's folder with other nodes in its config.yaml."""
+
+    def edit(**nodes):
+        folder = tmp_path / stem.parent.name / stem.name
+        shutil.copytree(stem, folder, dirs_exist_ok=True)
+        config = load_yaml(stem / "config.yaml", "config.yaml")
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | nodes, sort_keys=False))
+        return folder
+
+    return edit
+
+
+def test_a_branch_starts_before_its_stem_sets_momentum(branch_of, edited_stem):
+    tuned = edited_stem(finetune={"epochs": 4, "final_mom": 0.5, "warm": False})
     assert branch_of(run=tuned).settings.first_epoch == 2
     with pytest.raises(ValueError, match="branch.at_epoch=4: .* momentum to 0.5 after epoch 2 .finetune.epochs=4"):
         branch_of(run=tuned, **{"branch.at_epoch": 4})
+
+
+def test_a_branch_has_the_rules_of_its_stem(branch_of, edited_stem):
+    rule = {"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.1}}
+    grouped = edited_stem(groups=branch_of(**NO_BRANCH, groups={"h": rule}).plain["groups"])
+    assert branch_of(run=grouped, groups={"h": rule}).label.endswith("@2")
+    changes = [
+        ({}, "groups=[] in this branch and [h] in"),
+        ({"h": rule | {"optim": {"name": "adamw", "lr": 0.2}}}, "groups.h.optim.lr=0.2 in this branch and 0.1 in"),
+        ({"h": rule | {"lr_scale": 2.0}}, "groups.h.lr_scale=2 in this branch and null in"),
+    ]
+    for rules, message in changes:
+        with pytest.raises(ValueError) as refused:
+            branch_of(run=grouped, groups=rules)
+        assert message in str(refused.value)
 
 
 def test_what_a_branch_can_not_be_is_one_line(branch_of, run, stem):
