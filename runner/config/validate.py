@@ -118,7 +118,8 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "", path: str =
         return known[node[key]]
     if is_external(group, node[key]):
         return config_class(group, node[key])
-    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(node[key], known)}")
+    no_file = f", and there is no plugins/{node[key]}.py" if group in CONTRACTS and node[key].isidentifier() else ""
+    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown{no_file}; {list_choices(node[key], known)}")
 
 
 def without_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,6 +135,9 @@ def check_combinations(config: Config) -> None:
             check_external(optim, config.wrap)
         else:
             check_wrappers(optim, config.wrap)
+    backend = config.settings.backend
+    if backend != "auto" and all(isinstance(optim, ExternalConfig) for optim in config.optimizers):
+        raise ValueError(f"backend={backend} is of this project's own optimizers, not of {config.optim.name}")
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)
@@ -145,6 +149,7 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
+    check_batch_size(config)
     check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
 
 
@@ -187,6 +192,14 @@ def check_epochs(config: Config) -> None:
         for name in wrapper.in_epochs:
             if getattr(wrapper, name) > epochs:
                 raise ValueError(f"wrap.{wrapper.name}.{name}={getattr(wrapper, name)} is beyond epochs={epochs}")
+
+
+def check_batch_size(config: Config) -> None:
+    """Raise ValueError for a batch of one sample that is to be mixed with another."""
+    mixing = config.task.mixing(config.data.classes)
+    if mixing and config.settings.batch_size == 1:
+        key = "mixup" if mixing.mixup else "cutmix"
+        raise ValueError(f"task.{key}={getattr(mixing, key)} mixes the samples of a batch, and batch_size=1 has one")
 
 
 def to_plain(
