@@ -168,6 +168,9 @@ def names_of(base: type) -> set[str]:
 
 
 def make_entry(group: str, name: str, values: dict[str, Any]) -> Any:
+    """The entry of a pickle. Raises ConfigError if its plugin is gone."""
+    if not is_external(group, name):
+        raise ConfigError(f"{group}={name}: there is no {PACKAGE}/{name.partition('.')[0]}.py")
     return config_class(group, name)(**values)
 
 
