@@ -7,12 +7,14 @@ import re
 
 from results.typed import CONTROLS, load_yaml
 from results.values import quote
+from runner.cli.errors import unknown_choice
 from runner.config.compose import CONFIGS, quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
 MAX_DEPTH = 10  # of brackets in each other
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|[+-]?inf|true|false", re.IGNORECASE)  # no choice's name
 MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
@@ -66,6 +68,8 @@ def hydra_override(word: str) -> list[str]:
         check_repeated(key, value)
     if key == "sweep":
         return [GRID + value]
+    if key in GROUPS and NUMBER.fullmatch(value):  # Hydra's message does not name the group
+        raise ConfigError(unknown_choice(key, value))
     if is_group_choice(key, equals):
         check_files(key, value)
         return [word]

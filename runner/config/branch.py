@@ -104,6 +104,7 @@ def check_changes(stem: Run, config: Config) -> None:
             f"branch.run is the run of seed={stem.seed}, and this run has seed={config.settings.seed}; the folder "
             "above it, .../<signature>, stands for the stem of each seed"
         )
+    check_epoch(stem, config.settings.branch.at_epoch)
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
     changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
     changed += changed_rules(stem.config.get("groups") or {}, config.plain["groups"])
@@ -118,11 +119,23 @@ def check_changes(stem: Run, config: Config) -> None:
         )
 
 
+def check_epoch(stem: Run, epoch: int | None) -> None:
+    """Raise ConfigError for a checkpoint whose momentum fine-tuning has set: it is not that of the configuration."""
+    finetune, settings = stem.config.get("finetune") or {}, stem.settings
+    set_after = settings.get("epochs", 0) - finetune.get("epochs", 0)
+    if epoch is not None and finetune.get("epochs") and epoch > set_after:
+        raise ConfigError(
+            f"branch.at_epoch={epoch}: {stem.folder} set its momentum to {finetune['final_mom']} after epoch "
+            f"{set_after} (finetune.epochs={finetune['epochs']}); a branch starts at that epoch or before"
+        )
+
+
 def changed_rules(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """(key, the stem's, the branch's) where the rules of parameter groups differ."""
     if list(before) != list(now):
         return [("groups", list(before), list(now))]
-    return [(f"groups.{name}", before[name], now[name]) for name in now if before[name] != now[name]]
+    theirs, ours = flat({"groups": before}), flat({"groups": now})
+    return [(key, theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)]
 
 
 def may_change(key: str, old: Any, new: Any) -> bool:

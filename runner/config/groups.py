@@ -31,9 +31,9 @@ def read_groups(node: Mapping[str, Any], read_optimizer: ReadOptimizer) -> tuple
         given = dict(as_mapping(content, path))
         if isinstance(given.get("optim"), str):
             given["optim"] = {"name": given["optim"]}
-        if given.get("optim") is not None:
-            given["optim"] = read_optimizer(as_mapping(given["optim"], f"{path}.optim"), f"{path}.optim")
         try:
+            if given.get("optim") is not None:
+                given["optim"] = read_optimizer(as_mapping(given["optim"], f"{path}.optim"), f"{path}.optim")
             rules.append(read_rule(name, given))
         except ValueError as error:
             raise ConfigError(f"{error}{hint(name, content)}") from None
@@ -43,7 +43,8 @@ def read_groups(node: Mapping[str, Any], read_optimizer: ReadOptimizer) -> tuple
 def hint(name: str, content: Mapping[str, Any]) -> str:
     """What to add where a key of a ready-made rule is given without the rule."""
     file, _ = ready_made().get(name, ("", {}))
-    return f"; choose the ready-made one as groups=[{file}]" if file and not content.keys() & {*CRITERIA, "any"} else ""
+    is_chosen = content.keys() & {*CRITERIA, "any", "layer_decay"}
+    return f"; choose the ready-made one as groups=[{file}]" if file and not is_chosen else ""
 
 
 @cache

@@ -149,6 +149,7 @@ def check_combinations(config: Config) -> None:
         raise ValueError("outputs= is empty; name a folder, or . for this one")
     check_loggers(config.settings.logger)
     check_epochs(config)
+    check_batch_size(config)
     check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
 
 
@@ -191,6 +192,14 @@ def check_epochs(config: Config) -> None:
         for name in wrapper.in_epochs:
             if getattr(wrapper, name) > epochs:
                 raise ValueError(f"wrap.{wrapper.name}.{name}={getattr(wrapper, name)} is beyond epochs={epochs}")
+
+
+def check_batch_size(config: Config) -> None:
+    """Raise ValueError for a batch of one sample that is to be mixed with another."""
+    mixing = config.task.mixing(config.data.classes)
+    if mixing and config.settings.batch_size == 1:
+        key = "mixup" if mixing.mixup else "cutmix"
+        raise ValueError(f"task.{key}={getattr(mixing, key)} mixes the samples of a batch, and batch_size=1 has one")
 
 
 def to_plain(

@@ -2,8 +2,8 @@
 
 Counters go on: epochs, and with them the order of the data, steps, seconds. Weights, the optimizer's state and torch's
 random numbers are the stem's. Rows, the best epoch, the schedule with its warmup, the state of plateau and the patience
-of early stopping start anew. A branch without changes of a stem of constant
-learning rate goes on as the stem does, bit for bit.
+of early stopping start anew. A branch without changes of a stem of constant learning rate goes on as the stem does, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def load_stem(trainer: Trainer, device: str) -> None:
             f"{path} is of epoch {at[0]}, step {at[1]} in the next one, and not of {config.settings.first_epoch}"
         )
     trainer.console.print(f"Starting from {path}, after epoch {trainer.progress.epoch}, step {trainer.progress.step}.")
-    if changed := changed_files(stem.code, config.code):
+    both = stem.code.keys() & config.code.keys()  # a branch may have wrappers that its stem has not
+    if changed := changed_files(*({file: code[file] for file in both} for code in (stem.code, config.code))):
         trainer.console.print(f"The code has changed since then: {', '.join(changed)}.")
 
 

@@ -1,14 +1,17 @@
 """Branches: runs that start from another run's checkpoint, and the checkpoints that are kept for them."""
 
 import copy
+import json
 import shutil
 
 import pytest
 import torch
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from runs import configure, read_rows, run_folder, run_interrupted
 
 from results.run_folder import RunFolder
+from results.typed import load_yaml
 from runner.config.compose import parse_changes, quote_folder
 from runner.config.schema import Checkpoint
 from runner.config.validate import validate
@@ -17,6 +20,9 @@ from runner.sweep.grid import expand_grid
 
 WORDS = ["task=digits", "limit_train=200", "limit_val=100", "limit_test=60", "batch_size=64", "log.every=3"]
 WORDS += ["optim=adam", "optim.lr=0.003", "wrap=[gradient_noise,lookahead]", "data.augment=crop_flip", "epochs=6"]
+
+
+NO_BRANCH = {"branch.run": None, "branch.at_epoch": None, "branch.epochs": None}
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +95,25 @@ def test_a_wsd_run_is_a_constant_stem_and_a_linear_branch_that_is_resumed_withou
     assert anew.code == 2 and "has no run of seed=0" in anew.err
 
 
-def test_numbers_change_and_wrappers_are_added(run, stem):
+def test_numbers_change_and_wrappers_are_added(run, stem, tmp_path):
     at = [f"branch.run={stem}", "branch.at_epoch=4", "branch.epochs=2"]
-    averaged = run(*WORDS, "wrap=[gradient_noise,ema,lookahead]", *at).folder
+    result = run(
+        *WORDS, "wrap=[gradient_noise,ema,lookahead]", "optim/lr_schedule=cosine", "optim.lr_schedule.final=1", *at
+    )
+    assert "The code has changed" not in result.out, "its wrapper has a file that the stem did not need"
+    averaged = result.folder
     assert_same_weights(averaged, stem)  # training does not see the average
     states = last_checkpoint(averaged)["optimizer"]["state"].values()
     assert all(state["step"] == 24 and torch.any(state["ema.m"]) for state in states)
     numbers = ["optim.weight_decay=0.5", "optim.betas=[0.8,0.99]", "optim.lr=0.02", "wrap.lookahead.alpha=0.25"]
-    changed = run(*WORDS, *numbers, *at).folder
+    edited = tmp_path / stem.parent.name / stem.name
+    shutil.copytree(stem, edited)
+    environment = json.loads((edited / "environment.json").read_text())
+    environment["code"]["optim/rules/adam.py"] = "of other code"
+    (edited / "environment.json").write_text(json.dumps(environment))
+    result = run(*WORDS, *numbers, f"branch.run={edited}", *at[1:])
+    assert "The code has changed since then: optim/rules/adam.py.\n" in result.out
+    changed = result.folder
     (group,) = last_checkpoint(changed)["optimizer"]["param_groups"]
     assert (group["weight_decay"], group["betas"], group["lr"]) == (0.5, (0.8, 0.99), 0.02)
     assert group["lookahead.alpha"] == 0.25
@@ -114,9 +131,8 @@ def test_the_signature_holds_the_lineage_and_not_the_place(branch_of, stem, tmp_
     assert branch.settings.epochs == branch.plain["epochs"] == 5
     others = branch_of(**{"branch.at_epoch": 4}), branch_of(**{"branch.epochs": 2})
     assert len({config.signature for config in (branch, *others)}) == 3
-    none = {"branch.run": None, "branch.at_epoch": None, "branch.epochs": None}
-    assert branch_of(**none, **{"checkpoint.keep": [3]}).signature == signature
-    before = {key: value for key, value in branch_of(**none).plain.items() if key != "branch"}
+    assert branch_of(**NO_BRANCH, **{"checkpoint.keep": [3]}).signature == signature
+    before = {key: value for key, value in branch_of(**NO_BRANCH).plain.items() if key != "branch"}
     assert validate(before).signature == signature, "as of runs before there were branches"
 
 
@@ -133,6 +149,42 @@ REFUSED = [  # keys that differ, what the message names
     ({"finetune.epochs": 3}, "finetune.epochs=3 must be fewer than"),
     ({"optim.lr_schedule.warmup": 4}, "warmup=4 is longer than the run, epochs=3"),
 ]
+
+
+@pytest.fixture
+def edited_stem(stem, tmp_path):
+    """edited_stem(config) -> a copy of the stem's folder with other nodes in its config.yaml."""
+
+    def edit(**nodes):
+        folder = tmp_path / stem.parent.name / stem.name
+        shutil.copytree(stem, folder, dirs_exist_ok=True)
+        config = load_yaml(stem / "config.yaml", "config.yaml")
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | nodes, sort_keys=False))
+        return folder
+
+    return edit
+
+
+def test_a_branch_starts_before_its_stem_sets_momentum(branch_of, edited_stem):
+    tuned = edited_stem(finetune={"epochs": 4, "final_mom": 0.5, "warm": False})
+    assert branch_of(run=tuned).settings.first_epoch == 2
+    with pytest.raises(ValueError, match="branch.at_epoch=4: .* momentum to 0.5 after epoch 2 .finetune.epochs=4"):
+        branch_of(run=tuned, **{"branch.at_epoch": 4})
+
+
+def test_a_branch_has_the_rules_of_its_stem(branch_of, edited_stem):
+    rule = {"any": [{"ndim": [0, 1]}, {"position": "last"}], "optim": {"name": "adamw", "lr": 0.1}}
+    grouped = edited_stem(groups=branch_of(**NO_BRANCH, groups={"h": rule}).plain["groups"])
+    assert branch_of(run=grouped, groups={"h": rule}).label.endswith("@2")
+    changes = [
+        ({}, "groups=[] in this branch and [h] in"),
+        ({"h": rule | {"optim": {"name": "adamw", "lr": 0.2}}}, "groups.h.optim.lr=0.2 in this branch and 0.1 in"),
+        ({"h": rule | {"lr_scale": 2.0}}, "groups.h.lr_scale=2 in this branch and null in"),
+    ]
+    for rules, message in changes:
+        with pytest.raises(ValueError) as refused:
+            branch_of(run=grouped, groups=rules)
+        assert message in str(refused.value)
 
 
 def test_what_a_branch_can_not_be_is_one_line(branch_of, run, stem):
