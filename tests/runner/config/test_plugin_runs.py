@@ -29,9 +29,12 @@ def test_what_is_printed_at_import_is_kept_out_of_the_output(write_plugin, capsy
 
 
 def test_the_same_numbers_as_the_project_s_own(write_plugin, run):
-    """SGD as a class, SGD that requires a closure and does not call it, and SGD as a rule: one training."""
+    """SGD beside an abstract class, SGD that requires a closure and does not call it, and SGD as a rule: one training."""
+    plain = (
+        SGD + "import abc\nclass Base(torch.optim.Optimizer, abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\n"
+    )
     rule = "from optim.rules.sgd import SGDConfig\nclass Rule(SGDConfig):\n    lr: float = 0.1\n"
-    choices = [write_plugin(SGD), write_plugin(CLOSURE), write_plugin(rule), "sgd"]
+    choices = [write_plugin(plain), write_plugin(CLOSURE), write_plugin(rule), "sgd"]
     rows = [read_rows(run(*SMALL, f"optim={choice}", "optim.lr=0.1").folder) for choice in choices]
     assert rows[0] == rows[1] == rows[2] == rows[3]
 

@@ -23,6 +23,16 @@ BAD = {
     "wrong type": (SGD, "optim=NAME optim.lr=fast", ["optim.lr=fast is not a number"]),
     "raises in __init__": (SGD.replace("super()", "{}[0]; super()"), "optim=NAME", ["KeyError", "NAME.py, line 6"]),
     "backend": (SGD, "optim=NAME backend=loop", ["backend=loop", "NAME"]),
+    "wrapper without a place": (
+        "from optim.transform import Wrapper\nclass W(Wrapper): ...\n",
+        "wrap=[NAME]",
+        ["W lacks place"],
+    ),
+    "rule without transforms": (
+        "from optim.config import OptimizerConfig\nclass R(OptimizerConfig): ...\n",
+        "optim=NAME",
+        ["R lacks transforms"],
+    ),
     "wrapped": (SGD, "optim=NAME wrap=[ema]", ["wrap=[ema]"]),
     "model typo": (NET, "model=NAME model.widht=3", ["model.widht", "did you mean model.width?"]),
     "data raises": (DATA.replace("torch.lin", "no.lin"), "data=NAME", ["NameError", "NAME.py, line 3"]),
