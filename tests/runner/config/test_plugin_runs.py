@@ -29,7 +29,7 @@ def test_what_is_printed_at_import_is_kept_out_of_the_output(write_plugin, capsy
 
 
 def test_the_same_numbers_as_the_project_s_own(write_plugin, run):
-    """SGD beside an abstract class, SGD that requires a closure and does not call it, and SGD as a rule: one training."""
+    """SGD beside an abstract class, one that requires a closure and does not call it, and the rule: one training."""
     plain = (
         SGD + "import abc\nclass Base(torch.optim.Optimizer, abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\n"
     )
