@@ -105,6 +105,13 @@ def test_a_bad_plugin_is_refused_in_one_line(write_plugin, capsys, monkeypatch, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_bad_file_that_another_imports_is_named(write_plugin, capsys, monkeypatch):
+    bad = write_plugin("\nx = (\n")
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    assert main([f"optim={write_plugin(f'import sys, os; import plugins.{bad}')}"]) == BAD_INPUT
+    assert f"(plugins/{bad}.py, line 2)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("text", "words", "facts"), FAILING.values(), ids=FAILING)
 def test_a_plugin_that_fails_in_training_ends_its_run_only(write_plugin, run, text, words, facts):
     name = write_plugin(text)
