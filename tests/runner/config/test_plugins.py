@@ -37,6 +37,8 @@ BAD = {
     "model typo": (NET, "model=NAME model.widht=3", ["model.widht", "did you mean model.width?"]),
     "data raises": (DATA.replace("torch.lin", "no.lin"), "data=NAME", ["NameError", "NAME.py, line 3"]),
     "data of other lengths": (DATA.replace("(x, (x", "(x[1:], (x", 1), "data=NAME", ["training", "19 inputs", "20"]),
+    "no data": (DATA.replace("40).reshape(20", "0).reshape(0"), "data=NAME", ["training", "0 inputs"]),
+    "data of words": (DATA.replace("(x, (x", "([['a']] * 20, (x", 1), "data=NAME", ["training"]),
     "data not in pairs": (DATA.replace("return ", "return 1 #"), "data=NAME", ["((x, y), (x, y))"]),
     "data with nan": (DATA.replace("(x, (x", "(x / 0, (x", 1), "data=NAME", ["training", "nan"]),
     "task without metric": (
