@@ -119,6 +119,12 @@ def test_an_edited_file_is_another_setting_and_its_text_is_recorded(write_plugin
     assert edited != this == commented == configure(*SMALL, f"optim={name}").code[f"plugins/{name}.py"]
 
 
+def test_what_steps_print_is_printed_by_the_run_s_steps_only(write_plugin, run):
+    name = write_plugin(SGD.replace("step(self):", "step(self):\n        print('a step')"))
+    result = run(*SMALL, f"optim={name}")
+    assert result.code == 0 and result.out.count("a step") == 2
+
+
 def test_files_of_other_encodings(write_plugin):
     """With the byte order mark of Windows' editors, and with a declared encoding."""
     digests = [*configure(f"optim={write_plugin(SGD)}").optim.source.values()]
