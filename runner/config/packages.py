@@ -73,8 +73,8 @@ def find_optimizer(name: str) -> PackageOptimizer:
     package, _, wanted = name.partition("/")
     if package not in PACKAGES:
         near = difflib.get_close_matches(package, PACKAGES, 1)
-        meant = f"did you mean {near[0]}/{wanted}? " if near else ""
-        raise ValueError(f"{package} is none of the packages; {meant}They are {', '.join(PACKAGES)}")
+        meant = f"did you mean {near[0]}/{wanted}? They" if near else "they"
+        raise ValueError(f"{package} is none of the packages; {meant} are {', '.join(PACKAGES)}")
     version = installed_version(package)
     if version is None:
         raise ValueError(f"{package} is not installed: pip install {PACKAGES[package].distribution}")
