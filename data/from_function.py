@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from data.dataset import DataSet
@@ -61,11 +62,21 @@ class FunctionData(DataSet):
         return parts[:2] if len(parts) == 3 else super().split_parts(training, test)
 
 
-@lru_cache(maxsize=1)
+_latest: list[tuple[FunctionData, tuple[Part, ...]]] = []  # at most one, compared and not hashed: fields may be lists
+
+
 def read_parts(data: FunctionData) -> tuple[Part, ...]:
+    """The parts that the function returns, which is called once in a row for the same arguments."""
+    if not _latest or _latest[0][0] != data:
+        _latest[:] = [(data, call(data))]
+    return _latest[0][1]
+
+
+def call(data: FunctionData) -> tuple[Part, ...]:
     """The parts that the function returns. Raises ValueError for what is not pairs of inputs and targets."""
     try:
-        returned = data.target(**data.arguments())
+        with seeded():
+            returned = data.target(**data.arguments())
     except Exception as error:  # of any kind: the user's code
         reason = (str(error).strip().splitlines() or [""])[0]
         raise ValueError(f"data={data.name} can't be read: {type(error).__name__}: {reason}") from error
@@ -86,6 +97,26 @@ def read_parts(data: FunctionData) -> tuple[Part, ...]:
         if len(kinds) > 1:
             raise ValueError(f"data={data.name}: {attribute} is not of the same type and shape in all parts")
     return tuple(parts)
+
+
+@contextmanager
+def seeded() -> Iterator[None]:
+    """Inside, the global random numbers of Python, NumPy and torch are always the same, so that every run, and a
+    resumed one, has the same data. Those outside go on as if nothing had been drawn.
+    """
+    import numpy
+    import torch
+
+    states = random.getstate(), numpy.random.get_state()
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(0)
+        random.seed(0)
+        numpy.random.seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            numpy.random.set_state(states[1])
 
 
 def inputs(x: Any) -> Tensor:

@@ -43,6 +43,8 @@ class CallableModel(Model):
         if not isinstance(network, nn.Module):
             raise ValueError(f"model={self.name} is a {type(network).__name__}, not a torch.nn.Module")
         self.try_out(network, shape, classes)
+        if not any(p.requires_grad for p in network.parameters()):
+            raise ValueError(f"model={self.name} has no parameters to train")
         return network
 
     def try_out(self, network: nn.Module, shape: tuple[int, ...], classes: int) -> None:

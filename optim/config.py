@@ -21,6 +21,7 @@ class OptimizerConfig(Checked):
     # the argument that is the momentum, or whose first element is; "" for none. Torch's schedulers cycle it if it is
     # `betas` or `momentum`
     momentum_key: ClassVar[str] = ""
+    estimates_lr: ClassVar[bool] = False  # lr is a factor on the method's own estimate, which nobody has to search for
     lr: float
 
     def transforms(self) -> tuple[Transform, ...]:

@@ -1,4 +1,4 @@
-"""The conformance report of an optimizer, also of your own: `python scripts/check_optimizer.py optim=aggmo`.
+"""The conformance report of an optimizer, also of your own or a package's: `scripts/check_optimizer.py optim=aggmo`.
 
 Takes the words that main.py takes: optim=NAME optim.lr=0.05 'wrap=[lookahead,ema]' wrap.lookahead.k=6
 backend=foreach seed=1. Prints every check with pass, FAIL or n/a, the time of a step and the size of the state; the

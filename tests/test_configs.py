@@ -136,6 +136,14 @@ def test_help_lists_every_choice_with_a_line():
     assert all(len(line) < 180 for line in text.splitlines())
 
 
+def test_no_line_of_help_breaks_off():
+    """Only the first line of a file's comment is shown: it must not go on in the second one."""
+    for group, name in CHOICES:
+        comments = re.findall("^# ?(?!@package)(.*)", (CONFIGS / group / f"{name}.yaml").read_text(), re.MULTILINE)
+        goes_on = len(comments) > 1 and not comments[0].endswith(".") and re.match("[a-z]+ ", comments[1])
+        assert not goes_on, (group, name)
+
+
 def test_a_saved_config_composes_to_itself(tmp_path):
     config = validate(compose("task=autoencoder", "optim=adam", "wrap=[lookahead]", "wrap.lookahead.k=7"))
     assert validate(config.plain).plain == config.plain

@@ -107,6 +107,14 @@ def test_the_table_of_choices_is_complete(group):
     assert named == {name for name, _ in summaries(CONFIGS, group)}
 
 
+def test_the_readme_counts_what_there_is():
+    from runner.config.registry import entries
+
+    kinds = {"optimizers": "optim", "wrappers": "wrap", "learning-rate schedules": "lr_schedule"}
+    counts = re.findall(rf"(\d+) ({'|'.join(kinds)})", README.partition("\n## ")[0])
+    assert sorted(counts) == sorted((str(len(entries(group))), kind) for kind, group in kinds.items())
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())

@@ -127,6 +127,7 @@ def same_random_numbers(*_: Any) -> None:
 def candidate_of(
     config: OptimizerConfig, wrap: Sequence[Wrapper] = (), options: dict[str, Any] | None = None
 ) -> Candidate:
+    """The candidate that fits the configuration: of this package's transforms, or of a class from elsewhere."""
     if isinstance(config, ExternalConfig):
         return ExternalCandidate(config)
     return Candidate(config, wrap, options or {})

@@ -1,6 +1,6 @@
-"""The conformance report: what users of torch.optim rely on, checked on any optimizer of this package.
+"""The conformance report: what users of torch.optim rely on, checked on any optimizer of this package, and on others'.
 
-    results = conformance_report(Candidate(MyConfig(lr=0.1), wrap=[LookaheadWrapper()]))
+    results = conformance_report(candidate_of(MyConfig(lr=0.1), wrap=[LookaheadWrapper()]))
     print(formatted(results))                [CheckResult("resume ...", "pass", ""), ...] as a table
     all(result.outcome != "FAIL" for result in results)
 
@@ -10,6 +10,7 @@ Every check trains float64 tensors of 0 to 4 dimensions with bounded, never vani
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def run_check(name: str, candidate: Candidate) -> CheckResult:
     except Exception as error:  # a user's own transform may raise anything
         first_line = (str(error).strip().splitlines() or [""])[0]
         reason = first_line if isinstance(error, AssertionError) else f"{type(error).__name__}: {first_line}"
-        return CheckResult(name, "FAIL", reason.replace(" ()", "").replace("(, ", "("))  # of a class without backends
+        return CheckResult(name, "FAIL", re.sub(r"(?<!shape) \(\)", "", reason).replace("(, ", "("))  # without backends
     return CheckResult(name, "pass", "")
 
 

@@ -35,7 +35,9 @@ class ExternalConfig(OptimizerConfig):
         import torch
 
         try:
-            self.optimizer_class([torch.nn.Parameter(torch.zeros(2, 2))], **self.arguments())
+            optimizer = self.optimizer_class([torch.nn.Parameter(torch.zeros(2, 2))], **self.arguments())
         except (Exception, SystemExit) as error:  # a constructor raises what it likes
             message = (str(error).strip().splitlines() or [""])[0]
             raise ValueError(f"optim={self.name} refuses these arguments: {type(error).__name__}: {message}") from error
+        if not hasattr(optimizer, "param_groups"):
+            raise ValueError(f"optim={self.name}: its __init__ does not call super().__init__(params, defaults)")

@@ -30,6 +30,7 @@ class ExternalOptimizer:
         self.unsaved = ""  # why its state is left out of checkpoints
         self.optimizer: Any = constructed(config, list(params))
         self.uses_loss, self.needs_closure = step_needs(self.optimizer)
+        self.shapes = [p.shape for group in self.param_groups for p in group["params"]]  # until the first step
         self.has_evaluation_weights = has_modes(self.optimizer)
         if self.has_evaluation_weights:
             self.optimizer.train()
@@ -49,13 +50,25 @@ class ExternalOptimizer:
         """closure: for a method that needs one, recomputes gradients and returns the loss."""
         given = {"loss": loss} if self.uses_loss else {}
         try:
-            return self.optimizer.step(closure, **given) if self.needs_closure else self.optimizer.step(**given)
+            result = self.optimizer.step(closure, **given) if self.needs_closure else self.optimizer.step(**given)
         except SystemExit as error:
             raise RuntimeError(f"optim={self.config.name}: {one_line(error)}") from error
         except RuntimeError as error:
             if not re.search("grad_fn|create_graph", str(error)):
                 raise
             raise ValueError(f"optim={self.config.name} needs second derivatives, which are not computed") from error
+        if self.shapes:
+            self.check_shapes()
+        return result
+
+    def check_shapes(self) -> None:
+        """Raise ValueError if the first step has changed the shape of a parameter."""
+        params = [p for group in self.param_groups for p in group["params"]]
+        for p, shape in zip(params, self.shapes, strict=True):
+            if p.shape != shape:
+                change = f"a parameter of shape {tuple(shape)} the shape {tuple(p.shape)}"
+                raise ValueError(f"optim={self.config.name}: its step gave {change}")
+        self.shapes.clear()
 
     @contextmanager
     def evaluation_weights(self) -> Iterator[None]:

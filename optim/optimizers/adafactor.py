@@ -1,4 +1,4 @@
-"""Adafactor as torch optimizers."""
+"""Adafactor as a torch optimizer."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ class ADOPT(ComposedOptimizer):
     p <- p - lr (m + weight_decay p), where decoupled_weight_decay says so, from the second step on.
     Source: Taniguchi et al., NeurIPS 2024 (arXiv 2411.02853), whose second version and code clip; clip=False is the
     first. Defaults and both decays of the authors' final code.
-    Deviations: none. pytorch_optimizer counts the t of the clipping one step higher, and decays at the first step too.
+    Deviations: what is nan or infinite makes nan, where an infinite gradient would be clipped, and the coordinate then
+    stay where it is. pytorch_optimizer counts the t of the clipping one step higher, and decays at the first step too.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch

@@ -1,4 +1,4 @@
-"""LARS as torch optimizers."""
+"""LARS as a torch optimizer."""
 
 from __future__ import annotations
 

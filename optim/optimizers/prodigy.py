@@ -1,4 +1,4 @@
-"""Prodigy as torch optimizers."""
+"""Prodigy as a torch optimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SOAP as torch optimizers."""
+"""SOAP as a torch optimizer."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from ..arithmetic import ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 from .denominator import denominator
 
 if TYPE_CHECKING:
@@ -58,6 +58,4 @@ class AdaBeliefConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = BeliefMoments(self.betas, self.eps)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

@@ -15,7 +15,7 @@ from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
 from .amsgrad import MaxMoments
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 from .denominator import denominator
 
 if TYPE_CHECKING:
@@ -60,6 +60,4 @@ class AdamConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = (MaxMoments if self.amsgrad else AdamMoments)(self.betas, self.eps)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

@@ -12,6 +12,7 @@ from ..arithmetic import axpy, choose, copy_, ema_, ema_square_, is_zero, ratio_
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
+from .decay import DecoupledDecay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,10 +48,8 @@ class NesterovDifferences(Transform):
 
 
 @dataclass(frozen=True)
-class ProximalDecay(Transform):
+class ProximalDecay(DecoupledDecay):
     """u <- (u + weight_decay p) / (1 + lr weight_decay), so that p <- (p - lr u) / (1 + lr weight_decay)."""
-
-    weight_decay: float
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = h["weight_decay"]

@@ -13,7 +13,7 @@ from ..arithmetic import axpy, choose, ema_, ema_square_, is_zero, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2
+from .decay import L2, DecoupledDecay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,8 @@ class NormalizedMomentum(Transform):
         first, bound = ctx.t == 1, (ctx.t - 1) ** 0.25
         normalized = ratio_(u, v.sqrt().clamp_min_(h["eps"]))
         if self.clip:
-            normalized = normalized.clamp_min_(-bound).clamp_max_(bound)
+            # u - u is nan where u is infinite: limited, the coordinate would stop without a word, as v is infinite, too
+            normalized = normalized.clamp_min_(-bound).clamp_max_(bound).add_(u - u)
         else:
             normalized = normalized.mul_(choose(first, lambda: 0.0, lambda: 1.0))
         ema_square_(v, u, choose(first, lambda: 0.0, lambda: beta2))
@@ -51,10 +52,8 @@ class NormalizedMomentum(Transform):
 
 
 @dataclass(frozen=True)
-class LateDecay(Transform):
+class LateDecay(DecoupledDecay):
     """u <- u + weight_decay p, but u at the first step."""
-
-    weight_decay: float
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = h["weight_decay"]

@@ -45,3 +45,8 @@ class DecoupledDecay(Transform):
         # what Adam has made for this step only may be overwritten, which saves a pass; a velocity may not
         temporary = u is not ctx.g and all(u is not x for x in s.values())
         return axpy_(decay, p, u) if temporary else axpy(decay, p, u)
+
+
+def with_decay(method: Transform, weight_decay: float, decoupled: bool) -> tuple[Transform, ...]:
+    """A method with its weight decay, L2 before it or decoupled after it."""
+    return (method, DecoupledDecay(weight_decay)) if decoupled else (L2(weight_decay), method)

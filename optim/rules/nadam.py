@@ -13,7 +13,7 @@ from ..arithmetic import copy_, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,6 +72,4 @@ class NAdamConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = NesterovMoments(self.betas, self.eps, self.momentum_decay)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

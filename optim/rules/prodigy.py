@@ -100,6 +100,7 @@ class ProdigyConfig(OptimizerConfig):
 
     name: ClassVar[str] = "prodigy"
     momentum_key: ClassVar[str] = "betas"
+    estimates_lr: ClassVar[bool] = True
     lr: float = ranged(1.0, "[0, inf)")
     betas: tuple[float, float] = ranged((0.9, 0.999), "[0, 1)")
     eps: float = ranged(1e-8, "(0, inf)")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..arithmetic import axpy, ema_, ema_square_, ratio_, zeros
+from ..arithmetic import axpy, axpy_, ema_, ema_square_, is_zero, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,9 @@ class QuasiHyperbolicMoments(Transform):
         (beta1, beta2), (nu1, nu2), t = h["betas"], h["nus"], ctx.t
         m, v = ema_(s["m"], u, beta1), ema_square_(s["v"], u, beta2)
         mean = axpy(nu1 / (1 - beta1**t), m, u * (1 - nu1))
-        square = axpy(nu2 / (1 - beta2**t), v, u * u * (1 - nu2))
+        square = v * (nu2 / (1 - beta2**t))
+        if not is_zero(1 - nu2):  # 0 times a square that is infinite in float32 would be nan
+            square = axpy_(1 - nu2, u * u, square)
         return ratio_(mean, square.sqrt().add_(h["eps"]))
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
@@ -61,6 +63,4 @@ class QHAdamConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = QuasiHyperbolicMoments(self.betas, self.nus, self.eps)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

@@ -13,7 +13,7 @@ from ..arithmetic import choose, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import DecoupledDecay, with_decay
 from .nadam import look_ahead
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ class RAdamConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         moments = RectifiedMoments(self.betas, self.eps, self.rho_threshold, self.nesterov)
-        if self.decoupled_weight_decay:
-            return moments, DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)
 
 
 @dataclass(frozen=True)

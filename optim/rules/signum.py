@@ -14,7 +14,7 @@ from ..arithmetic import ema_, sign, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
-from .decay import L2, DecoupledDecay
+from .decay import with_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +50,4 @@ class SignumConfig(OptimizerConfig):
     decoupled_weight_decay: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        if self.decoupled_weight_decay:
-            return SignOfMomentum(self.momentum), DecoupledDecay(self.weight_decay)
-        return L2(self.weight_decay), SignOfMomentum(self.momentum)
+        return with_decay(SignOfMomentum(self.momentum), self.weight_decay, self.decoupled_weight_decay)

@@ -21,7 +21,9 @@ ROWS = 7  # styles of a colour
 KNOWN = (
     *("sgd", "momentum", "adam", "aggmo", "momo", "adamp", "nesterov", "adamw"),
     *("radam", "aggmo_exp", "lars", "sgdp", "rmsprop", "momo_adam", "aggmo_general", "radamw"),
-    *("sgdw", "nadam", "amsgrad", "adabound", "adadelta", "amsbound"),
+    *("sgdw", "nadam", "amsgrad", "adabound", "adadelta", "amsbound", "muon", "lamb"),
+    *("adafactor", "prodigy", "adabelief", "soap", "lion", "ademamix", "adopt", "adan"),
+    *("qhm", "signum", "qhadam", "yogi"),
 )  # fmt: skip
 
 

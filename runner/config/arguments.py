@@ -98,9 +98,9 @@ def type_of(default: Any) -> Any:
     """The type of an argument without a hint, by its default; None if a configuration can't give it."""
     if default is None:
         return Any
-    if isinstance(default, bool | float | str):
+    if type(default) in (bool, float, str):  # not of a subclass: a member of an enum
         return type(default)
-    if isinstance(default, int):
+    if type(default) is int:
         return NUMBER
     if isinstance(default, tuple | list) and default and all(map(is_plain, default)):
         return tuple[tuple(type_of(each) for each in default)]  # type: ignore[misc]
@@ -110,4 +110,4 @@ def type_of(default: Any) -> Any:
 def is_plain(value: Any) -> bool:
     if isinstance(value, tuple | list):
         return all(map(is_plain, value))
-    return value is None or isinstance(value, bool | int | float | str)
+    return value is None or type(value) in SCALARS

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from data.dataset import DataSet
 from data.from_function import FunctionData
 from models.from_callable import OF_DATA, CallableModel
-from models.model import Model
+from models.model import OUTPUT_DESCRIPTIONS, Model
 from optim.config import OptimizerConfig
 from optim.external.config import ExternalConfig
 from optim.transform import Wrapper
@@ -26,10 +26,14 @@ from runner.config.arguments import arguments_of, fields_of
 from runner.config.errors import ConfigError
 from runner.config.packages import PACKAGES, find_optimizer, is_optimizer
 from runner.config.plugins import FOLDER, PACKAGE, find_in_plugin, is_plugin, plugin_source
+from tasks.from_class import check_task, checked_methods
 from tasks.task import Task
 
 CONTRACTS = {"optim": OptimizerConfig, "wrap": Wrapper, "model": Model, "data": DataSet, "task": Task}
 FUNCTIONS = {"model": "Module", "data": "tuple"}  # groups that take a function, and what its hint of the result holds
+
+NODE_KEYS = ("name", "objective", "defaults", "lr_schedule")  # what configurations have beside the arguments
+SHARED = {"lr", "root"}  # fields of the base classes that are arguments too
 
 
 def is_external(group: str, name: str) -> bool:
@@ -64,9 +68,17 @@ def class_of_plugin(group: str, name: str) -> type:
         return optimizer_config(name, found, content)
     fields = fields_of(found, without=OF_DATA if group == "model" else ())
     if group == "model":
-        content |= {"output": getattr(found, "output", "scores")}
+        content |= {"output": output_of(found)}
     base = CallableModel if group == "model" else FunctionData
     return make_class(group, name, base, fields, {**content, "target": staticmethod(found), "arguments": arguments_of})
+
+
+def output_of(network: Any) -> str:
+    """What a class or function says that its networks return."""
+    output = getattr(network, "output", "scores")
+    if output not in OUTPUT_DESCRIPTIONS:
+        raise ValueError(f"its output={output!r} is none of {', '.join(OUTPUT_DESCRIPTIONS)}")
+    return output
 
 
 def is_choice(value: Any, group: str) -> bool:
@@ -94,14 +106,11 @@ def is_contract(value: Any, group: str) -> bool:
 def subclass(group: str, name: str, found: Any, content: dict[str, Any]) -> type:
     """A configuration class of the user's under its plugin's name, as a dataclass if it is not declared as one."""
     if group == "task":
-        missing = [key for key in ("metric", "better") if not hasattr(found, key)]
-        if missing:
-            raise ValueError(
-                f"its class {found.__name__} lacks {' and '.join(missing)}; docs/extending.md has an example"
-            )
+        check_task(found)
+        content = {**content, **checked_methods(found)}
         if found.check is Task.check:
-            content = {**content, "check": lambda self, data, model: None}
-    if "__dataclass_params__" not in vars(found):
+            content["check"] = lambda self, data, model: None
+    if "__dataclass_fields__" not in vars(found):
         found = dataclasses.dataclass(frozen=True, kw_only=True)(found)
     return make_class(group, name, found, [], content, found.__name__)
 
@@ -113,13 +122,20 @@ def optimizer_config(
 
     given: arguments whose defaults are others than the constructor's.
     """
-    first = next(iter(inspect.signature(optimizer_class).parameters), "")
+    signature = inspect.signature(optimizer_class).parameters
+    first = next(iter(signature), "")
+    from torch.optim import Optimizer
+
     if first == "optimizer":
         raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
+    if getattr(optimizer_class, "step", None) is Optimizer.step:
+        raise ValueError(f"{optimizer_class.__name__} has no method step")
     fields = fields_of(optimizer_class, without=(first,), given=given or {})
     if "lr" not in [key for key, *_ in fields]:
+        open_end = any(each.kind is each.VAR_KEYWORD for each in signature.values())
+        hint = ": **arguments give no keys, so name it in __init__" if open_end else ""
         raise ValueError(
-            f"{optimizer_class.__name__}({first}, ...) has no argument lr with a number, which schedules and sweeps set"
+            f"{optimizer_class.__name__} has no argument lr with a number, which schedules and sweeps set{hint}"
         )
     more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
     return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
@@ -129,18 +145,26 @@ def make_class(
     group: str,
     name: str,
     base: type,
-    fields: Iterable[tuple[str, Any, Any]],
+    fields: Sequence[tuple[str, Any, Any]],
     content: Mapping[str, Any],
     class_name: str = "",
 ) -> Any:
     def reduce(self: Any) -> tuple[Any, ...]:  # the class is made at run time: another process makes it anew
         return make_entry, (group, name, {each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
 
+    taken = {*names_of(base), *content, *NODE_KEYS} - SHARED
+    if clashing := [name for name, *_ in fields if name in taken]:
+        raise ValueError(f"its argument {clashing[0]} has a name that means something else in {group}; rename it")
     key = "objective" if group == "task" else "name"
     namespace = {**content, key: name, "__module__": __name__, "__reduce__": reduce}
     return dataclasses.make_dataclass(
         class_name or f"{group}_config", fields, bases=(base,), frozen=True, kw_only=True, namespace=namespace
     )
+
+
+def names_of(base: type) -> set[str]:
+    """The attributes, methods and fields of a class."""
+    return {*dir(base), *(name for each in base.__mro__ for name in vars(each).get("__annotations__", {}))}
 
 
 def make_entry(group: str, name: str, values: dict[str, Any]) -> Any:
@@ -156,8 +180,9 @@ def default_node(group: str, name: str) -> dict[str, Any]:
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
     given = {key: value for key, value in defaults.items() if value is not dataclasses.MISSING}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
-    chosen = {"name": name, "objective": name} if group == "task" else {"name": kind.name}
-    return {**plain, **chosen, **own_defaults(group, name)}
+    if group == "task":
+        return {**plain, "name": name, **own_defaults(group, name), "objective": name}
+    return {**plain, **own_defaults(group, name), "name": kind.name}
 
 
 def own_defaults(group: str, name: str) -> Mapping[str, Any]:

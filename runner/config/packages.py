@@ -73,8 +73,8 @@ def find_optimizer(name: str) -> PackageOptimizer:
     package, _, wanted = name.partition("/")
     if package not in PACKAGES:
         near = difflib.get_close_matches(package, PACKAGES, 1)
-        meant = f"did you mean {near[0]}/{wanted}? They" if near else "they"
-        raise ValueError(f"{package} is none of the packages; {meant} are {', '.join(PACKAGES)}")
+        meant = f"did you mean {near[0]}/{wanted}? The" if near else "the"
+        raise ValueError(f"{package} is none of the packages; {meant} packages are {', '.join(PACKAGES)}")
     version = installed_version(package)
     if version is None:
         raise ValueError(f"{package} is not installed: pip install {PACKAGES[package].distribution}")
@@ -82,8 +82,10 @@ def find_optimizer(name: str) -> PackageOptimizer:
     same = [wanted] if wanted in known else [each for each in known if each.lower() == wanted.lower()]
     if len(same) != 1:
         near = difflib.get_close_matches(wanted, known, 1)
-        meant = f"did you mean {package}/{near[0]}? " if near else ""
-        problem = f"{package} has no optimizer {wanted}; {meant}It has" if wanted else "choose one of"
+        meant = f"did you mean {package}/{near[0]}? It" if near else "it"
+        problem = (
+            f"{package} has no optimizer {wanted}; {meant} has" if wanted else f"choose {package}/NAME with one of"
+        )
         raise ValueError(f"{problem} {', '.join(sorted(known))}")
     optimizer_class, arguments = known[same[0]]
     return PackageOptimizer(f"{package}/{same[0]}", optimizer_class, version, arguments)

@@ -20,6 +20,13 @@ from runner.config.source_code import PROJECT, imported_within, module_digests
 
 PACKAGE = "plugins"
 FOLDER = PROJECT / PACKAGE
+WHAT = {
+    "optim": "a torch.optim.Optimizer class",
+    "wrap": "a class derived from optim.transform.Wrapper",
+    "model": "a torch.nn.Module class, or a function that returns one",
+    "data": "a function that returns ((x, y), (x, y)) of training and test",
+    "task": "a class derived from tasks.task.Task",
+}  # of a group, in a plugin; what it only imports does not count
 
 
 def is_plugin(name: str) -> bool:
@@ -35,7 +42,7 @@ def plugin_summaries() -> list[tuple[str, str]]:
 
 def summary(file: Path) -> str:
     try:
-        text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+        text = ast.get_docstring(ast.parse(file.read_bytes())) or ""
     except (ValueError, SyntaxError, OSError) as error:
         return f"can't be read: {first_line(error)}"
     return text.partition("\n")[0]
@@ -99,8 +106,8 @@ def find_in_plugin(name: str, group: str, is_wanted: Callable[[Any], bool], is_f
     if wanted in found or (not wanted and len(found) == 1):
         return found[wanted or next(iter(found))]
     if not found:
-        raise ConfigError(f"{PACKAGE}/{file}.py has nothing for {group}=; {PACKAGE}/README.md shows what it could have")
-    problem = f"no {wanted}" if wanted else "several of them"
+        raise ConfigError(f"{PACKAGE}/{file}.py has nothing for {group}=: it is to define {WHAT[group]}")
+    problem = f"no {wanted}" if wanted else f"several for {group}="
     raise ConfigError(
         f"{PACKAGE}/{file}.py has {problem}; choose {', '.join(f'{group}={file}.{key}' for key in found)}"
     )

@@ -81,9 +81,15 @@ def read_module(name: str) -> Module | None:
     path = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
     if not path.is_file():
         return None
-    source = path.read_text(encoding="utf-8")
+    source = source_text(path)
     tree = ast.parse(source)
     return Module(path.relative_to(PROJECT).as_posix(), digest(statements(source, tree)), imported_names(tree, name))
+
+
+def source_text(path: Path) -> str:
+    """The text of a Python file, in the encoding that it declares; without a byte order mark."""
+    with tokenize.open(path) as lines:
+        return lines.read()
 
 
 def imported_names(tree: ast.Module, module: str) -> frozenset[str]:

@@ -118,7 +118,8 @@ def class_of(group: str, node: Mapping[str, Any], wrapper: str = "", path: str =
         return known[node[key]]
     if is_external(group, node[key]):
         return config_class(group, node[key])
-    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown; {list_choices(node[key], known)}")
+    no_file = f", and there is no plugins/{node[key]}.py" if group in CONTRACTS and node[key].isidentifier() else ""
+    raise ConfigError(f"{path}.{key}={quote(node[key])} is unknown{no_file}; {list_choices(node[key], known)}")
 
 
 def without_choice(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,6 +135,9 @@ def check_combinations(config: Config) -> None:
             check_external(optim, config.wrap)
         else:
             check_wrappers(optim, config.wrap)
+    backend = config.settings.backend
+    if backend != "auto" and all(isinstance(optim, ExternalConfig) for optim in config.optimizers):
+        raise ValueError(f"backend={backend} is of this project's own optimizers, not of {config.optim.name}")
     config.task.check(config.data, config.model)
     try:
         config.model.check_shape(config.data.shape)

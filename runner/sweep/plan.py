@@ -89,7 +89,7 @@ def plan_summary(jobs: Sequence[Job]) -> str:
         if job.state == REFUSED:
             by_reason[job.error].append(job)
     lines += [f"refused: {describe_refused(refused, jobs)}: {error}" for error, refused in by_reason.items()]
-    if by_reason:
+    if any(" is not a key" in error for error in by_reason):
         lines.append("Give each optimizer its own keys with a file of grids: sweep=NAME, see configs/sweep.")
     return "\n".join(lines)
 

@@ -154,10 +154,13 @@ def group_lines(config: Config, groups: list[Group]) -> list[str]:
 
 
 def default_lr_hints(config: Config) -> list[str]:
-    """A line for a run at its optimizer's default learning rate, unless the task is a toy, which has its own."""
+    """A line for a run at its optimizer's default learning rate.
+
+    Not for a toy, which has its own, nor a method that estimates the rate.
+    """
     lr = config.optim.lr
     default = next((field.default for field in fields(config.optim) if field.name == "lr"), None)
-    if lr != default or not lr or isinstance(config.task, Problem):
+    if lr != default or not lr or config.optim.estimates_lr or isinstance(config.task, Problem):
         return []
     others = ",".join(f"{lr * factor:g}" for factor in (0.01, 0.1, 1, 10))
     return [

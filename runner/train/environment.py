@@ -15,12 +15,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from results.values import first_line, one_line
+from runner.config.source_code import PROJECT, source_text
 
 PACKAGES = ("torch", "torchvision", "hydra-core", "omegaconf", "numpy", "scikit-learn", "tensorboard")
 MAX_DIFF_LENGTH = 200_000  # characters
@@ -28,7 +28,6 @@ MAX_OUTPUT = 2_000_000  # bytes of a command's output
 TIMEOUT_S = 10.0  # of a command
 #: run folders and data sets in the checkout are no changes of the code
 LIST_UNTRACKED_CODE = ("ls-files", "--others", "--exclude-standard", "--", "*.py", "configs/*.yaml")
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def environment(
@@ -116,7 +115,7 @@ def unrecorded_sources(code: Iterable[str], git: dict[str, Any] | None) -> dict[
     files = {path for path in code if (PROJECT / path).is_file()}  # the others are packages
     if git and not git["diff_cut"]:
         files &= {*git["untracked"], *(path for path in files if path.startswith("plugins/"))}
-    return {path: (PROJECT / path).read_text(encoding="utf-8") for path in sorted(files)}
+    return {path: source_text(PROJECT / path) for path in sorted(files)}
 
 
 @functools.cache

@@ -58,7 +58,7 @@ class TrainingStep:
         self.is_accelerated = not (settings.compile or settings.cuda_graphs)  # or has failed to be
         self.preparation_s = 0.0  # seconds of compiling or recording, which are not training time
         self.timer = StepTimer(self.parameters[0].device)
-        self.gradient_norm: Tensor | None = None  # of the last step, before clip_norm; None without
+        self.gradient_norm: Tensor | None = None  # of the last gradients, before clip_norm; None without
 
     def __call__(
         self, x: Tensor, y: Tensor, tracker: NormTracker | None = None, batch_size: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from problem import both_backends, close
@@ -38,10 +40,15 @@ def test_the_mean_of_the_mask_counts_at_least_a_thousandth():
 
 
 def test_what_is_masked_still_decays_by_decoupled_decay_only():
-    for make, kept in ((optim.SGDW, 1 - 0.5 * 0.1), (optim.Momentum, 1.0)):
+    for make, kept in (
+        (partial(optim.SGDW, momentum=0.9), 1 - 0.5 * 0.1),
+        (partial(optim.ADOPT, decoupled_weight_decay=True), 1 - 0.5 * 0.1),
+        (optim.Adan, 1 / (1 + 0.5 * 0.1)),
+        (optim.Momentum, 1.0),
+    ):
         p = torch.ones(2, dtype=torch.float64, requires_grad=True)
-        optimizer = make([p], lr=0.5, momentum=0.9, weight_decay=0.1)
-        stepped(optimizer, p, [4.0, 4.0])
+        optimizer = make([p], lr=0.5, weight_decay=0.1)
+        stepped(optimizer, p, [4.0, 4.0], [4.0, 4.0])
         before = p.detach().clone()
         optim.Cautious(optimizer)
         stepped(optimizer, p, [-1.0, 1.0])  # the first one's velocity is above 2

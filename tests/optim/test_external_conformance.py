@@ -89,6 +89,12 @@ class Decays(Plain):
         p.mul_(0.999)
 
 
+class Signs(Plain):
+    def update(self, p, m, lr):
+        p.sub_(m.lerp(p.grad, 0.1).sign(), alpha=lr / 1000)
+        m.lerp_(p.grad, 0.02)
+
+
 class Matrices(Plain):
     def __init__(self, params, lr=0.1):
         super().__init__(params, lr)
@@ -120,7 +126,11 @@ LATE = "gradients that are None leave parameter and state alone; a late one coun
 
 @pytest.mark.parametrize(
     ("kind", "failing"),
-    [(Plain, {COMPLEX}), (Random, {COMPLEX, LATE, NAMES["rates"]}), (Matrices, set())],
+    [
+        (Plain, {COMPLEX}),
+        (Matrices, set()),
+        pytest.param(Random, {COMPLEX, LATE, NAMES["rates"]}, marks=pytest.mark.slow),
+    ],
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_a_right_one_passes_all_that_concerns_it(kind, failing):
@@ -143,6 +153,16 @@ def test_a_right_one_passes_all_that_concerns_it(kind, failing):
 )
 def test_a_mistake_is_found(kind, check):
     assert run_check(NAMES[check], candidate(kind)).outcome == "FAIL"
+
+
+def test_the_message_names_a_0_dim_tensor():
+    assert (
+        run_check(NAMES["gradients"], candidate(ChangesGradients)).reason == "p.grad was changed (tensor 0 of shape ())"
+    )
+
+
+def test_steps_of_one_length_do_not_end_where_they_began():
+    assert run_check("0-dim and empty parameters", candidate(Signs)).outcome == "pass"
 
 
 def test_the_project_s_own_are_checked_as_before():

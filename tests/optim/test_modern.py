@@ -75,15 +75,29 @@ def test_lion_of_equal_betas_is_signum():
 
 
 @both_backends
-@pytest.mark.parametrize("kind", [optim.Lion, optim.Signum])
+@pytest.mark.parametrize("kind", [optim.Lion, optim.Signum, optim.ADOPT])
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
-def test_a_sign_hides_no_broken_gradient(kind, broken, backend):
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_sign_or_a_limit_hides_no_broken_gradient(kind, broken, at, backend):
     """torch's sign of nan is 0: the weight would stay where it is, for good and without a trace."""
     params = parameters(shapes=((3,), (2, 2)))
-    set_gradients(params, 0)
-    params[0].grad[1] = broken
-    kind(params, backend=backend).step()
+    optimizer = kind(params, backend=backend)
+    for n in range(at + 1):
+        set_gradients(params, n)
+        if n == at:
+            params[0].grad[1] = broken
+        optimizer.step()
     assert params[0].isnan().tolist() == [False, True, False] and params[1].isfinite().all()
+
+
+@both_backends
+def test_a_square_without_weight_is_left_out(backend):
+    """QHAdam's default has (1 - nu2) g^2 = 0 g^2, which is nan where g^2 overflows; Adam's weights stay finite."""
+    for kind in (optim.Adam, optim.QHAdam):
+        p = torch.nn.Parameter(torch.ones(2))
+        p.grad = torch.tensor([1.0, 1e25])
+        kind([p], backend=backend).step()
+        assert p.isfinite().all(), kind
 
 
 def test_lambs_debiasing_is_inside_the_norm():

@@ -1,6 +1,7 @@
 """Series are told apart by colour up to eight, then by dash and marker, and keep their colour from figure to figure."""
 
 import pytest
+from conftest import ROOT
 
 from report.figures.series_style import COLOURS, DASHES, EVERY, KNOWN, MARKERS, STYLES, styles_of
 
@@ -9,7 +10,8 @@ from report.figures.series_style import COLOURS, DASHES, EVERY, KNOWN, MARKERS, 
     "names",
     [
         ["momentum", "radam"],
-        ["lion", "adam", "momo"],
+        ["my_rule", "adam", "momo"],
+        ["sgd", "momentum", "adam", "adamw", "muon", "soap", "lion", "ademamix"],
         [*KNOWN[-8:]],
         ["adam", "adam+ema", "adam+lookahead", "aggmo", "aggmo+ema"],
         ["adam", "sgd", "adam", "adam", "sgd"],
@@ -23,11 +25,15 @@ def test_up_to_eight_series_differ_in_colour_dash_and_marker(names):
         assert len({getattr(style, part) for style in styles}) == len(names)
 
 
+def test_every_optimizer_of_the_project_has_its_place():
+    assert sorted(KNOWN) == sorted(file.stem for file in (ROOT / "configs" / "optim").glob("*.yaml"))
+
+
 def test_an_optimizer_has_one_colour_whatever_the_order_and_the_figure():
-    names = ["radam", "momentum", "lion", "adam", "adam+ema"]
+    names = ["radam", "momentum", "my_rule", "adam", "adam+ema"]
     colours = dict(zip(names, styles_of(names), strict=True))
     assert dict(zip(names[::-1], styles_of(names[::-1]), strict=True)) == colours
-    for some in (["radam"], ["adam+ema", "lion"], ["momentum", "radam"]):
+    for some in (["radam"], ["adam+ema", "my_rule"], ["momentum", "radam"]):
         assert styles_of(some, among=names) == [colours[name] for name in some]
 
 

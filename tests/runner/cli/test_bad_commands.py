@@ -65,7 +65,7 @@ BAD = [
     ("groups.a=3", ["groups.a=3", "group of keys"]),
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.lr=abc", ["groups.a.lr=abc is not a number"]),
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.foreach=3", ["groups.a.foreach=3 is not true or false"]),
-    ("groups.a.ndim=1 groups.a.optim.name=numpy/Adam", ["numpy is none of the packages", "; they are torch"]),
+    ("groups.a.ndim=1 groups.a.optim.name=numpy/Adam", ["numpy is none of the packages", "; the packages are torch"]),
     ("groups=muon groups.adamw.optim.name=torch/AdamW wrap=ema", ["wrap=[ema]", "torch/AdamW"]),
     ("experiment=aggmo/autoencoders", ["autoencoders", "autoencoder"]),
     ("optin=aggmo", ["optin", "optim?"]),

@@ -1,5 +1,6 @@
 """Configuration classes made of signatures, and the packages whose classes they are made for."""
 
+import enum
 import pickle
 from dataclasses import fields
 from typing import Any, Literal, Optional
@@ -15,10 +16,14 @@ from runner.config.external import config_class, default_node
 from runner.config.packages import PACKAGES, installed_version
 
 
+class Letter(str, enum.Enum):  # noqa: UP042
+    A = "a"
+
+
 def example(
     params, lr=1e-3, count=5, rate: float = 1, betas=(0.9, 0.99), sizes: list[int] = [1], word="a", flag=False, # noqa: B006
     kind: Literal["a", "b"] = "a", maybe: Optional[float] = None, either: float | torch.Tensor = 0.5, free=None, # noqa: UP045
-    function=max, tensor: torch.Tensor | None = None, *, needed: int, **rest,
+    function=max, letter=Letter.A, tensor: torch.Tensor | None = None, *, needed: int, **rest,
 ):  # fmt: skip
     ...
 
@@ -71,7 +76,7 @@ WRONG = {
     "torch/Adafactorr": ["torch has no optimizer Adafactorr", "did you mean torch/Adafactor?", "LBFGS"],
     "trch/Adam": ["trch is none of the packages", "did you mean torch/Adam?"],
     "os/system": ["os is none of the packages", *PACKAGES],
-    "torch": ["choose one of", "Adafactor", "SGD"],
+    "torch": ["choose torch/NAME", "Adafactor", "SGD"],
     "torch_optimizer/Lookahead": ["goes around another optimizer"],
 }
 

@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 
 from runner.config.compose import CONFIGS, compose
 from runner.config.errors import ConfigError
+from runner.config.registry import entries
 from runner.sweep.composer import Composer
-from runner.sweep.grid import expand_grid
+from runner.sweep.grid import expand_grid, read_grids
 from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan_jobs, plan_summary
 
 
@@ -35,6 +36,16 @@ def test_composing_groups_once_equals_composing_each_run(composer):
         expected = [OmegaConf.to_container(hydra_compose("config", case), resolve=True) for case in cases]
     for compose_one in (composer, lambda case: compose(*case)):
         assert [compose_one(case) for case in cases for _ in range(2)][::2] == expected
+
+
+def test_every_optimizer_has_a_grid_around_its_default_rate():
+    swept = {}
+    for grid in read_grids("lr_per_optimizer"):
+        swept |= {word.removeprefix("optim="): grid.get("++optim.lr", []) for word in grid["optim"]}
+    assert set(swept) == set(entries("optim"))
+    for name, config in entries("optim").items():
+        rates = [float(word.partition("=")[2]) for word in swept[name]]
+        assert min(rates) <= config.lr <= max(rates) if rates else config.estimates_lr, name
 
 
 def test_lists_are_multiplied_from_left_to_right(composer):

@@ -12,6 +12,7 @@ from runner.train.build import default_lr_hints
         ([], "-m optim.lr=0.001,0.01,0.1,1 "),
         (["optim=adam"], "-m optim.lr=1e-05,0.0001,0.001,0.01 "),
         (["optim.lr=0.03"], ""),
+        (["optim=prodigy"], ""),
         (["task=quadratic"], ""),
     ],
 )
