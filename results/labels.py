@@ -60,7 +60,7 @@ def is_name(key: str) -> bool:
 def short_key(key: str) -> str:
     """`betas` of optim.betas, `data` of data.name, `lookahead.k` of wrap.lookahead.k, `heads.lr_scale` of a rule's."""
     if key.startswith("groups."):
-        return key.removeprefix("groups.")
+        return re.sub(r"^([^.]+\.optim)\.name$", r"\1", key.removeprefix("groups."))
     return key.removeprefix("optim.").removeprefix("wrap.").removesuffix(".name")
 
 
@@ -73,8 +73,8 @@ def path_form(text: str) -> str:
 def varying_keys(every: Iterable[Settings]) -> dict[str, set[Owner]]:
     """The keys that change results and differ between settings in which they mean the same, each with their owners.
 
-    An optimizer's settings are compared between settings of this optimizer, a network's between those of this network,
-    and all between those of one task: their defaults are not another's.
+    An optimizer's settings, also those of a rule's second one, are compared between settings of this optimizer, a
+    network's between those of this network, and all between those of one task: their defaults are not another's.
     """
     values: dict[str, dict[Owner, set[str]]] = defaultdict(lambda: defaultdict(set))
     distinct = list({id(each): each for each in every}.values())
@@ -101,4 +101,6 @@ def owner_of(key: str, settings: Settings) -> Owner:
         return (task,)
     if key.startswith("optim.lr_schedule."):
         return task, settings.get("optim.lr_schedule.name")
+    if second := re.match(r"groups\.[^.]+\.optim\.", key):  # of a rule of parameter groups
+        return task, settings.get(f"{second[0]}name")
     return (task, settings.get(f"{group}.name")) if group in ("optim", "data", "model") else (task,)

@@ -185,6 +185,8 @@ def unused_rules(groups: Sequence[Group], rules: Sequence[GroupRule]) -> list[st
 
 def check_parts(groups: Sequence[Group], rules: Sequence[GroupRule], config: OptimizerConfig) -> None:
     """Raise ValueError for an optimizer that would have no parameters."""
+    if not groups:
+        raise ValueError("the network has no parameters")
     parts = {group.part for group in groups}
     if "" not in parts:
         takers = ", ".join(rule.path for rule in rules if rule.optim)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..config import OptimizerConfig
-from ..ranges import contains
+from ..ranges import SettingError, contains
 from ..registry import configs
 
 CRITERIA = ("name", "ndim", "module", "position")
@@ -148,7 +148,13 @@ def _optimizer(given: Any, path: str) -> OptimizerConfig | None:
     name, known = arguments.pop("name", None), configs()
     if name not in known:
         raise ValueError(f"{path}.optim.name={name!r} is not one of {', '.join(sorted(known))}")
-    return known[name](**arguments)
+    keys = [each.name for each in fields(known[name])]
+    if unknown := [key for key in arguments if key not in keys]:
+        raise ValueError(f"{path}.optim.{unknown[0]} is not a key; the keys of {name} are {', '.join(keys)}")
+    try:
+        return known[name](**arguments)
+    except SettingError as error:
+        raise ValueError(f"{path}.optim.{error.problem}") from None
 
 
 def _number(value: Any, range: str, path: str) -> float | None:

@@ -31,7 +31,8 @@ class PowerLaw(Schedule):
 
     def notes(self, epochs: int) -> Iterator[str]:
         if self.peak_epochs >= epochs:
-            yield f"timescale={self.peak_epochs:g}: in a run of {epochs} epochs the learning rate never falls"
+            key = "warmup" if self.timescale is None else "timescale"
+            yield f"{key}={self.peak_epochs:g}: in a run of {epochs} epochs the learning rate never falls"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from optim.config import OptimizerConfig
+from optim.external.config import ExternalConfig
 from optim.grouping.rule import CRITERIA, Criteria, GroupRule, read_rule
-from results.typed import as_mapping, load_yaml
+from results.typed import as_mapping, convert, load_yaml, type_hints
 from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
 
@@ -38,6 +39,24 @@ def read_groups(node: Mapping[str, Any], read_optimizer: ReadOptimizer) -> tuple
         except ValueError as error:
             raise ConfigError(f"{error}{hint(name, content)}") from None
     return tuple(rules)
+
+
+def with_argument_types(rules: Sequence[GroupRule], optim: OptimizerConfig) -> tuple[GroupRule, ...]:
+    """The rules with the arguments of classes from elsewhere as plain values of their types, which the class itself may
+    not check; ConfigError for one of another type. optim: the run's own."""
+    every = [optim, *(rule.optim for rule in rules if rule.optim)]
+    return tuple(
+        dataclasses.replace(rule, settings=typed_settings(rule, [rule.optim] if rule.optim else every))
+        for rule in rules
+    )
+
+
+def typed_settings(rule: GroupRule, owners: Sequence[OptimizerConfig]) -> dict[str, Any]:
+    hints: dict[str, Any] = {}
+    for owner in sorted(owners, key=lambda owner: isinstance(owner, ExternalConfig)):  # this project's check their own
+        for key, hint in type_hints(type(owner)).items():
+            hints.setdefault(key, hint if isinstance(owner, ExternalConfig) else Any)
+    return {key: convert(value, hints.get(key, Any), f"{rule.path}.{key}") for key, value in rule.settings.items()}
 
 
 def hint(name: str, content: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from results.values import flat, quote
 from runner.config.branch import with_stem
 from runner.config.errors import ConfigError
 from runner.config.external import CONTRACTS, config_class, is_external
-from runner.config.groups import check_groups, read_groups
+from runner.config.groups import check_groups, read_groups, with_argument_types
 from runner.config.groups import to_node as rule_node
 from runner.config.plugins import is_plugin, place_of, with_place
 from runner.config.registry import CHOICE_KEYS, entries
@@ -66,7 +66,7 @@ def read_config(raw: dict[str, Any]) -> Config:
     def read_optimizer(node: Mapping[str, Any], path: str) -> Any:
         return read_dataclass(class_of("optim", node, path=path), without_choice("optim", node), path, known.error)
 
-    groups = read_groups(rules, read_optimizer)
+    groups = with_argument_types(read_groups(rules, read_optimizer), parts["optim"])
     groups = checked_rules(groups, parts["optim"], wrap) if groups else ()
     return Config(**parts, wrap=wrap, groups=groups, settings=settings, plain=to_plain(parts, wrap, groups, settings))
 

@@ -207,6 +207,8 @@ BAD = [
     ({"a": {"ndim": 1, "weight_decy": 0.0}}, "groups.a.weight_decy: unknown; did you mean weight_decay"),
     ({"a": {"ndim": 1, "betas": (0.9, 1.5)}}, r"groups.a.betas\[1\]=1.5 is not in \[0, 1\)"),
     ({"a": {"ndim": 1, "optim": "adm"}}, "groups.a.optim.name='adm'"),
+    ({"a": {"ndim": 1, "optim": {"name": "sgd", "lrr": 1}}}, "groups.a.optim.lrr is not a key.*lr, momentum"),
+    ({"a": {"ndim": 1, "optim": {"name": "sgd", "lr": -1}}}, "groups.a.optim.lr=-1 is not in"),
     ({"a": {"name": "*.wieght", "lr_scale": 2.0}}, r"groups.a.name='\*.wieght'.*0.weight"),
     ({"a": {"module": "Conv2d", "lr_scale": 2.0}}, "groups.a.module='Conv2d'.*Linear"),
     ({"a": {"name": "*.bias", "ndim": 2, "lr_scale": 2.0}}, "groups.a: its criteria together"),
@@ -222,6 +224,11 @@ def test_bad_rules_are_refused_by_their_key():
     for rules, message in BAD:
         with pytest.raises(ValueError, match=message):
             optim.build_grouped(optim.configs()["adam"](), model, rules)
+
+
+def test_a_network_without_parameters_is_named():
+    with pytest.raises(ValueError, match="the network has no parameters"):
+        optim.build_grouped(optim.configs()["adam"](), nn.ReLU(), NO_DECAY)
 
 
 def test_a_rule_by_dimension_may_fit_nothing():

@@ -14,6 +14,10 @@ STEM, AT_2, AT_4 = (
     {"branch": {"run": f"any/{epoch}", "signature": signature, "at_epoch": epoch, "epochs": length}}
     for signature, epoch, length in ((None, None, None), ("3f2a1b7c", 2, 5), ("3f2a1b7c", 4, 5))
 )
+SECOND = [  # another optimizer for some parameters, each with its own defaults
+    {"groups": {"h": {"position": "last", "optim": {"name": name, "lr": lr, key: 0.9}}}}
+    for name, lr, key in (("adam", 0.1, "beta"), ("sgd", 1.0, "momentum"), ("sgd", 2.0, "momentum"))
+]
 LOOKAHEAD = {"wrap.lookahead": {"name": "lookahead", "k": 5}}
 
 
@@ -24,6 +28,11 @@ LOOKAHEAD = {"wrap.lookahead": {"name": "lookahead", "k": 5}}
         ([("adam", 0.1, {})], ["adam lr=0.1"]),
         ([("adam", 0.1, {}), ("sgd", 0.1, {"optim.momentum": 0.0})], ["adam lr=0.1", "sgd lr=0.1"]),
         ([("adam", 0.1234567, {}), ("adam", 0.1234568, {})], ["adam lr=0.1234567", "adam lr=0.1234568"]),
+        ([("adam", 0.1, each) for each in SECOND[:2]], ["adam+h lr=0.1 h.optim=adam", "adam+h lr=0.1 h.optim=sgd"]),
+        (
+            [("adam", 0.1, each) for each in SECOND],
+            ["adam+h lr=0.1 h.optim=adam", *(f"adam+h lr=0.1 h.optim=sgd h.optim.lr={lr}" for lr in (1, 2))],
+        ),
         (
             [("sgd", 0.1, {"optim.betas": [0.9]}), ("sgd", 0.1, {"optim.betas": [0.9, 0.99]})],
             ["sgd lr=0.1 betas=[0.9]", "sgd lr=0.1 betas=[0.9,0.99]"],

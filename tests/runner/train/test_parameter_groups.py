@@ -96,6 +96,17 @@ def test_runs_without_groups_keep_their_signature():
     assert by_hand.signature == configure("groups=no_decay").signature
 
 
+def test_numbers_of_a_package_s_optimizer_have_the_types_of_its_arguments():
+    words = ["optim=torch/NAdam", "groups.a.ndim=1"]
+    whole, same = (configure(*words, f"groups.a.betas=[{x}]", "groups.a.lr=1") for x in ("0,0.9", "0.0,0.9"))
+    assert whole.signature == same.signature
+    (rule,) = whole.groups
+    assert repr(rule.settings) == "{'betas': (0.0, 0.9), 'lr': 1.0}"
+    second = ["groups.b.position=last", "groups.b.except.ndim=1", "groups.b.optim=torch/NAdam"]
+    rule, _ = configure("optim=aggmo", "groups.a.ndim=1", "groups.a.betas=[0,0.5,0.75]", *second).groups
+    assert rule.settings == {"betas": (0.0, 0.5, 0.75)}, "of aggmo, which has all parameters of this rule"
+
+
 def test_labels_name_rules_and_what_they_change():
     labels = {
         "groups=no_decay": "aggmo+no_decay,lr=0.1",
