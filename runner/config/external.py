@@ -143,8 +143,12 @@ def optimizer_config(
         raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
     if getattr(optimizer_class, "step", None) is Optimizer.step:
         raise ValueError(f"{optimizer_class.__name__} has no method step")
+    if unknown := required_of_step(optimizer_class) - {"closure", "loss"}:
+        raise ValueError(
+            f"its step requires {', '.join(sorted(unknown))}; training gives it a closure and the loss only"
+        )
     fields = fields_of(optimizer_class, without=(first,), given=given or {})
-    if "lr" not in [key for key, *_ in fields]:
+    if not any(key == "lr" and kind not in (str, bool) for key, kind, _ in fields):
         open_end = any(each.kind is each.VAR_KEYWORD for each in signature.values())
         hint = ": **arguments give no keys, so name it in __init__" if open_end else ""
         raise ValueError(
@@ -152,6 +156,13 @@ def optimizer_config(
         )
     more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
     return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
+
+
+def required_of_step(optimizer_class: Any) -> set[str]:
+    """The arguments without a default of an optimizer's step."""
+    _, *arguments = inspect.signature(optimizer_class.step).parameters.values()
+    positional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {each.name for each in arguments if each.default is each.empty and each.kind not in positional}
 
 
 def make_class(

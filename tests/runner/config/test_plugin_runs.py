@@ -47,8 +47,9 @@ def test_steps_get_the_loss_or_a_closure_by_their_signature(write_plugin, run):
     by_closure = CLOSURE.replace("        for p", "        loss = closure().detach()\n        for p").replace(
         "* p.grad", "* loss * p.grad"
     )
-    rows = [read_rows(run(*SMALL, f"optim={write_plugin(text)}").folder) for text in (by_loss, by_closure)]
-    assert rows[0] == rows[1] != read_rows(run(*SMALL, "optim=sgd", "optim.lr=0.1").folder)
+    by_both = by_closure.replace("(self, closure", "(self, loss, closure")
+    rows = [read_rows(run(*SMALL, f"optim={write_plugin(text)}").folder) for text in (by_loss, by_closure, by_both)]
+    assert rows[0] == rows[1] == rows[2] != read_rows(run(*SMALL, "optim=sgd", "optim.lr=0.1").folder)
 
 
 @pytest.mark.parametrize(
