@@ -135,22 +135,13 @@ def optimizer_config(
 
     given: arguments whose defaults are others than the constructor's.
     """
+    check_signatures(optimizer_class)
     signature = inspect.signature(optimizer_class).parameters
     first = next(iter(signature), "")
-    from torch.optim import Optimizer
-
-    if first == "optimizer":
-        raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
-    if getattr(optimizer_class, "step", None) is Optimizer.step:
-        raise ValueError(f"{optimizer_class.__name__} has no method step")
-    if unknown := required_of_step(optimizer_class) - {"closure", "loss"}:
-        raise ValueError(
-            f"its step requires {', '.join(sorted(unknown))}; training gives it a closure and the loss only"
-        )
     fields = fields_of(optimizer_class, without=(first,), given=given or {})
     if not any(key == "lr" and kind not in (str, bool) for key, kind, _ in fields):
         open_end = any(each.kind is each.VAR_KEYWORD for each in signature.values())
-        hint = ": **arguments give no keys, so name it in __init__" if open_end else ""
+        hint = " (**arguments give no keys)" if open_end else ""
         raise ValueError(
             f"{optimizer_class.__name__} has no argument lr with a number, which schedules and sweeps set{hint}"
         )
@@ -158,11 +149,24 @@ def optimizer_config(
     return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
 
 
+def check_signatures(optimizer_class: Any) -> None:
+    """Raise ValueError for a class that training can't make or step."""
+    from torch.optim import Optimizer
+
+    arguments = [*inspect.signature(optimizer_class).parameters]
+    if arguments[:1] == ["optimizer"] or "base_optimizer" in arguments:
+        raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
+    if optimizer_class.step is Optimizer.step:
+        raise ValueError(f"{optimizer_class.__name__} has no method step")
+    if unknown := required_of_step(optimizer_class) - {"closure", "loss"}:
+        raise ValueError(f"its step requires {', '.join(sorted(unknown))}; training gives a closure and the loss only")
+
+
 def required_of_step(optimizer_class: Any) -> set[str]:
     """The arguments without a default of an optimizer's step."""
     _, *arguments = inspect.signature(optimizer_class.step).parameters.values()
-    positional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {each.name for each in arguments if each.default is each.empty and each.kind not in positional}
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {each.name for each in arguments if each.default is each.empty and each.kind not in open_ended}
 
 
 def make_class(
