@@ -26,6 +26,7 @@ from runner.config.arguments import arguments_of, fields_of
 from runner.config.errors import ConfigError
 from runner.config.packages import PACKAGES, find_optimizer, is_optimizer
 from runner.config.plugins import FOLDER, PACKAGE, find_in_plugin, is_plugin, plugin_source
+from runner.config.source_code import imports_of
 from tasks.from_class import check_task, checked_methods
 from tasks.task import Task
 
@@ -68,7 +69,7 @@ def class_of_package(name: str) -> type:
 
 def class_of_plugin(group: str, name: str) -> type:
     found = find_in_plugin(name, group, lambda value: is_choice(value, group), group in FUNCTIONS)
-    content = {"source": plugin_source(name.partition(".")[0])}
+    content = {"source": plugin_source(name.partition(".")[0], contract_modules())}
     if is_contract(found, group):
         return subclass(group, name, found, content)
     if group == "optim":
@@ -78,6 +79,12 @@ def class_of_plugin(group: str, name: str) -> type:
         content |= {"output": output_of(found)}
     base = CallableModel if group == "model" else FunctionData
     return make_class(group, name, base, fields, {**content, "target": staticmethod(found), "arguments": arguments_of})
+
+
+def contract_modules() -> set[str]:
+    """The modules of the contracts, and those that these import."""
+    modules = {contract.__module__ for contract in CONTRACTS.values()}
+    return modules.union(*map(imports_of, modules))
 
 
 def output_of(network: Any) -> str:

@@ -143,6 +143,18 @@ def test_random_data_are_the_same_in_every_run(write_plugin):
     assert torch.equal(first, second)
 
 
+def test_the_project_s_files_that_a_plugin_builds_on_belong_to_its_setting(write_plugin):
+    rule = write_plugin("from optim.rules.sgd import SGDConfig\nclass Rule(SGDConfig): ...\n")
+    task = write_plugin("from tasks.classification import Classification\nclass T(Classification): ...\n")
+    code = configure(f"task={task}", f"optim={rule}").code
+    plain = configure("optim=sgd", "task=digits").code
+    assert code == {
+        **plain,
+        f"plugins/{rule}.py": code[f"plugins/{rule}.py"],
+        f"plugins/{task}.py": code[f"plugins/{task}.py"],
+    }
+
+
 def test_a_name_of_the_project_is_refused(write_plugin, run):
     write_plugin(SGD, name="nesterov")
     result = run("optim=nesterov")
