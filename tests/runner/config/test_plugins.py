@@ -141,5 +141,6 @@ def test_other_runs_of_a_sweep_go_on(write_plugin, run):
     result = run("-m", *SMALL, f"optim={broken},{raising},{good}")
     assert result.code == 1
     assert "refused: 1 run" in result.out + result.err and f"plugins/{broken}.py, line 1" in result.out + result.err
+    assert "sweep=NAME" not in result.out + result.err  # which helps where keys are refused
     statuses = {folder.parts[-3]: read_status(folder)["status"] for folder in result.folder.glob("*/*/*/seed=0")}
     assert statuses == {f"{raising},lr=0.1": "failed", f"{good},lr=0.1": "done"}
