@@ -21,8 +21,8 @@ def fields_of(
 
     Types come from the hints, or from the defaults where there are none. A default that is no plain value (a function,
     a marker) becomes null, which stands for the class's own. lr is in [0, inf), which classes need not check. Arguments
-    of other types are left out, and those named in `without`. given: defaults in place of the signature's. Raises ValueError for an argument that must be given and has
-    no usable type.
+    of other types are left out, and those named in `without`. given: defaults in place of the signature's. Raises
+    ValueError for an argument that must be given and has no usable type.
     """
     hints, found = hints_of(target), []
     for parameter in inspect.signature(target).parameters.values():
