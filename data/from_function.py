@@ -87,10 +87,10 @@ def call(data: FunctionData) -> tuple[Part, ...]:
     parts = []
     for (x, y), part in zip(returned, names[len(returned)], strict=True):
         try:
-            parts.append(Part(inputs(x), targets(y)))
             if len(x) != len(y) or not len(x):
                 raise ValueError(f"{len(x)} inputs and {len(y)} targets")
-        except (ValueError, TypeError) as error:
+            parts.append(Part(inputs(x), targets(y)))
+        except (ValueError, TypeError, RuntimeError) as error:  # the last: torch can't read it
             raise ValueError(f"data={data.name}, {part}: {error}") from None
     for attribute in ("x", "y"):
         kinds = {(getattr(part, attribute).dtype, getattr(part, attribute).shape[1:]) for part in parts}

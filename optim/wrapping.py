@@ -118,8 +118,8 @@ def Cautious(optimizer: ComposedOptimizer, scale: str = "mean") -> ComposedOptim
 
     scale="nnz" divides by (sum(d) + 1) / n instead, n the number of the tensor's elements. g is the gradient of the
     loss alone, as it was before noise, L2 decay and the like. u is the method's direction without decoupled decay
-    (AdamW, SGDW), which moves every coordinate as ever; L2 decay and that of AdamP, SGDP, Momo, Adafactor and Prodigy are
-    part of u.
+    (AdamW, SGDW), which moves every coordinate as ever; L2 decay and that of AdamP, SGDP, Momo, Adafactor and Prodigy
+    are part of u.
     Source: Liang, Chen, Liu and Liu, ICLR 2026 (arXiv 2411.16085, 2024), whose alpha is scale="nnz"; "mean" is the
     authors' code.
     Deviations: the signs are compared, not the product u g, which is 0 in float32 for small numbers.

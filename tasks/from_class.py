@@ -13,11 +13,7 @@ MEANINGS = {"loss": "the mean", "metric_sum": "the sum"}  # of a batch, which th
 
 
 def check_task(task: type[Task]) -> None:
-    """Raise ValueError for what a task lacks, and for what its instances would ignore."""
-    missing = [key for key in ("metric", "better") if not hasattr(task, key)]
-    missing += [key for key in MEANINGS if getattr(task, key) is getattr(Task, key)]
-    if missing:
-        raise ValueError(f"its class {task.__name__} lacks {' and '.join(missing)}; docs/extending.md has an example")
+    """Raise ValueError for a metric or a direction that can't be, and for an __init__, which would not be called."""
     if task.better not in ("max", "min"):
         raise ValueError(f"its better={task.better!r} is neither 'max' nor 'min'")
     if not isinstance(task.metric, str) or not task.metric.isidentifier() or task.metric == "loss":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import re
@@ -57,7 +58,12 @@ def check_resume(config: ExternalConfig) -> ResumeCheck:
 
 def try_resume(config: ExternalConfig) -> ResumeCheck:
     start = time.perf_counter()
-    with torch.random.fork_rng([]), torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+    with (
+        torch.random.fork_rng([]),
+        torch.compiler.set_stance("force_eager"),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),  # what its steps print would seem to be the run's
+    ):
         warnings.simplefilter("ignore")
         try:
             optimizer, params = trial_optimizer(config)

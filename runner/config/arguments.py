@@ -19,10 +19,10 @@ def fields_of(
 ) -> list[tuple[str, Any, Any]]:
     """(name, type, dataclass field) of each argument of a class or function that a configuration can give.
 
-    Types come from the hints, or from the defaults where there are none. A default that is no plain value (a function,
-    a marker) becomes null, which stands for the class's own. lr is in [0, inf), which classes need not check. Arguments
-    of other types are left out, and those named in `without`. given: defaults in place of the signature's. Raises
-    ValueError for an argument that must be given and has no usable type.
+    Types come from the hints, or from the defaults where the hints do not say it. A default that is no plain value (a
+    function, a marker) becomes null, which stands for the class's own. lr is in [0, inf), which classes need not check.
+    Arguments of other types are left out, and those named in `without`. given: defaults in place of the signature's.
+    Raises ValueError for a required argument without a usable type.
     """
     hints, found = hints_of(target), []
     for parameter in inspect.signature(target).parameters.values():
@@ -32,7 +32,7 @@ def fields_of(
         if name == "lr" and name not in hints and type_of(default) is None:
             default = parameter.empty  # a marker that stands for "required"
         hint = float if name == "lr" and default is parameter.empty else simple(hints.get(name))
-        if hint is None and name not in hints and default is not parameter.empty:
+        if hint is None and default is not parameter.empty and (default is not None or name not in hints):
             hint = float if name == "lr" and type_of(default) == NUMBER else type_of(default)
         if hint is not None:
             range_ = {"range": "[0, inf)"} if name == "lr" and hint is not Any else {}

@@ -30,6 +30,13 @@ from tasks.from_class import check_task, checked_methods
 from tasks.task import Task
 
 CONTRACTS = {"optim": OptimizerConfig, "wrap": Wrapper, "model": Model, "data": DataSet, "task": Task}
+TO_DEFINE = {  # what a class derived from a contract adds to it
+    "optim": ("transforms",),
+    "wrap": ("place",),
+    "model": ("build",),
+    "data": ("shape", "classes", "read"),
+    "task": ("metric", "better", "loss", "metric_sum"),
+}
 FUNCTIONS = {"model": "Module", "data": "tuple"}  # groups that take a function, and what its hint of the result holds
 
 NODE_KEYS = ("name", "objective", "defaults", "lr_schedule")  # what configurations have beside the arguments
@@ -84,6 +91,8 @@ def output_of(network: Any) -> str:
 def is_choice(value: Any, group: str) -> bool:
     """Whether it is one of a group's: a configuration class, an optimizer or network class, or a function whose hint
     says that it returns a network or data."""
+    if inspect.isabstract(value):
+        return False
     if is_contract(value, group) or (group == "optim" and is_optimizer(value)):
         return True
     if group == "model" and isinstance(value, type):
@@ -105,6 +114,10 @@ def is_contract(value: Any, group: str) -> bool:
 
 def subclass(group: str, name: str, found: Any, content: dict[str, Any]) -> type:
     """A configuration class of the user's under its plugin's name, as a dataclass if it is not declared as one."""
+    contract = CONTRACTS[group]
+    missing = [key for key in TO_DEFINE[group] if getattr(found, key, None) is getattr(contract, key, None)]
+    if missing:
+        raise ValueError(f"its class {found.__name__} lacks {' and '.join(missing)}; docs/extending.md has an example")
     if group == "task":
         check_task(found)
         content = {**content, **checked_methods(found)}
@@ -168,6 +181,9 @@ def names_of(base: type) -> set[str]:
 
 
 def make_entry(group: str, name: str, values: dict[str, Any]) -> Any:
+    """The entry of a pickle. Raises ConfigError if its plugin is gone."""
+    if not is_external(group, name):
+        raise ConfigError(f"{group}={name}: there is no {PACKAGE}/{name.partition('.')[0]}.py")
     return config_class(group, name)(**values)
 
 

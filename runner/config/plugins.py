@@ -60,10 +60,8 @@ def load_plugin(file: str) -> ModuleType:
         with contextlib.redirect_stdout(sys.stderr):
             return importlib.import_module(f"{PACKAGE}.{file}")
     except (Exception, SystemExit) as error:  # a user's file raises what it likes
-        if isinstance(error, SyntaxError):
-            place, text = f"{PACKAGE}/{file}.py, line {error.lineno}", error.msg
-        else:
-            place, text = place_of(error) or f"{PACKAGE}/{file}.py", first_line(error)
+        text = error.msg if isinstance(error, SyntaxError) else first_line(error)
+        place = place_of(error) or f"{PACKAGE}/{file}.py"
         raise ConfigError(f"{PACKAGE}/{file}.py can't be imported: {type(error).__name__}: {text} ({place})") from None
 
 
@@ -77,6 +75,8 @@ def place_of(error: BaseException) -> str:
             if file.parent == FOLDER:
                 found = f"{PACKAGE}/{file.name}, line {trace.tb_lineno}"
             trace = trace.tb_next
+        if isinstance(each, SyntaxError) and each.filename and Path(each.filename).parent == FOLDER:
+            found = f"{PACKAGE}/{Path(each.filename).name}, line {each.lineno}"
         each = each.__cause__
     return found
 

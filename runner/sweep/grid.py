@@ -39,7 +39,10 @@ def expand_grid(overrides: list[str], parser: Any, grid_file: str | None = None)
             axes["optim"] = [choice for choice in axes.get("optim", optimizers) if choice in optimizers]
         runs += combinations({**axes, **given})
     if missing := sorted(set(optimizers or ()) - {override for run in runs for override in run}):
-        raise ConfigError(f"{', '.join(missing)}: sweep={grid_file} has no grid of it")
+        raise ConfigError(
+            f"{', '.join(missing)}: sweep={grid_file} has no grid of it; add one to configs/sweep/{grid_file}.yaml, or "
+            "to a file of your own there"
+        )
     return runs
 
 

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -19,6 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from results.earlier_code import changed_files
+from results.values import first_line
 from runner.callbacks import Callbacks
 from runner.config.schema import Config
 from runner.sweep.run_job import run_job
@@ -46,7 +48,7 @@ class RunProcess:
         self.connection, child_connection = context.Pipe()
         self.process = context.Process(
             target=run_in_process,
-            args=(config, config.code if code is None else code, slot, child_connection, callbacks),
+            args=(pickle.dumps(config), config.code if code is None else code, slot, child_connection, callbacks),
         )
         with blocked_signals():  # in the run until it handles them, and in the fork server for its life
             self.process.start()
@@ -80,11 +82,12 @@ class RunProcess:
 
 
 def run_in_process(
-    config: Config, planned_code: dict[str, str], slot: Slot, connection: Connection, callbacks: Callbacks
+    pickled_config: bytes, planned_code: dict[str, str], slot: Slot, connection: Connection, callbacks: Callbacks
 ) -> None:
     """Body of the process: run, send the error, exit with the run's code.
 
-    planned_code: Config.code in the sweep's process; this one reads the files anew.
+    pickled_config: read here, as a file of plugins/ may have become one that can't be imported. planned_code:
+    Config.code in the sweep's process; this one reads the files anew.
     """
     if hasattr(os, "setsid"):  # a terminal's Ctrl-C then reaches the sweep only, which asks each run to stop once
         os.setsid()
@@ -93,8 +96,13 @@ def run_in_process(
         threading.Thread(target=stop_on_request, args=(connection,), daemon=True).start()
         if slot.gpu is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = slot.gpu
-        if edited := changed_files(planned_code, config.code):
-            connection.send(f"{', '.join(edited)} was edited after the sweep had started; repeat the command")
+        try:
+            config: Config = pickle.loads(pickled_config)
+            edited = ", ".join(changed_files(planned_code, config.code))
+        except Exception as error:  # of any kind: the user's code
+            edited = f"a file ({first_line(error)})"
+        if edited:
+            connection.send(f"{edited} was edited after the sweep had started; repeat the command")
             raise SystemExit(2)
         settings = dataclasses.replace(config.settings, threads=config.settings.threads or slot.threads)
         code, error = run_job(dataclasses.replace(config, settings=settings), callbacks)

@@ -2,6 +2,7 @@
 
 import enum
 import pickle
+from collections.abc import Sequence
 from dataclasses import fields, make_dataclass
 from typing import Any, Literal, Optional
 
@@ -23,7 +24,8 @@ class Letter(str, enum.Enum):  # noqa: UP042
 def example(
     params, lr=1e-3, count=5, rate: float = 1, betas=(0.9, 0.99), sizes: list[int] = [1], word="a", flag=False, # noqa: B006
     kind: Literal["a", "b"] = "a", maybe: Optional[float] = None, either: float | torch.Tensor = 0.5, free=None, # noqa: UP045
-    function=max, letter=Letter.A, tensor: torch.Tensor | None = None, *, needed: int, **rest,
+    function=max, letter=Letter.A, some: Sequence[float] = (0.5,),
+    tensor: torch.Tensor | None = None, *, needed: int, **rest,
 ):  # fmt: skip
     ...
 
@@ -44,6 +46,7 @@ def test_types_and_defaults_come_from_the_signature():
         "maybe": (float | None, None),
         "either": (float, 0.5),
         "free": (Any, None),
+        "some": (tuple[float], (0.5,)),
     }
 
 

@@ -77,7 +77,7 @@ def test_the_command_line_selects_and_replaces(composer):
 @pytest.mark.parametrize(
     "words, file, parts",
     [
-        (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum"]),
+        (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum", "configs/sweep/momentum.yaml"]),
         ([], "momentm", ["sweep=momentm", "momentum"]),
         (["++optim.lr=interval(0,1)"], None, ["optim.lr=interval(0,1)", "hydra/sweeper=optuna"]),
         (["++seed=range(1,1e9)"], None, ["seed=range(1,1e9)", "100,000"]),
