@@ -98,7 +98,7 @@ class ExternalCandidate(Candidate):
         same_random_numbers()  # a copy of an optimizer has no hooks
         uses_loss, needs_closure = step_needs(optimizer)
         given = {"loss": loss} if uses_loss else {}
-        return optimizer.step(lambda: loss, **given) if needs_closure else optimizer.step(**given)
+        return optimizer.step(closure=lambda: loss, **given) if needs_closure else optimizer.step(**given)
 
     @contextmanager
     def checking(self) -> Iterator[None]:

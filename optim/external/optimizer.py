@@ -50,7 +50,9 @@ class ExternalOptimizer:
         """closure: for a method that needs one, recomputes gradients and returns the loss."""
         given = {"loss": loss} if self.uses_loss else {}
         try:
-            result = self.optimizer.step(closure, **given) if self.needs_closure else self.optimizer.step(**given)
+            result = (
+                self.optimizer.step(closure=closure, **given) if self.needs_closure else self.optimizer.step(**given)
+            )
         except SystemExit as error:
             raise RuntimeError(f"optim={self.config.name}: {one_line(error)}") from error
         except RuntimeError as error:

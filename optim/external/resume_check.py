@@ -42,7 +42,11 @@ class ResumeCheck:
             return f"A run with optim={self.name} can't resume once it is interrupted: {self.lost}."
         if self.inexact:
             return f"optim={self.name} does not resume bit-exactly: {self.inexact}."
-        return f"Whether optim={self.name} resumes bit-exactly was not checked: {self.unknown}." if self.unknown else ""
+        return (
+            f"Whether optim={self.name} resumes bit-exactly was not checked: {self.unknown.rstrip('.')}."
+            if self.unknown
+            else ""
+        )
 
 
 _CHECKED: dict[tuple[type, str], ResumeCheck] = {}

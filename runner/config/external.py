@@ -26,6 +26,7 @@ from runner.config.arguments import arguments_of, fields_of
 from runner.config.errors import ConfigError
 from runner.config.packages import PACKAGES, find_optimizer, is_optimizer
 from runner.config.plugins import FOLDER, PACKAGE, find_in_plugin, is_plugin, plugin_source
+from runner.config.source_code import imports_of
 from tasks.from_class import check_task, checked_methods
 from tasks.task import Task
 
@@ -68,7 +69,7 @@ def class_of_package(name: str) -> type:
 
 def class_of_plugin(group: str, name: str) -> type:
     found = find_in_plugin(name, group, lambda value: is_choice(value, group), group in FUNCTIONS)
-    content = {"source": plugin_source(name.partition(".")[0])}
+    content = {"source": plugin_source(name.partition(".")[0], contract_modules())}
     if is_contract(found, group):
         return subclass(group, name, found, content)
     if group == "optim":
@@ -78,6 +79,12 @@ def class_of_plugin(group: str, name: str) -> type:
         content |= {"output": output_of(found)}
     base = CallableModel if group == "model" else FunctionData
     return make_class(group, name, base, fields, {**content, "target": staticmethod(found), "arguments": arguments_of})
+
+
+def contract_modules() -> set[str]:
+    """The modules of the contracts, and those that these import."""
+    modules = {contract.__module__ for contract in CONTRACTS.values()}
+    return modules.union(*map(imports_of, modules))
 
 
 def output_of(network: Any) -> str:
@@ -135,23 +142,38 @@ def optimizer_config(
 
     given: arguments whose defaults are others than the constructor's.
     """
+    check_signatures(optimizer_class)
     signature = inspect.signature(optimizer_class).parameters
     first = next(iter(signature), "")
-    from torch.optim import Optimizer
-
-    if first == "optimizer":
-        raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
-    if getattr(optimizer_class, "step", None) is Optimizer.step:
-        raise ValueError(f"{optimizer_class.__name__} has no method step")
     fields = fields_of(optimizer_class, without=(first,), given=given or {})
-    if "lr" not in [key for key, *_ in fields]:
+    if not any(key == "lr" and kind not in (str, bool) for key, kind, _ in fields):
         open_end = any(each.kind is each.VAR_KEYWORD for each in signature.values())
-        hint = ": **arguments give no keys, so name it in __init__" if open_end else ""
+        hint = " (**arguments give no keys)" if open_end else ""
         raise ValueError(
             f"{optimizer_class.__name__} has no argument lr with a number, which schedules and sweeps set{hint}"
         )
     more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
     return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
+
+
+def check_signatures(optimizer_class: Any) -> None:
+    """Raise ValueError for a class that training can't make or step."""
+    from torch.optim import Optimizer
+
+    arguments = [*inspect.signature(optimizer_class).parameters]
+    if arguments[:1] == ["optimizer"] or "base_optimizer" in arguments:
+        raise ValueError(f"{optimizer_class.__name__} goes around another optimizer, which no configuration can give")
+    if optimizer_class.step is Optimizer.step:
+        raise ValueError(f"{optimizer_class.__name__} has no method step")
+    if unknown := required_of_step(optimizer_class) - {"closure", "loss"}:
+        raise ValueError(f"its step requires {', '.join(sorted(unknown))}; training gives a closure and the loss only")
+
+
+def required_of_step(optimizer_class: Any) -> set[str]:
+    """The arguments without a default of an optimizer's step."""
+    _, *arguments = inspect.signature(optimizer_class.step).parameters.values()
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {each.name for each in arguments if each.default is each.empty and each.kind not in open_ended}
 
 
 def make_class(

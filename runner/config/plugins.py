@@ -8,7 +8,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,7 @@ from typing import Any
 
 from results.values import first_line
 from runner.config.errors import ConfigError
-from runner.config.source_code import PROJECT, imported_within, module_digests
+from runner.config.source_code import PROJECT, imported_within, imports_of, module_digests
 
 PACKAGE = "plugins"
 FOLDER = PROJECT / PACKAGE
@@ -117,6 +117,11 @@ def is_unhinted_function(value: Any) -> bool:
     return inspect.isfunction(value) and "return" not in value.__annotations__
 
 
-def plugin_source(file: str) -> dict[str, str]:
-    """The plugin's file and those that it imports from plugins/, each with its hash."""
-    return module_digests(imported_within(f"{PACKAGE}.{file}"))
+def plugin_source(file: str, shared: Iterable[str]) -> dict[str, str]:
+    """The plugin's file and those that it imports from plugins/ and this project, each with its hash.
+
+    shared: modules that serve every run and are left out.
+    """
+    own = imported_within(f"{PACKAGE}.{file}")
+    imported = {name for module in own for name in imports_of(module)}
+    return module_digests(own.union(*(imported_within(name, shared) for name in imported)))

@@ -90,6 +90,7 @@ WRONG = {
     "trch/Adam": ["trch is none of the packages", "did you mean torch/Adam?"],
     "os/system": ["os is none of the packages", *PACKAGES],
     "torch": ["choose torch/NAME", "Adafactor", "SGD"],
+    "pytorch_optimizer/SAM": ["goes around another optimizer"],
     "torch_optimizer/Lookahead": ["goes around another optimizer"],
 }
 

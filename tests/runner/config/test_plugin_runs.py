@@ -47,8 +47,9 @@ def test_steps_get_the_loss_or_a_closure_by_their_signature(write_plugin, run):
     by_closure = CLOSURE.replace("        for p", "        loss = closure().detach()\n        for p").replace(
         "* p.grad", "* loss * p.grad"
     )
-    rows = [read_rows(run(*SMALL, f"optim={write_plugin(text)}").folder) for text in (by_loss, by_closure)]
-    assert rows[0] == rows[1] != read_rows(run(*SMALL, "optim=sgd", "optim.lr=0.1").folder)
+    by_both = by_closure.replace("(self, closure", "(self, loss, closure")
+    rows = [read_rows(run(*SMALL, f"optim={write_plugin(text)}").folder) for text in (by_loss, by_closure, by_both)]
+    assert rows[0] == rows[1] == rows[2] != read_rows(run(*SMALL, "optim=sgd", "optim.lr=0.1").folder)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,18 @@ def test_random_data_are_the_same_in_every_run(write_plugin):
     name = write_plugin(f"import numpy\n{drawn}")
     first, second = (configure(f"data={name}", "model=mlp", f"data.split_seed={i}").data.read()[0].x for i in (0, 1))
     assert torch.equal(first, second)
+
+
+def test_the_project_s_files_that_a_plugin_builds_on_belong_to_its_setting(write_plugin):
+    rule = write_plugin("from optim.rules.sgd import SGDConfig\nclass Rule(SGDConfig): ...\n")
+    task = write_plugin("from tasks.classification import Classification\nclass T(Classification): ...\n")
+    code = configure(f"task={task}", f"optim={rule}").code
+    plain = configure("optim=sgd", "task=digits").code
+    assert code == {
+        **plain,
+        f"plugins/{rule}.py": code[f"plugins/{rule}.py"],
+        f"plugins/{task}.py": code[f"plugins/{task}.py"],
+    }
 
 
 def test_a_name_of_the_project_is_refused(write_plugin, run):

@@ -52,6 +52,16 @@ BAD = {
     "task's list": (TASK + "    k: list = []\n", "task=NAME", ["mutable default", "field k"]),
     "no class of torch": (SGD.replace("(torch.optim.Optimizer)", ""), "optim=NAME", ["torch.optim.Optimizer class"]),
     "only **arguments": (SGD.replace("lr=0.1", "**rest"), "optim=NAME", ["no argument lr", "**arguments"]),
+    "rate as a word": (
+        SGD.replace("lr=0.1", "lr='auto'").replace("lr='a", "lr: str = 'a"),
+        "optim=NAME",
+        ["no argument lr"],
+    ),
+    "step with other arguments": (
+        SGD.replace("step(self)", "step(self, loss, hessian, **rest)"),
+        "optim=NAME",
+        ["its step requires hessian"],
+    ),
     "no step": (SGD.replace("def step", "def stop"), "optim=NAME", ["SGD has no method step"]),
     "no super().__init__": (SGD.replace("super()", "0 and super()"), "optim=NAME", ["super().__init__(params"]),
     "word of configurations": (
