@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ..config import OptimizerConfig
@@ -39,8 +39,11 @@ class GroupSettings:
         return self.schema.plain(key, value)
 
     def _accepted(self, key: str, value: Any, path: str) -> Any:
-        """The value, if the class's constructor takes it."""
+        """The value, if it is in its range and the class's constructor takes it."""
         assert isinstance(self.config, ExternalConfig)
+        for field in fields(self.config):
+            if field.name == key:
+                check_field(field, value, f"{path}.")
         if key in self.config.arguments():
             try:
                 _group_of(self.config, {key: value})

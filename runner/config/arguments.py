@@ -20,9 +20,9 @@ def fields_of(
     """(name, type, dataclass field) of each argument of a class or function that a configuration can give.
 
     Types come from the hints, or from the defaults where the hints do not say it. A default that is no plain value (a
-    function, a marker) becomes null, which stands for the class's own. Arguments of other types are left out, and those
-    named in `without`. given: defaults in place of the signature's. Raises ValueError for a required argument without a
-    usable type.
+    function, a marker) becomes null, which stands for the class's own. lr is in [0, inf), which classes need not check.
+    Arguments of other types are left out, and those named in `without`. given: defaults in place of the signature's.
+    Raises ValueError for a required argument without a usable type.
     """
     hints, found = hints_of(target), []
     for parameter in inspect.signature(target).parameters.values():
@@ -33,9 +33,10 @@ def fields_of(
             default = parameter.empty  # a marker that stands for "required"
         hint = float if name == "lr" and default is parameter.empty else simple(hints.get(name))
         if hint is None and default is not parameter.empty and (default is not None or name not in hints):
-            hint = type_of(default)
+            hint = float if name == "lr" and type_of(default) == NUMBER else type_of(default)
         if hint is not None:
-            found.append((name, *with_default(hint, default)))
+            range_ = {"range": "[0, inf)"} if name == "lr" and hint is not Any else {}
+            found.append((name, *with_default(hint, default, range_)))
         elif default is parameter.empty:
             raise ValueError(
                 f"its argument {name} has no default, and no type hint of a number, a word or a list of them"
@@ -43,18 +44,20 @@ def fields_of(
     return found
 
 
-def with_default(hint: Any, default: Any) -> tuple[Any, Any]:
-    """The type and the field of an argument."""
+def with_default(hint: Any, default: Any, metadata: Mapping[str, str]) -> tuple[Any, Any]:
+    """The type and the field of an argument. metadata: of the field, beside ARGUMENT."""
     if default is inspect.Parameter.empty:
-        return hint, dataclasses.field(metadata={ARGUMENT: False})
+        return hint, dataclasses.field(metadata={ARGUMENT: False, **metadata})
     if isinstance(default, list):
         default = tuple(default)
     if default is None or not is_plain(default):
         own = default is not None
-        return hint if hint is Any else hint | None, dataclasses.field(default=None, metadata={ARGUMENT: own})
+        return hint if hint is Any else hint | None, dataclasses.field(
+            default=None, metadata={ARGUMENT: own, **metadata}
+        )
     if hint is float and isinstance(default, int):
         default = float(default)
-    return hint, dataclasses.field(default=default, metadata={ARGUMENT: False})
+    return hint, dataclasses.field(default=default, metadata={ARGUMENT: False, **metadata})
 
 
 def arguments_of(self: Any) -> dict[str, Any]:

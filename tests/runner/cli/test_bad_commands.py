@@ -63,6 +63,8 @@ BAD = [
     ("groups=muon groups.b.ndim=1 groups.b.optim=sgd", ["groups.adamw.optim", "groups.b.optim", "one optimizer"]),
     ("groups.a.name=*.wieght groups.a.lr_scale=2", ["groups.a.name", "*.wieght", "1.weight"]),
     ("groups.a=3", ["groups.a=3", "group of keys"]),
+    ("optim=example_optimizer optim.lr=-1", ["optim.lr=-1.0 is not in [0, inf)"]),
+    ("optim=example_optimizer groups.a.ndim=1 groups.a.lr=-1", ["groups.a.lr=-1.0 is not in [0, inf)"]),
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.lr=abc", ["groups.a.lr=abc is not a number"]),
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.foreach=3", ["groups.a.foreach=3 is not true or false"]),
     ("groups.a.ndim=1 groups.a.optim.name=numpy/Adam", ["numpy is none of the packages", "; the packages are torch"]),

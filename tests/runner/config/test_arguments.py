@@ -3,7 +3,7 @@
 import enum
 import pickle
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from typing import Any, Literal, Optional
 
 import pytest
@@ -48,6 +48,16 @@ def test_types_and_defaults_come_from_the_signature():
         "free": (Any, None),
         "some": (tuple[float], (0.5,)),
     }
+
+
+def test_a_learning_rate_is_a_number_from_0_on_also_by_a_whole_default():
+    def optimizer(params, lr=1): ...
+
+    kind: Any = make_dataclass("kind", fields_of(optimizer, without=("params",)))
+    assert repr(read_dataclass(kind, {}, "optim").lr) == "1.0"
+    assert read_dataclass(kind, {"lr": 0.5}, "optim").lr == 0.5
+    with pytest.raises(ValueError, match=r"optim.lr=-0.5 is not in \[0, inf\)"):
+        read_dataclass(kind, {"lr": -0.5}, "optim")
 
 
 @pytest.mark.parametrize(
