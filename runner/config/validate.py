@@ -196,8 +196,9 @@ def check_epochs(config: Config) -> None:
 
 def check_batch_size(config: Config) -> None:
     """Raise ValueError for a batch of one sample that is to be mixed with another."""
-    mixing = config.task.mixing(config.data.classes)
-    if mixing and config.settings.batch_size == 1:
+    if config.settings.batch_size > 1:
+        return
+    if mixing := config.task.mixing(config.data.classes):
         key = "mixup" if mixing.mixup else "cutmix"
         raise ValueError(f"task.{key}={getattr(mixing, key)} mixes the samples of a batch, and batch_size=1 has one")
 
