@@ -58,7 +58,7 @@ class Transform:
     eager_only: ClassVar[bool] = False
 
     def init(self, p: Tensor, h: Hyper) -> State:
-        """The state before the first step; never `p` itself. Shapes depend on `p` alone, names and values also on `h`."""
+        """The state before the first step; never `p` itself. Names and values may depend on `h`, shapes only on `p`."""
         return {}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
