@@ -103,7 +103,7 @@ def parse_changes(words: list[str]) -> list[Any]:
     for word in words:
         try:
             (override,) = parser.parse_overrides([quote_folder(word)])
-        except OverrideParseException:
+        except (OverrideParseException, ValueError):  # ValueError: an integer of more digits than Python reads
             raise ConfigError(unreadable(word)) from None
         if override.is_sweep_override():
             raise ConfigError(several_values(word))
