@@ -192,7 +192,8 @@ def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
 def check_best(trainer: Trainer) -> None:
     """Raise ValueError if best.pt is missing or not the one that the checkpoint knows.
 
-    It may be of a later step: the run was killed after it was written, and trains that step again.
+    It may be of a later validation: the run was killed after it was written, and validates that step again. That step
+    may be the checkpoint's own, which is then from before the validation.
     """
     path, progress = trainer.folder.path / BEST, trainer.progress
     if progress.best is None or progress.best_checksum is None:
@@ -202,7 +203,7 @@ def check_best(trainer: Trainer) -> None:
     except ValueError:
         found = checkpoint.load(path)
         step = found.get("step") if found else None
-        if not isinstance(step, int) or step <= progress.step:
+        if not isinstance(step, int) or step < progress.step or step <= progress.best["step"]:
             raise
     if found is None:
         raise ValueError(f"{path} is missing; {checkpoint.RERUN}")

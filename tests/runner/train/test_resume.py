@@ -1,16 +1,24 @@
 """An interrupted or killed run is resumed by the same command and ends as if nothing had happened: to the byte."""
 
+import contextlib
 import random
 import signal
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import processes
 import pytest
+import torch
 from conftest import write_mnist
 from runs import read_results, read_status, run_folder, run_interrupted
 
+from results.paths import BEST
 from results.run_folder import RunFolder
 from runner.callbacks import Callbacks
+from runner.train import checkpoint
+from runner.train.build import check_best
+from runner.train.progress import Progress
 from runner.train.signals import Interrupted, StopRequest
 
 DIGITS = ["task=digits", "epochs=6", "log.every=4", "limit_train=400", "logger=[tensorboard]"]
@@ -140,6 +148,19 @@ def test_files_of_a_killed_writer_are_removed(run, tmp_path):
     (folder / "status.json").unlink()
     assert run(*words, outputs=tmp_path).code == 0
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("step, is_known", [(5, False), (9, False), (10, True), (15, True)])
+def test_best_weights_of_a_validation_after_the_checkpoint_are_known(tmp_path, step, is_known):
+    """The checkpoint of step 10, the last of its epoch, is written before the epoch's validation."""
+    (tmp_path / BEST).parent.mkdir()
+    progress = Progress(step=10, best={"step": 5, "epoch": 1, "loss": 1.0})
+    progress.best_checksum = checkpoint.save(tmp_path / BEST, {"model": {}, **progress.best})
+    trainer: Any = SimpleNamespace(folder=SimpleNamespace(path=tmp_path), progress=progress)
+    check_best(trainer)
+    checkpoint.save(tmp_path / BEST, {"model": {"w": torch.ones(1)}, "step": step})
+    with contextlib.nullcontext() if is_known else pytest.raises(ValueError, match="not the file that this run"):
+        check_best(trainer)
 
 
 def test_second_process_in_one_folder_is_refused(run, tmp_path):
