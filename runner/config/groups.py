@@ -85,20 +85,19 @@ def to_node(rule: GroupRule) -> dict[str, Any]:
     node: dict[str, Any] = alternatives[0] if len(alternatives) == 1 else {"any": alternatives}
     if rule.exceptions:
         node["except"] = [criteria_node(each) for each in rule.exceptions]
-    node |= {key: list(x) if isinstance(x, tuple) else x for key, x in rule.settings.items()}
+    node |= {key: as_plain(value) for key, value in rule.settings.items()}
     if rule.lr_scale is not None:
         node["lr_scale"] = rule.lr_scale
     if rule.layer_decay is not None:
         node["layer_decay"] = rule.layer_decay
     if rule.optim:
-        values = {key: list(x) if isinstance(x, tuple) else x for key, x in dataclasses.asdict(rule.optim).items()}
+        values = {key: as_plain(value) for key, value in dataclasses.asdict(rule.optim).items()}
         node["optim"] = {"name": rule.optim.name, **values}
     return node
 
 
 def criteria_node(criteria: Criteria) -> dict[str, Any]:
-    given = {key: value for key, value in dataclasses.asdict(criteria).items() if value}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    return {key: as_plain(value) for key, value in dataclasses.asdict(criteria).items() if value}
 
 
 def changed_settings(rules: Sequence[GroupRule]) -> dict[str, dict[str, Any]]:
