@@ -43,8 +43,8 @@ def layers(settings: Iterable[Setting]) -> list[str]:
 def clipping(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
     """Of runs with clip_norm: the share of steps whose gradient was clipped, and the gradient's mean norm before."""
     every = list(settings)
-    shares = panel(every, "clipped", "share of steps clipped by clip_norm", count, y_range=(-0.03, 1.03))
-    return [*shares, *panel(every, "mean_gradient_norm", "mean norm of the gradient before", count, y_log=True)]
+    shares = panel(every, "clipped", "share of steps clipped", count, y_range=(-0.03, 1.03))
+    return [*shares, *panel(every, "mean_gradient_norm", "mean gradient norm before clipping", count, y_log=True)]
 
 
 def projections(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
