@@ -44,7 +44,7 @@ def clipping(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
     """Of runs with clip_norm: the share of steps whose gradient was clipped, and the gradient's mean norm before."""
     every = list(settings)
     shares = panel(every, "clipped", "share of steps clipped", count, y_range=(-0.03, 1.03))
-    return [*shares, *panel(every, "mean_gradient_norm", "mean gradient norm before clipping", count, y_log=True)]
+    return [*shares, *panel(every, "mean_gradient_norm", "mean norm before clipping", count, y_log=True)]
 
 
 def projections(settings: Iterable[Setting], count: int | None = 1) -> list[Panel]:
