@@ -7,14 +7,15 @@ AdaBelief(decoupled_weight_decay=False)    L2, BeliefMoments
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..arithmetic import ema_, ema_square_, ratio_, zeros
+from ..arithmetic import choose, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
 from .decay import with_decay
 from .denominator import denominator
+from .radam import averaged_samples, rectification
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
 class BeliefMoments(Transform):
     """m <- beta1 m + (1 - beta1) u;  s <- beta2 s + (1 - beta2) (u - m)^2 + eps
     u <- m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps).
+
+    rectify: with rho and r of optim.rules.radam.RectifiedMoments
+    rho >= 5:   u <- r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps)
+    otherwise:  u <- m / (1 - beta1^t).
     """
 
     betas: tuple[float, float]
     eps: float
+    rectify: bool = False
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"m": zeros(p), "s": zeros(p)}
@@ -38,7 +44,18 @@ class BeliefMoments(Transform):
         beta1, beta2 = h["betas"]
         m = ema_(s["m"], u, beta1)
         variance = ema_square_(s["s"], u - m, beta2).add_(h["eps"])
-        return ratio_(m, denominator(variance, h, ctx))
+        return self.rectified(m, variance, h, ctx.t) if self.rectify else ratio_(m, denominator(variance, h, ctx))
+
+    def rectified(self, m: Tensor, variance: Tensor, h: Hyper, t: Any) -> Tensor:
+        beta1, beta2 = h["betas"]
+        gain = 1 / (1 - beta1**t)
+        rho_inf, rho = averaged_samples(beta2, t)
+
+        def divided() -> Tensor:
+            r2 = rectification(rho_inf, rho)
+            return ratio_(m, variance.sqrt().add_(h["eps"]).mul_(1 / (gain * (r2 * (1 - beta2**t)) ** 0.5)))
+
+        return choose(rho >= 5, divided, lambda: m * gain)
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)
@@ -55,7 +72,8 @@ class AdaBeliefConfig(OptimizerConfig):
     eps: float = ranged(1e-16, "[0, inf)")
     weight_decay: float = ranged(0.0, "[0, inf)")
     decoupled_weight_decay: bool = True
+    rectify: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        moments = BeliefMoments(self.betas, self.eps)
+        moments = BeliefMoments(self.betas, self.eps, self.rectify)
         return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)
