@@ -18,7 +18,7 @@ class AdaBelief(ComposedOptimizer):
     Source: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan, NeurIPS 2020, algorithm 2; rectify is in
     the authors' package adabelief-pytorch 0.2 alone. Its defaults (the paper's eps is 1e-8) but for rectify, which is
     not in the paper; it advises eps 1e-8 for convolutional networks.
-    Deviation: the package can keep the largest s as AMSGrad does, which is not here.
+    Deviations: the package can keep the largest s as AMSGrad does, which is not here.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch

@@ -47,6 +47,25 @@ MOMO = [
 ]
 
 
+def test_momo_without_momentum_is_prox_sps():
+    """Schaipp, Gower and Ulbrich's ProxSPS (2023), written out: the method of that name in MoMo's experiments."""
+    lr, decay, bound = 0.8, 0.1, 0.3
+    ours, theirs = parameters(shapes=((2, 3), ())), parameters(shapes=((2, 3), ()))
+    optimizer = optim.Momo(ours, lr, beta=0.0, weight_decay=decay, lb=bound)
+    adaptive = 0
+    for step in range(40):
+        optimizer.step(loss=regression(ours, step))
+        loss = regression(theirs, step)
+        inner = sum((p * p.grad).sum() for p in theirs)
+        square = sum(p.grad.square().sum() for p in theirs)
+        tau = max(0.0, (((1 + lr * decay) * (loss - bound) - lr * decay * inner) / square).item())
+        adaptive += tau < lr
+        for p in theirs:
+            p.data.sub_(min(lr, tau) * p.grad).div_(1 + lr * decay)
+        close([p.detach() for p in ours], [p.detach() for p in theirs])
+    assert 0 < adaptive < 40
+
+
 @pytest.mark.parametrize(("kind", "settings"), MOMO, ids=[f"{kind}-{settings}" for kind, settings in MOMO])
 @both_backends
 def test_momo_equals_the_authors_package(kind, settings, backend):
