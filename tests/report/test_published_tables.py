@@ -142,6 +142,8 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
     adam(tmp_path, 0.1, 0.09, lr=0.1)
     adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
     adam(tmp_path, 0.0, 0.0, lr=0.0001, status="diverged")
+    adam(tmp_path, 0.0, 0.0, lr=10.0, status="diverged")
+    write_run(tmp_path, "adam,lr=10.0", 2, 0.1, "done", "adam", 10.0, 10, task="mnist", config=MNIST)
     runs = adam(tmp_path, 0.97, 0.97, lr=0.5)  # a rate that is not published
     table = published_sweep_table("momo/mnist_mlp", runs)
     assert [(row[1], row[-1]) for row in table.rows] == [
@@ -149,8 +151,9 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
         ("0.01", "match"),
         ("0.1", "match (neither learns)"),
         ("1", "match (neither learns)"),
+        ("10", "match (neither learns)"),
     ]
-    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 5"
+    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 6"
     assert published_sweep_table("aggmo/autoencoder", runs) is None
     write_run(tmp_path / "other", "sgd", optimizer="sgd", task="mnist")
     assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
