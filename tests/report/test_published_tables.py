@@ -19,14 +19,8 @@ AUTOENCODER = {
     **{"optim.lr_schedule.name": "step", "optim.momentum": 0.99},
 }
 NNO = {
-    **{
-        "data.name": "cifar10",
-        "data.augment": "none",
-        "data.shuffle": True,
-        "data.reshuffle": False,
-        "model.name": "cnn_bn",
-    },
-    **{"optim.lr_schedule.name": "plateau"},
+    **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": True, "data.reshuffle": False},
+    **{"model.name": "cnn_bn", "optim.lr_schedule.name": "plateau"},
 }
 
 
