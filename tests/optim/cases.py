@@ -27,6 +27,7 @@ from references import (
     formula,
     in_double,
     nadam,
+    objax_adam,
     radam,
     radamw_nesterov,
     torch_optimizer,
@@ -133,6 +134,7 @@ SGD_CASES = {
 MOMENT_CASES = {
     "adam": Case(AdamConfig(LR), built_by(torch.optim.Adam)),
     "adam_l2": Case(AdamConfig(*_ADAM), built_by(torch.optim.Adam, **_TORCH_ADAM)),
+    "adam_objax": Case(AdamConfig(*_ADAM, eps_inside_sqrt=True), formula(objax_adam)),
     "rmsprop": Case(
         RMSpropConfig(LR, 0.9, EPS, DECAY), built_by(torch.optim.RMSprop, alpha=0.9, eps=EPS, weight_decay=DECAY)
     ),
@@ -172,6 +174,7 @@ ADAPTIVE_CASES = {
     "sgdp": Case(SGDPConfig(**_SGDP)),  # the package is wrong: see test_projected
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
+    "lars_objax": Case(LARSConfig(**_LARS, eps=0.2), lambda ps: PaperLARS(ps, eps=0.2)),
 }
 ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {

@@ -49,6 +49,12 @@ def amsgrad_before(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) 
     return m / (1 - B1**t) / (torch.sqrt(s["max"]) + EPS)
 
 
+def objax_adam(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
+    """objax.optimizer.Adam: the root of v + eps, and v is not debiased in it. L2 as its users add it, to the loss."""
+    m, v = moments(g + DECAY * p, s)
+    return (1 - B2**t) ** 0.5 / (1 - B1**t) * m * torch.rsqrt(v + EPS)
+
+
 def amsgrad_never(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
     """Reddi et al., algorithm 2."""
     m, v = moments(g, s)
@@ -173,11 +179,11 @@ def on_matrices(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer
 
 
 class PaperLARS(torch.optim.Optimizer):
-    """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum."""
+    """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum. eps: objax.optimizer's."""
 
-    def __init__(self, params: Any, exclude_1d: bool = False) -> None:
+    def __init__(self, params: Any, exclude_1d: bool = False, eps: float = 0.0) -> None:
         super().__init__(params, {"lr": LR})
-        self.exclude_1d = exclude_1d
+        self.exclude_1d, self.eps = exclude_1d, eps
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore
@@ -185,7 +191,8 @@ class PaperLARS(torch.optim.Optimizer):
             for p in group["params"]:
                 excluded = self.exclude_1d and p.ndim < 2
                 decay = 0.0 if excluded else DECAY
-                local = 0.3 * p.square().sum().sqrt() / (p.grad.square().sum().sqrt() + decay * p.square().sum().sqrt())
+                p_norm, g_norm = p.square().sum().sqrt(), p.grad.square().sum().sqrt()
+                local = 0.3 * p_norm / (g_norm + decay * p_norm + self.eps)
                 local = 1.0 if excluded else local
                 v = self.state[p].get("v", 0.0)
                 self.state[p]["v"] = v = 0.9 * v + group["lr"] * local * (p.grad + decay * p)
