@@ -18,6 +18,7 @@ from references import (
     EPS,
     LR,
     PaperLARS,
+    Sutskever,
     amsgrad_before,
     amsgrad_never,
     bounded,
@@ -117,6 +118,10 @@ SGD_CASES = {
     "sgdw_nesterov": Case(
         SGDWConfig(LR, 0.8, 0.0, DECAY, nesterov=True),
         decoupled(built_by(torch.optim.SGD, momentum=0.8, nesterov=True)),
+    ),
+    "momentum_lr_inside": Case(MomentumConfig(LR, 0.9, lr_in_velocity=True), built_by(Sutskever, momentum=0.9)),
+    "sgdw_lr_inside": Case(
+        SGDWConfig(LR, 0.9, weight_decay=DECAY, lr_in_velocity=True), built_by(Sutskever, momentum=0.9, decay=DECAY)
     ),
     "aggmo": Case(AggMoConfig(LR, _AGGMO), built_by(torch_optimizer.AggMo, betas=_AGGMO)),
     "aggmo_l2": Case(AggMoConfig(LR, _AGGMO, DECAY), built_by(torch_optimizer.AggMo, betas=_AGGMO, weight_decay=DECAY)),

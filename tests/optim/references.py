@@ -83,6 +83,29 @@ def rectified(mean: torch.Tensor, v: torch.Tensor, t: int) -> torch.Tensor:
     return r * mean * (1 - B2**t) ** 0.5 / (torch.sqrt(v) + EPS)
 
 
+class Sutskever(torch.optim.Optimizer):
+    """v <- momentum v - lr (g + l2 p),  theta <- theta + v - lr decay theta: Sutskever et al., ICML 2013, eq. 1 and 2.
+
+    nesterov (eq. 3 and 4): the parameters are theta + momentum v, where the gradient is taken, as in
+    neural-net-optimization.
+    """
+
+    def __init__(
+        self, params: Any, lr: float, momentum: float, nesterov: bool = False, l2: float = 0.0, decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr})
+        self.momentum, self.nesterov, self.l2, self.decay = momentum, nesterov, l2, decay
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore
+        for group in self.param_groups:
+            for p in group["params"]:
+                s, lr = self.state[p], group["lr"]
+                s["v"] = self.momentum * s.get("v", 0 * p) - lr * (p.grad + self.l2 * p)
+                s["theta"] = (1 - lr * self.decay) * s.get("theta", p.clone()) + s["v"]
+                p.copy_(s["theta"] + self.momentum * s["v"] if self.nesterov else s["theta"])
+
+
 def formula(u: Callable[..., Any]) -> Callable[[Any], torch.optim.Optimizer]:
     return lambda params: ByFormula(params, u)
 
