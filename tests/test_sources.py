@@ -110,7 +110,7 @@ STEP_BACK = {
     '"name": "momo-adam", "lr": 0.01': ("momo_adam", {"lr": 0.01, "betas": (0.9, 0.999), "eps": 1e-8, "divide": True}),
     '"name": "momo-adam-star"': ("momo_adam", {"betas": (0.9, 0.999), "use_fstar": True}),
     '"name": "prox-sps", "lr": 1': ("momo", {"lr": 1.0, "beta": 0.0, "lb": 0.0}),
-    '"name": "adabelief"': ("adabelief", {"betas": (0.9, 0.999), "eps": 1e-16, "decoupled_weight_decay": True}),
+    '"name": "adabelief"': ("adabelief", {"betas": (0.9, 0.999), "eps": 1e-16, "rectify": True}),
     '"name": "adabound"': ("adabound", {"betas": (0.9, 0.999), "final_lr": 0.1, "gamma": 1e-3, "eps": 1e-8}),
     '"name": "lion", "lr": 0.001': ("lion", {"lr": 0.001, "betas": (0.9, 0.99)}),
 }
@@ -124,12 +124,13 @@ def test_step_backs_optimizers_are_its_own():
 
 
 # neural-net-optimization: optim_dict and wrap_optimizer of misc.py
+VELOCITY = {"momentum": 0.99, "lr_in_velocity": True}
 NNO = {
     "sgd": ("sgd", {}),
-    "sgd_momentum": ("momentum", {"momentum": 0.99}),
-    "sgd_nesterov": ("nesterov", {"momentum": 0.99}),
-    "sgd_weight_decay": ("sgdw", {"momentum": 0.99, "weight_decay": 1e-6}),
-    "sgd_lrd": ("momentum", {"momentum": 0.99}),
+    "sgd_momentum": ("momentum", VELOCITY),
+    "sgd_nesterov": ("nesterov", VELOCITY),
+    "sgd_weight_decay": ("sgdw", {**VELOCITY, "weight_decay": 1e-6}),
+    "sgd_lrd": ("momentum", VELOCITY),
     "rmsprop": ("rmsprop", {"alpha": 0.9, "eps": 1e-8}),
     "adam": ("adam", {"betas": (0.9, 0.999), "weight_decay": 0.0}),
     "adam_l2": ("adam", {"weight_decay": 1e-4}),
@@ -139,7 +140,7 @@ NNO = {
     "RadamW": ("radamw", {"rho_threshold": 5, "weight_decay": 0.1}),
     "Radam_lrd": ("radam", {"rho_threshold": 5}),
     "nadam": ("nadam", {}),
-    "lookahead_sgd": ("momentum", {"momentum": 0.99}),
+    "lookahead_sgd": ("momentum", VELOCITY),
     "lookahead_adam": ("adam", {}),
     "gradnoise_adam": ("adam", {}),
     "graddropout_adam": ("adam", {}),
