@@ -118,7 +118,7 @@ def test_runs_without_a_value_are_counted(tmp_path):
     write_run(tmp_path, "adam,lr=0.001", 2, 0.5, "diverged", "adam", 0.001, 10, task="mnist", config=MNIST)
     write_run(tmp_path, "adam,lr=0.001", 3, 0.5, "running", "adam", 0.001, 10, task="mnist", config=MNIST)
     row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
-    assert row["n"] == "2"
+    assert row["n"] == "2 of 3"
     assert row["verdict"] == "not comparable (1 of 4 runs diverged; 1 of 4 runs unfinished)"
 
 
