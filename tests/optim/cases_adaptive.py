@@ -98,6 +98,10 @@ ADAPTIVE = {
         AdaBeliefConfig(LR, decoupled_weight_decay=False, **_ADAM),
         built_by(torch_optimizer.AdaBelief, **_ADAM),
     ),
+    "adabelief_rectified": (
+        AdaBeliefConfig(LR, rectify=True, **_ADAM),
+        built_by(pytorch_optimizer.AdaBelief, rectify=True, **_ADAM),
+    ),
     "yogi": (YogiConfig(LR, BETAS, EPS, _START, DECAY), formula(yogi)),
     "yogi_package": (YogiConfig(LR, BETAS, 0.0, _START, DECAY), yogi_from_zero),
     "qhm": (QHMConfig(LR, 0.9, 0.7, DECAY), built_by(torch_optimizer.QHM, momentum=0.9, weight_decay=DECAY)),
