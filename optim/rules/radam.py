@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def sma_length(beta2: Any, t: Any) -> Any:
-    """rho = rho_inf - 2 t beta2^t / (1 - beta2^t), rho_inf = 2 / (1 - beta2) - 1: of how many gradients v is the mean."""
+    """rho = rho_inf - 2 t beta2^t / (1 - beta2^t), rho_inf = 2 / (1 - beta2) - 1: the length of the mean that v is."""
     return 2 / (1 - beta2) - 1 - 2 * t * beta2**t / (1 - beta2**t)
 
 
