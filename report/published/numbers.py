@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from results.typed import as_mapping, load_yaml, read_dataclass
+from results.values import format_value
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "published"
 
@@ -100,7 +101,7 @@ class Block:
 class FigurePanel:
     """blocks: names of those whose rows it shows, of one method the first. methods: of these rows; empty: all of them.
 
-    y_range: two ends, or empty: as the values are. smooth: our curves over so many batches, 0: not. note: for the legend.
+    y_range: two ends; empty: as the values are. smooth: our curves over so many batches; 0: not. note: for the legend.
     """
 
     blocks: Sequence[str]
@@ -244,4 +245,4 @@ def check_panel(figure: PublishedFigure, panel: FigurePanel, blocks: Mapping[str
     if unknown := [name for name in panel.methods if name not in methods]:
         raise ValueError(f"{path}.methods: {unknown[0]} is none of {', '.join(sorted(methods))}")
     if len(panel.y_range) not in (0, 2) or list(panel.y_range) != sorted(set(panel.y_range)):
-        raise ValueError(f"{path}.y_range={list(panel.y_range)} is not a lower and an upper end")
+        raise ValueError(f"{path}.y_range={format_value(list(panel.y_range))} is not a lower and an upper end")
