@@ -176,6 +176,7 @@ def drawn_figures(name: str, caption: str, contents: Sequence[Any], draw: Callab
 
 
 def add_published(report: GroupReport, options: ReportOptions) -> None:
+    from report.published.figures import published_figures
     from report.published.panels import published_panels
     from report.published.tables import nothing_to_compare, published_sweep_table, published_table
 
@@ -188,8 +189,10 @@ def add_published(report: GroupReport, options: ReportOptions) -> None:
             file: published_table(name, report.settings),
             f"{file}_sweep": published_sweep_table(name, report.settings),
         }
-        panels = published_panels(name, report.settings)
-        report.add(f"Against the paper: {name}", tables, [Figure(file, "Published (grey) and ours.", panels)])
+        drawn = published_figures(name, report.settings)
+        figures = [Figure(f"{file}_{figure.name}", f"{figure.title}.", panels) for figure, panels in drawn]
+        figures.append(Figure(file, "Published (grey) and ours.", published_panels(name, report.settings)))
+        report.add(f"Against the paper: {name}", tables, figures)
         if not any(table is not None and table.rows for table in tables.values()):
             report.notes.append(nothing_to_compare(name, report.settings))
 
