@@ -144,7 +144,7 @@ def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     from report.diagnostics.norms import clipping, norms, projections
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
     from report.diagnostics.stepsizes import adaptive_steps
-    from report.diagnostics.trajectories import trajectories
+    from report.diagnostics.problems import problem_figures
     from report.diagnostics.velocities import velocities
     from report.figures.drawing import draw
 
@@ -157,8 +157,8 @@ def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
         "projections": ("The share of weights of which AdamP or SGDP projected the step.", projections(tried, count)),
     }
     report.add("Steps and norms", {}, [Figure(name, *described) for name, described in tracked.items()])
-    paths = drawn_figures("paths", "The optimizers' paths.", trajectories(tried, count), draw)
-    report.add("Paths", {}, paths)
+    paths = [drawn_figures(*described, draw) for described in problem_figures(tried, count)]
+    report.add("Paths", {}, [figure for each in paths for figure in each])
     caption = "Test images, and each optimizer's best network's reconstructions."
     images = drawn_figures("reconstructions", caption, reconstructions(tried, count), draw_reconstructions)
     report.add("Reconstructions", {}, images)

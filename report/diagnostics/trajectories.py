@@ -112,16 +112,21 @@ def trajectories(settings: Iterable[Setting], count: int | None = 1) -> list[lis
     Each setting is drawn by its first seed, a diverged run up to where it leaves the others' window. Empty where no
     run has a trajectory.
     """
-    by_problem: dict[str, list[tuple[Setting, Trajectory]]] = defaultdict(list)
     every = list(settings)
-    for setting in every:
+    return [problem_panels(found, every, count) for found in by_problem(every)]
+
+
+def by_problem(settings: Iterable[Setting]) -> list[list[tuple[Setting, Trajectory]]]:
+    """The settings that have trajectories, of each problem, with that of their first seed."""
+    problems: dict[str, list[tuple[Setting, Trajectory]]] = defaultdict(list)
+    for setting in settings:
         run = setting.runs[0]
         trajectory = read_trajectory(run.folder)
         if trajectory and run.steps:
             plane = trajectory.contour.plane if trajectory.contour else None
             problem = repr((run.task, plane, [(series.key, series.name, series.label) for series in trajectory.series]))
-            by_problem[problem].append((setting, trajectory))
-    return [problem_panels(found, every, count) for found in by_problem.values()]
+            problems[problem].append((setting, trajectory))
+    return list(problems.values())
 
 
 def problem_panels(
