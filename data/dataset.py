@@ -41,6 +41,7 @@ class DataSet:
     split: Literal["random", "first", "test"] = "random"
     split_seed: int = field(default=0, metadata={"range": "[0, inf)"})  # not `seed`: every seed, one split
     shuffle: bool = True  # a new order every epoch; false: the training samples' own order
+    reshuffle: bool = True  # false: one order, drawn from `seed`, for every epoch
     augment: Literal["none", "crop_flip"] = "none"  # random crops of the image padded by 4, half of them mirrored
     normalize: bool = False
     mean: tuple[float, ...] = ()  # to normalise with: a value a channel or one for all; empty: the data set's own
@@ -68,6 +69,10 @@ class DataSet:
         if self.split == "test" and self.val_fraction != usual:
             raise ValueError(
                 f"data.split=test trains on every training sample; leave data.val_fraction={self.val_fraction} out"
+            )
+        if not self.shuffle and not self.reshuffle:
+            raise ValueError(
+                "data.reshuffle=false draws one order for all epochs; with data.shuffle=false none is drawn"
             )
         if (self.mean or self.std) and not self.normalize:
             raise ValueError("data.mean and data.std are what data.normalize=true subtracts and divides by; set it too")

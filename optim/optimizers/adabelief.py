@@ -12,11 +12,12 @@ class AdaBelief(ComposedOptimizer):
     p <- p - lr (m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps) + weight_decay p).
 
     lr in [0, inf); betas: two values in [0, 1); eps in [0, inf), once under the root and once beside it; weight_decay
-    in [0, inf); decoupled_weight_decay=False: weight_decay p is added to the gradient instead.
+    in [0, inf); decoupled_weight_decay=False: weight_decay p is added to the gradient instead; rectify: as RAdam does,
+    r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps) where its rho is at least 5, m / (1 - beta1^t) before.
     Source: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan, NeurIPS 2020, algorithm 2. Defaults of the
     authors' package adabelief-pytorch 0.2 (its paper has eps 1e-8), which advises eps 1e-8 for convolutional networks.
-    Deviations: the package rectifies as RAdam does unless told otherwise, and can keep the largest s as AMSGrad does;
-    neither is here.
+    Deviations: the package rectifies unless told otherwise, here as in the paper only if asked to. It can also keep the
+    largest s, as AMSGrad does, which is not here.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch
@@ -39,12 +40,13 @@ class AdaBelief(ComposedOptimizer):
         eps: float = 1e-16,
         weight_decay: float = 0.0,
         decoupled_weight_decay: bool = True,
+        rectify: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = AdaBeliefConfig(lr, betas, eps, weight_decay, decoupled_weight_decay)
+        config = AdaBeliefConfig(lr, betas, eps, weight_decay, decoupled_weight_decay, rectify)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 

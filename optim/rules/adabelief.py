@@ -2,6 +2,7 @@
 
 AdaBelief                                  BeliefMoments, DecoupledDecay
 AdaBelief(decoupled_weight_decay=False)    L2, BeliefMoments
+AdaBelief(rectify=True)                    as RAdam, and as the authors' package by default
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from ..arithmetic import ema_, ema_square_, ratio_, zeros
+from ..arithmetic import choose, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Context, Transform
 from .decay import with_decay
 from .denominator import denominator
+from .radam import rectification, sma_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,19 +28,31 @@ if TYPE_CHECKING:
 class BeliefMoments(Transform):
     """m <- beta1 m + (1 - beta1) u;  s <- beta2 s + (1 - beta2) (u - m)^2 + eps
     u <- m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps).
+
+    rectify: rho and r as in RAdam;  rho >= 5:  u <- r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps),
+    otherwise:  u <- m / (1 - beta1^t).
     """
 
     betas: tuple[float, float]
     eps: float
+    rectify: bool = False
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"m": zeros(p), "s": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
-        beta1, beta2 = h["betas"]
+        (beta1, beta2), t = h["betas"], ctx.t
         m = ema_(s["m"], u, beta1)
         variance = ema_square_(s["s"], u - m, beta2).add_(h["eps"])
-        return ratio_(m, denominator(variance, h, ctx))
+        if not self.rectify:
+            return ratio_(m, denominator(variance, h, ctx))
+        whole, rho = 1 - beta1**t, sma_length(beta2, t)
+
+        def rectified() -> Tensor:
+            scale = whole / (rectification(beta2, rho) * (1 - beta2**t)) ** 0.5
+            return ratio_(m, variance.sqrt().add_(h["eps"]).mul_(scale))
+
+        return choose(rho >= 5, rectified, lambda: m / whole)
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)
@@ -55,7 +69,8 @@ class AdaBeliefConfig(OptimizerConfig):
     eps: float = ranged(1e-16, "[0, inf)")
     weight_decay: float = ranged(0.0, "[0, inf)")
     decoupled_weight_decay: bool = True
+    rectify: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        moments = BeliefMoments(self.betas, self.eps)
+        moments = BeliefMoments(self.betas, self.eps, self.rectify)
         return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

@@ -7,7 +7,7 @@ RAdamW     RectifiedMoments, DecoupledDecay
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..arithmetic import choose, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..transform import Hyper, State
+
+
+def sma_length(beta2: Any, t: Any) -> Any:
+    """rho = rho_inf - 2 t beta2^t / (1 - beta2^t), rho_inf = 2 / (1 - beta2) - 1: the length of the mean that v is."""
+    return 2 / (1 - beta2) - 1 - 2 * t * beta2**t / (1 - beta2**t)
+
+
+def rectification(beta2: Any, rho: Any) -> Any:
+    """r^2 = (rho - 4) (rho - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho), for rho > 4."""
+    rho_inf = 2 / (1 - beta2) - 1
+    return (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
 
 
 @dataclass(frozen=True)
@@ -45,12 +56,10 @@ class RectifiedMoments(Transform):
         (beta1, beta2), t = h["betas"], ctx.t
         m, v = ema_(s["m"], u, beta1), ema_square_(s["v"], u, beta2)
         ahead, gain = look_ahead(m, u, beta1, beta1, beta1**t) if self.nesterov else (m, 1 / (1 - beta1**t))
-        whole = 1 - beta2**t
-        rho_inf = 2 / (1 - beta2) - 1
-        rho = rho_inf - 2 * t * beta2**t / whole
+        whole, rho = 1 - beta2**t, sma_length(beta2, t)
 
         def rectified() -> Tensor:
-            r2 = (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
+            r2 = rectification(beta2, rho)
             return ratio_(ahead, v.sqrt().add_(h["eps"]).mul_(1 / (gain * (r2 * whole) ** 0.5)))
 
         return choose(rho > self.rho_threshold, rectified, lambda: ahead * gain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,7 +69,8 @@ class Block:
     metric: a run's key for it. chosen_by: the value that chooses an optimizer's best setting, best, final or train.
     close (in the unit) or close_relative: the largest difference of two means that are close. tolerance: the error of
     reading or rounding. failed: at or below it, nothing was learnt. by: lr or epoch, where rows have points.
-    compare_at: the epochs of a curve that the table compares.
+    compare_at: the epochs of a curve that the table compares. epochs_per_unit: of a curve's axis, where it is not one:
+    points and compare_at are in units in the file, and in epochs once read.
     """
 
     what: str
@@ -86,6 +87,7 @@ class Block:
     failed: float | None = None
     by: Literal["", "lr", "epoch"] = ""
     compare_at: Sequence[float] = ()
+    epochs_per_unit: float = field(default=1.0, metadata={"range": "(0, inf)"})
 
     def threshold(self, value: float) -> float:
         """How far from a published value still counts as close, in its unit."""
@@ -125,7 +127,18 @@ def read_published(name: str, folder: Path = FOLDER) -> Published:
     published = read_dataclass(Published, {"name": name, **raw}, name)
     for i, block in enumerate(published.numbers):
         check_block(block, f"{name}.numbers[{i}]")
-    return published
+    return replace(published, numbers=[in_epochs(block) for block in published.numbers])
+
+
+def in_epochs(block: Block) -> Block:
+    """A block whose curves have epochs for the units of the published axis."""
+    if block.epochs_per_unit == 1.0:
+        return block
+    rows = [
+        replace(row, points=[replace(each, x=(each.x or 0.0) * block.epochs_per_unit) for each in row.points])
+        for row in block.rows
+    ]
+    return replace(block, rows=rows, compare_at=[unit * block.epochs_per_unit for unit in block.compare_at])
 
 
 def expand_block(block: Any) -> Any:
@@ -165,6 +178,8 @@ def check_block(block: Block, path: str) -> None:
         raise ValueError(f"{path}.source is empty; name where the numbers are published")
     if (block.close is None) == (block.close_relative is None):
         raise ValueError(f"{path}: give either close or close_relative")
+    if block.epochs_per_unit != 1.0 and block.by != "epoch":
+        raise ValueError(f"{path}: epochs_per_unit goes with by=epoch")
     if block.by == "epoch" and block.where not in ("train", "val"):
         raise ValueError(f"{path}: by=epoch goes with where=train or val, not {block.where}")
     if not block.rows:

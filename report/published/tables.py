@@ -96,7 +96,7 @@ def quantity(paper: Published, compared: ComparedValue) -> str:
     """The quantity's name, with the number of its source in the notes where there are several."""
     block, point = compared.block, compared.point
     unit = f", {block.unit}" if block.unit else ""
-    when = f" after {point.x:g} epochs" if block.by == "epoch" else " at the best lr" if block.by == "lr" else ""
+    when = {"epoch": f" after {round(point.x or 0.0, 2):g} epochs", "lr": " at the best lr", "": ""}[block.by]
     return f"{block.what}{when}{unit}{reference(paper, block)}"
 
 

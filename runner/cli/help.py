@@ -20,6 +20,17 @@ HEADINGS = {
     "sweep": "sweep=       with -m: grids of settings, an optimizer with its own",
 }
 
+#: choices that are not files of their group's folder
+MORE_CHOICES = {
+    "sweep": [
+        ("paper", "With an experiment: the methods, rates and seeds of its paper, as experiment=momo/mnist_mlp"),
+        (
+            "paper/NAME",
+            "Those of one figure or table of several: configs/sweep/paper/EXPERIMENT/",
+        ),
+    ]
+}
+
 PACKAGE_OPTIMIZERS = (
     "optim=PACKAGE/CLASS   of an installed package, such as optim=torch/NAdam; optim=PACKAGE lists them"
 )
@@ -49,7 +60,7 @@ Hydra's own flags: --hydra-help
 def help_text(configs: Path) -> str:
     sections = [USAGE]
     for group, heading in HEADINGS.items():
-        known = summaries(configs, group)
+        known = [*summaries(configs, group), *MORE_CHOICES.get(group, ())]
         width = max(len(name) for name, _ in known)
         lines = [f"  {name:<{width}}  {about}" for name, about in known]
         sections.append("\n".join([heading, *lines]) + "\n")

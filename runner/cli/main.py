@@ -98,7 +98,8 @@ def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise instead of printing: describe_error has a clearer message
     try:
         if any(word == "-c" or word.startswith("--cfg") for word in words):
-            validate(compose(*(word for word in words if "=" in word and not word.startswith("-"))))
+            given = (word for word in words if "=" in word or word.startswith("~"))
+            validate(compose(*(word for word in given if not word.startswith("-"))))
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")(task)()
     except ConfigError:
         raise

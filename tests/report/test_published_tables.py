@@ -19,8 +19,8 @@ AUTOENCODER = {
     **{"optim.lr_schedule.name": "step", "optim.momentum": 0.99},
 }
 NNO = {
-    **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": False, "model.name": "cnn_bn"},
-    **{"optim.lr_schedule.name": "plateau"},
+    **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": True, "data.reshuffle": False},
+    **{"model.name": "cnn_bn", "optim.lr_schedule.name": "plateau"},
 }
 
 
@@ -142,6 +142,8 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
     adam(tmp_path, 0.1, 0.09, lr=0.1)
     adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
     adam(tmp_path, 0.0, 0.0, lr=0.0001, status="diverged")
+    adam(tmp_path, 0.0, 0.0, lr=10.0, status="diverged")
+    write_run(tmp_path, "adam,lr=10.0", 2, 0.1, "done", "adam", 10.0, 10, task="mnist", config=MNIST)
     runs = adam(tmp_path, 0.97, 0.97, lr=0.5)  # a rate that is not published
     table = published_sweep_table("momo/mnist_mlp", runs)
     assert [(row[1], row[-1]) for row in table.rows] == [
@@ -149,8 +151,9 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
         ("0.01", "match"),
         ("0.1", "match (neither learns)"),
         ("1", "match (neither learns)"),
+        ("10", "match (neither learns)"),
     ]
-    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 5"
+    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 6"
     assert published_sweep_table("aggmo/autoencoder", runs) is None
     write_run(tmp_path / "other", "sgd", optimizer="sgd", task="mnist")
     assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
@@ -207,11 +210,12 @@ def nno_run(root, optimizer, config):
 
 
 def test_curves_are_read_at_the_middle_of_what_was_averaged(tmp_path):
+    """And at 31/30 of an epoch for a unit of the published axis."""
     runs = nno_run(tmp_path, "sgd", {})
     run = runs[0].runs[0]
     assert dict(curve(run, "train", "loss"))[5.25] == pytest.approx(2 - 5.25 / 20)
-    row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5 epochs [1]")
-    assert row["ours, 95 % interval"] == "1.75" and row["verdict"] == "miss (worse by 0.90)"
+    row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5.17 epochs [1]")
+    assert row["ours, 95 % interval"] == "1.74" and row["verdict"] == "miss (worse by 0.89)"
     epochs_only = [row for row in run.rows if row["per"] == "epoch"]
     run.rows[:] = epochs_only
     assert curve(run, "train", "loss")[0] == (0.5, 9.0)
