@@ -7,6 +7,10 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from results.settings import Setting
 
 os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
 
@@ -15,6 +19,8 @@ PRELOAD = (
     *("report.figures.curves", "report.diagnostics.trajectories", "report.diagnostics.reconstructions"),
     *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.ticker"),
 )
+
+FEW = 8  # settings in one figure of a toy problem
 
 
 def draw_run(folder: Path) -> str:
@@ -68,4 +74,17 @@ def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
             table = replace(best_table(tried), notes=()).console(width)
             (file,) = draw(comparison(tried), folder / f"comparison_{group.prefix}", formats=["png"])
             parts.append(f"\n{group.name}, the best setting of each optimizer on validation:\n{table}\n{file}")
+            parts += draw_problem(tried, folder, group.prefix)
     return "\n".join(parts)
+
+
+def draw_problem(tried: Sequence[Setting], folder: Path, prefix: str) -> list[str]:
+    """Draw the figures of a toy problem into a sweep's folder, of all settings where they are few; return the paths."""
+    from report.diagnostics.problems import problem_figures
+    from report.figures.drawing import draw
+    from report.group_report import drawn_figures
+
+    count = None if len(tried) <= FEW else 1
+    figures = [each for described in problem_figures(tried, count) for each in drawn_figures(*described, draw)]
+    files = [each.draw(folder / f"{each.name}_{prefix}", ["png"]) for each in figures if each.draw]
+    return [str(file) for written in files for file in written]

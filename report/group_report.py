@@ -142,9 +142,9 @@ def is_numeric(tried: Sequence[Setting], key: str) -> bool:
 def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     """Records of `track=true`, the paths of toy problems, the autoencoder's images: where the runs have them."""
     from report.diagnostics.norms import clipping, norms, projections
+    from report.diagnostics.problems import problem_figures
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
     from report.diagnostics.stepsizes import adaptive_steps
-    from report.diagnostics.problems import problem_figures
     from report.diagnostics.velocities import velocities
     from report.figures.drawing import draw
 

@@ -59,4 +59,8 @@ class Cosine(Problem):
             return Trajectory(length)
         names, ray = ("first coordinate of w", "second coordinate of w"), ((0.0, 0.0), (1.0, 0.0))
         plane = Plane(("x0", "x1"), names, start, ray, equal=True)
-        return Trajectory(length, contour(plane, rows, lambda x, y: (1 - x / x.hypot(y).clamp_min(1e-30)) ** self.power))
+        return Trajectory(length, contour(plane, rows, self.height))
+
+    def height(self, x: Tensor, y: Tensor) -> Tensor:
+        """Of points in the plane, with the first axis as the direction."""
+        return (1 - x / x.hypot(y).clamp_min(1e-30)) ** self.power

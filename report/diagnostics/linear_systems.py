@@ -16,7 +16,7 @@ AggMo                betas, weights 1/K each
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VelocityMethod:
-    """A method by its velocities; see the module."""
+    """A method by its velocities; see the module's text."""
 
     lr: float
     betas: Sequence[float] = ()
@@ -60,7 +60,7 @@ class VelocityMethod:
 
         return -float(numpy.log(max(map(self.spectral_radius, eigenvalues))))
 
-    def velocities(self, x: Sequence[float], eigenvalue: float) -> numpy.ndarray:
+    def velocities(self, x: Iterable[float], eigenvalue: float) -> numpy.ndarray:
         """(K, steps): the velocities that step 1, 2, ... has used. x: before these steps, from v = 0 on."""
         import numpy
 
@@ -68,7 +68,7 @@ class VelocityMethod:
         for place in x:
             v = betas * v + self.scale * eigenvalue * place
             found.append(v)
-        return numpy.array(found).reshape(-1, len(betas)).T
+        return numpy.array(found).reshape(len(found), len(betas)).T
 
 
 def optimal_momentum_rate(condition: float) -> float:
@@ -87,12 +87,21 @@ def method_of(config: Mapping[str, Any]) -> VelocityMethod | None:
     if changed or optim.get("weight_decay") or schedule.get("name") != "constant" or schedule.get("warmup"):
         return None
     lr, name, beta = optim["lr"], optim["name"], optim.get("momentum", 0.0)
+    if name == "sgd" and not beta:
+        return VelocityMethod(lr, gradient=1.0)
     if name == "nesterov" or (name == "sgd" and optim["nesterov"]):
         return VelocityMethod(lr, [beta], [beta], gradient=1.0)
     if name in ("sgd", "momentum"):
         return VelocityMethod(lr, [beta], [1.0], scale=1 - optim["dampening"])
     betas = betas_of(optim) if name in ("aggmo", "aggmo_exp") else []
     return VelocityMethod(lr, betas, [1 / len(betas)] * len(betas)) if betas else None
+
+
+def method_name(optimizer: str, method: VelocityMethod) -> str:
+    """`nesterov lr=0.33 β=0.999`: what decides the method, also where it does not vary between runs."""
+    betas = ",".join(f"{beta:.6g}" for beta in method.betas)
+    beta = f" β=[{betas}]" if len(method.betas) > 1 else f" β={betas}" if method.betas else ""
+    return f"{optimizer} lr={method.lr:g}{beta}"
 
 
 def betas_of(optim: Mapping[str, Any]) -> list[float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from report.diagnostics.linear_systems import method_of, optimal_momentum_rate
+from report.diagnostics.linear_systems import method_name, method_of, optimal_momentum_rate
 from report.figures.panel import Line, Panel
 from report.figures.series_style import SeriesStyle, styles_of
 from report.selection import chosen, legend_names
@@ -20,7 +20,7 @@ from results.settings import Setting
 FEWEST = 3  # condition numbers in a figure
 POINTS = 121  # of a theory's line
 SMALLEST = 1e-30  # of the largest distance: in float32 smaller ones are no longer exact
-OPTIMAL = SeriesStyle("#000000", (6, 2), "")
+OPTIMAL = SeriesStyle("#7f7f7f", (6, 2), "")
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,22 @@ def rate_panels(settings: Iterable[Setting], count: int | None = 1) -> list[Pane
     condition numbers or more.
     """
     every = list(settings)
-    drawn = [(setting, rates_of(setting.runs[0])) for setting in chosen(every, count)]
-    drawn = [(setting, rates) for setting, rates in drawn if len(rates.conditions) >= FEWEST]
+    found = [(setting, rates_of(setting.runs[0])) for setting in chosen(every, count)]
+    drawn = {id(setting): rates for setting, rates in found if len(rates.conditions) >= FEWEST}
     if not drawn:
         return []
-    shown = [setting for setting, _ in drawn]
+    shown = [setting for setting, _ in found if id(setting) in drawn]
     styles = styles_of([setting.optimizer for setting in shown], {setting.optimizer for setting in every})
-    names = legend_names(shown, every)
-    grid = condition_grid([condition for _, rates in drawn for condition in rates.conditions])
+    grid = condition_grid([condition for rates in drawn.values() for condition in rates.conditions])
     lines = [
-        theory(setting, label, replace(style, marker=""), grid)
-        for setting, label, style in zip(shown, names, styles, strict=True)
+        theory(setting, label, replace(style, dash=(), marker=""), grid)
+        for setting, label, style in zip(shown, legend_names(shown, every), styles, strict=True)
     ]
-    lines.append(Line("optimal momentum", OPTIMAL, grid, [optimal_momentum_rate(condition) for condition in grid]))
-    marks = Marks([(style, rates) for style, (_, rates) in zip(styles, drawn, strict=True)])
-    note = "lines: theory; marks: measured"
-    name = "rate: fall of log distance, a step"
-    limits = axis_limits(lines, drawn)
-    return [
-        Panel("", "condition number", name, lines, x_log=True, y_log=True, y_range=limits, note=note, background=marks)
-    ]
+    lines.append(Line("momentum, optimal lr and β", OPTIMAL, grid, list(map(optimal_momentum_rate, grid))))
+    marks = Marks([(style, drawn[id(setting)]) for setting, style in zip(shown, styles, strict=True)])
+    limits = axis_limits(lines, drawn.values())
+    panel = Panel("", "condition number", "rate: fall of log distance a step", lines, x_log=True, y_log=True)
+    return [replace(panel, y_range=limits, note="lines: theory; marks: measured", background=marks)]
 
 
 @dataclass(frozen=True)
@@ -121,6 +117,7 @@ def theory(setting: Setting, label: str, style: SeriesStyle, grid: Sequence[floa
     method, largest = method_of(config), max(config["task"]["eigenvalues"])
     if method is None:
         return Line(label, style, [], [])
+    label = method_name(setting.optimizer, method)
     from numpy import geomspace
 
     below = method.rate([largest / condition for condition in geomspace(1, grid[0], POINTS)])
@@ -129,6 +126,6 @@ def theory(setting: Setting, label: str, style: SeriesStyle, grid: Sequence[floa
     return Line(label, style, [x for x, _ in points], [y for _, y in points])
 
 
-def axis_limits(lines: Sequence[Line], drawn: Sequence[tuple[Setting, Rates]]) -> tuple[float, float]:
-    values = [y for line in lines for y in line.y] + [y for _, rates in drawn for y in rates.measured if y > 0]
+def axis_limits(lines: Iterable[Line], drawn: Iterable[Rates]) -> tuple[float, float]:
+    values = [y for line in lines for y in line.y] + [y for rates in drawn for y in rates.measured if y > 0]
     return min(values) / 1.5, max(values) * 1.5

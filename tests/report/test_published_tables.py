@@ -227,8 +227,8 @@ def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
 
 
 def test_where_nothing_is_random_one_run_tells(tmp_path):
-    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "model.start": [-1.0, 0.001]}
-    toy |= {"task.power": 2, "optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
+    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "task.power": 2}
+    toy |= {"model.start": [-1.0, 0.001], "optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
     rows = [
         {"split": "train", "per": "step", "epoch": 20, "step": s, "norm": norm} for s, norm in ((1, 1.0), (500, 2.934))
     ]
