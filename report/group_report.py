@@ -144,9 +144,9 @@ def is_numeric(tried: Sequence[Setting], key: str) -> bool:
 def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     """Records of `track=true`, the paths of toy problems, the autoencoder's images: where the runs have them."""
     from report.diagnostics.norms import clipping, norms, projections
+    from report.diagnostics.problems import problem_figures
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
     from report.diagnostics.stepsizes import adaptive_steps
-    from report.diagnostics.trajectories import trajectories
     from report.diagnostics.velocities import velocities
     from report.figures.drawing import draw
 
@@ -159,8 +159,8 @@ def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
         "projections": ("The share of weights of which AdamP or SGDP projected the step.", projections(tried, count)),
     }
     report.add("Steps and norms", {}, [Figure(name, *described) for name, described in tracked.items()])
-    paths = drawn_figures("paths", "The optimizers' paths.", trajectories(tried, count), draw)
-    report.add("Paths", {}, paths)
+    paths = [drawn_figures(*described, draw) for described in problem_figures(tried, count)]
+    report.add("Paths", {}, [figure for each in paths for figure in each])
     caption = "Test images, and each optimizer's best network's reconstructions."
     images = drawn_figures("reconstructions", caption, reconstructions(tried, count), draw_reconstructions)
     report.add("Reconstructions", {}, images)
