@@ -8,9 +8,11 @@ answers `shape` and `classes` without reading a sample and without importing tor
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from data.check import Checked
 from data.samples import AnyPart, Samples
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class DataSet:
     split: Literal["random", "first", "test"] = "random"
     split_seed: int = field(default=0, metadata={"range": "[0, inf)"})  # not `seed`: every seed, one split
     shuffle: bool = True  # a new order every epoch; false: the training samples' own order
+    reshuffle: bool = True  # false: one order, drawn from `seed`, for every epoch
     augment: Literal["none", "crop_flip"] = "none"  # random crops of the image padded by 4, half of them mirrored
     normalize: bool = False
     mean: tuple[float, ...] = ()  # to normalise with: a value a channel or one for all; empty: the data set's own
@@ -69,6 +72,10 @@ class DataSet:
             raise ValueError(
                 f"data.split=test trains on every training sample; leave data.val_fraction={self.val_fraction} out"
             )
+        if not self.shuffle and not self.reshuffle:
+            raise ValueError(
+                "data.reshuffle=false draws one order for all epochs; with data.shuffle=false none is drawn"
+            )
         if (self.mean or self.std) and not self.normalize:
             raise ValueError("data.mean and data.std are what data.normalize=true subtracts and divides by; set it too")
         if bool(self.mean) != bool(self.std):
@@ -90,6 +97,15 @@ class DataSet:
     def read(self) -> tuple[AnyPart, AnyPart]:
         """Return (training samples, test samples); raise FileNotFoundError or ValueError saying what to do."""
         raise NotImplementedError
+
+    def check(self) -> Iterator[Checked]:
+        """What `--check-data` reports, which downloads nothing: here a line for each part of the samples.
+
+        Raises FileNotFoundError or ValueError as `read` does.
+        """
+        for name, part in zip(("training and validation", "test"), self.read(), strict=True):
+            labels = part.y if self.has_classes else None
+            yield Checked(name, content=f"{len(part):,} samples", labels=labels, classes=self.classes)
 
     def load(self, limits: tuple[int | None, int | None, int | None] = (None, None, None)) -> Samples:
         """Read, split and cut. limits: the most samples to keep of train, val and test."""

@@ -68,9 +68,10 @@ def EMA(optimizer: ComposedOptimizer, momentum: float = 0.999, debias: bool = Tr
     Put around an optimizer that has taken steps already, the mean counts them as steps at the present weights.
     Batch norm's statistics for the mean: `evaluation_statistics`.
     Source: objax (Google, 2020), optimizer.ExponentialMovingAverage.
-    Deviations: debias is on unless it is turned off (objax: the other way round), and lacks objax's eps = 1e-6
-    against a division by 0 before the first step, when here the weights themselves are evaluated. objax averages batch
-    norm's statistics too; the mean of statistics is not what the mean weights have.
+    Deviations: debias is on unless it is turned off (objax: the other way round). Its divisor is 1 - momentum^t, and
+    objax's 1 - (1 - 1e-6) momentum^t, which is never 0: the first mean of momentum 0.999 is 0.1 % smaller there, the
+    hundredth 1e-5, and before the first step, when it is 0 there, here the weights themselves are evaluated. objax
+    averages batch norm's statistics too; the mean of statistics is not what the mean weights have.
     """
     return wrap(EMAWrapper(momentum, debias), optimizer)
 
@@ -148,7 +149,8 @@ def GradientNoise(optimizer: ComposedOptimizer, eta: float = 0.01, gamma: float 
     eta in [0, inf), a variance (0 is no noise, to the last bit); gamma in [0, 20].
     Source: Neelakantan et al., 2015 (arXiv 1511.06807), eq. 1; the paper chooses eta from {0.01, 0.3, 1.0}
     and gamma = 0.55.
-    Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
+    Deviations: none. neural-net-optimization draws one number a batch for all coordinates, and takes a step, and counts
+    one in t, after each tensor. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
     """
     return wrap(GradientNoiseWrapper(eta, gamma), optimizer)
 
@@ -172,8 +174,10 @@ def LearningRateDropout(optimizer: ComposedOptimizer, keep: float = 0.5) -> Comp
     keep in (0, 1], the paper's p; 1 drops nothing, to the last bit. The moments are those of the full gradient,
     and what is kept is not rescaled. Decoupled weight decay is part of the step, and lr scales it: a coordinate
     whose learning rate is dropped does not move at all.
-    Source: Lin et al., 2019 (arXiv 1912.00144), which recommends p = 0.5. It has L2 decay only.
-    Deviations: none. The draw depends on (seed, parameter, step) only, so a resumed run repeats it.
+    Source: Lin et al., 2019 (arXiv 1912.00144), which recommends p = 0.5.
+    Deviations: none in the rule; the paper has L2 decay only. The authors' RMSprop masks the gradient before L2 decay
+    is added, which then moves v and not the step. The draw depends on (seed, parameter, step) only, so a resumed run
+    repeats it.
     """
     return wrap(LearningRateDropoutWrapper(keep), optimizer)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from report.selection import setting_names
 from report.tables.text import count as counted
-from results.paths import METRICS
 from results.run import Run
 from results.settings import FEWEST_SEEDS, Setting, best, usual_seeds
 from results.signature import changes_results
@@ -154,14 +153,8 @@ def unfinished(settings: Sequence[Setting]) -> Iterator[str]:
     ]
     if rest := [f"{name} ({run.ending})" for run, name in runs if not has_ended(run)]:
         yield f"Settings with unfinished runs are left out: {names_text(rest)}."
-    if empty := [name for run, name in runs if run.ending == "done" and not has_rows(run)]:
+    if empty := [name for run, name in runs if run.ending == "done" and not run.has_rows]:
         yield f"Finished runs whose metrics.jsonl is empty or missing have no curve: {names_text(empty)}."
-
-
-def has_rows(run: Run) -> bool:
-    """Decided by the file's size, as reading it takes longer than all other checks."""
-    file = run.folder / METRICS
-    return file.is_file() and file.stat().st_size > 0
 
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> Mapping[str, set[str]]:

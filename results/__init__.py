@@ -9,6 +9,7 @@ run_folder   one run's folder, locked             files        atomic writes
 metrics      rows of metrics.jsonl                status       status.json
 run, find    reading runs                         filters, settings, frames    choosing, grouping, tabulating them
 values       how a setting's value is written     typed        YAML to checked dataclasses
+run_records  runs as small files that are committed      record_rows    their rows
 records      what each file may hold              plain_yaml   YAML as plain data, of limited depth and size
 streams      a console that can't fail            labels, run_labels    what a setting is called where it is shown
 earlier_code runs of a configuration by other code

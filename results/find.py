@@ -18,6 +18,7 @@ from results.filters import select
 from results.metrics import MAX_ROW_BYTES
 from results.paths import CONFIG, ENVIRONMENT, METRICS, STATUS, SWEEP_TABLE, TIMINGS
 from results.run import Run, read_run
+from results.run_records import is_record_file, read_records
 from results.status import has_numbers
 from results.values import one_line
 
@@ -47,8 +48,9 @@ def load_runs(*roots: Path | str, where: Sequence[str] = ()) -> list[Run]:
 def find(*roots: Path | str) -> Found:
     """Every run below the roots, each once, and the folders that looked like one.
 
-    roots: folders above runs, runs' own folders, or sweeps' folders (outputs/sweeps/...). Of copies (one configuration
-    and seed in two places) the newest stays. Raises FileNotFoundError for a missing root.
+    roots: folders above runs, runs' own folders, sweeps' folders (outputs/sweeps/...), or files of records
+    (docs/results/records/...). Of copies (one configuration and seed in two places) the newest stays. Raises
+    FileNotFoundError for a missing root, and ValueError for a damaged file of records.
     """
     runs: list[Run] = []
     skipped: list[Skipped] = []
@@ -56,6 +58,9 @@ def find(*roots: Path | str) -> Found:
     for root in map(Path, roots):
         if not root.exists():
             raise FileNotFoundError(f"{root} is not there; give folders of runs, such as outputs/digits")
+        if is_record_file(root):
+            runs += read_records(root)
+            continue
         for folder in candidates(root if root.is_dir() else root.parent, visited):
             entry = read_with_retry(folder)
             (runs if isinstance(entry, Run) else skipped).append(entry)  # type: ignore[arg-type]

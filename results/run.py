@@ -31,6 +31,12 @@ class Run:
         return read_rows(self.folder / METRICS)
 
     @property
+    def has_rows(self) -> bool:
+        """Decided by the file's size, as reading it takes longer than all other checks of a report."""
+        file = self.folder / METRICS
+        return file.is_file() and file.stat().st_size > 0
+
+    @property
     def steps(self) -> list[Row]:
         """The per-step rows, one every `log.every` steps."""
         return step_rows(self.rows)

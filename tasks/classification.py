@@ -40,10 +40,11 @@ class Classification(Task):
         if not data.has_classes:
             raise ValueError(f"task={self.name} needs data with classes; data={data.name} has none")
         for key in ("mixup", "cutmix"):
-            if getattr(self, key) and not data.shuffle:
+            if getattr(self, key) and not (data.shuffle and data.reshuffle):
+                fixed = "data.reshuffle=false" if data.shuffle else "data.shuffle=false"
                 raise ValueError(
                     f"task.{key}={getattr(self, key)} mixes each sample with the one before it, always the same one "
-                    "with data.shuffle=false; leave one of the two out"
+                    f"with {fixed}; leave one of the two out"
                 )
         if self.cutmix and len(data.shape) < 3:
             raise ValueError(f"task.cutmix={self.cutmix} needs images; the samples of data={data.name} are none")

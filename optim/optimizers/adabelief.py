@@ -12,13 +12,12 @@ class AdaBelief(ComposedOptimizer):
     p <- p - lr (m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps) + weight_decay p).
 
     lr in [0, inf); betas: two values in [0, 1); eps in [0, inf), once under the root and once beside it; weight_decay
-    in [0, inf); decoupled_weight_decay=False: weight_decay p is added to the gradient instead.
-    rectify=True: the step r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps) with r of RAdam; while its rho is
-    under 5, m / (1 - beta1^t). The authors' package does so unless told otherwise.
-    Source: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan, NeurIPS 2020, algorithm 2; rectify is in
-    the authors' package adabelief-pytorch 0.2 alone. Its defaults (the paper's eps is 1e-8) but for rectify, which is
-    not in the paper; it advises eps 1e-8 for convolutional networks.
-    Deviations: the package can keep the largest s as AMSGrad does, which is not here.
+    in [0, inf); decoupled_weight_decay=False: weight_decay p is added to the gradient instead; rectify: as RAdam does,
+    r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps) where its rho is at least 5, m / (1 - beta1^t) before.
+    Source: Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan, NeurIPS 2020, algorithm 2. Defaults of the
+    authors' package adabelief-pytorch 0.2 (its paper has eps 1e-8), which advises eps 1e-8 for convolutional networks.
+    Deviations: the package rectifies unless told otherwise, here as in the paper only if asked to. It can also keep the
+    largest s, as AMSGrad does, which is not here.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch

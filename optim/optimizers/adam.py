@@ -14,9 +14,12 @@ class Adam(ComposedOptimizer):
 
     lr in [0, inf); betas: two values in [0, 1); eps in [0, inf), outside the root;
     weight_decay in [0, inf), L2 (through the moments), or decoupled where decoupled_weight_decay says so, as AdamW's;
-    amsgrad: divide by the largest v so far (see AMSGrad).
+    amsgrad: divide by the largest v so far (see AMSGrad);
+    eps_inside_sqrt: divide by sqrt((v + eps) / (1 - beta2^t)), eps beside v that is not debiased: objax's Adam. There
+    1e-8 weighs as much as 1e-4 outside the root, in units of the gradient. The name is that of apex's FusedAdam. Not
+    there with amsgrad.
     Source: Kingma and Ba, ICLR 2015, algorithm 1.
-    Deviations: none. With eps=0 a coordinate that never had a gradient becomes nan (0/0), as in torch.
+    Deviations: none by default. With eps=0 a coordinate that never had a gradient becomes nan (0/0), as in torch.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch
@@ -37,12 +40,13 @@ class Adam(ComposedOptimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         decoupled_weight_decay: bool = False,
+        eps_inside_sqrt: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = AdamConfig(lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay)
+        config = AdamConfig(lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay, eps_inside_sqrt)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 

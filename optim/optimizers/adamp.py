@@ -16,7 +16,8 @@ class AdamP(ComposedOptimizer):
     Every row (output channel) is tested and projected, else the tensor as a whole; biases and other vectors never.
     Source: Heo, Chun, Oh, Han, Yun, Kim, Uh and Ha, ICLR 2021, algorithm 2; test, rows, bias correction and
     nesterov as in the authors' package adamp, whose defaults these are.
-    Deviations: none. The package fails on empty tensors and on channels_last, which are at home here.
+    Deviations: none; the paper's project page has the test g . p < delta and no bias correction. The
+    package fails on empty tensors and on channels_last, which are at home here.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch

@@ -11,7 +11,7 @@ class SGD(ComposedOptimizer):
     """p <- p - lr (g + weight_decay p);  with momentum, as `Momentum`, and with nesterov, as `Nesterov`.
 
     lr in [0, inf); momentum in [0, 1), absent at 0, and then no group can have one; dampening in [0, 1); weight_decay
-    in [0, inf), L2; nesterov: look ahead, which needs a momentum and dampening 0.
+    in [0, inf), L2; nesterov: look ahead, which needs a momentum and dampening 0; lr_in_velocity: as `Momentum`.
     Source: Robbins and Monro, Annals of Mathematical Statistics, 1951; momentum: see `Momentum` and `Nesterov`.
     Arguments in the order of torch.optim.SGD.
     Deviations: dampening without momentum, which torch ignores, is refused.
@@ -34,19 +34,22 @@ class SGD(ComposedOptimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        lr_in_velocity: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = SGDConfig(lr, momentum, dampening, weight_decay, nesterov)
+        config = SGDConfig(lr, momentum, dampening, weight_decay, nesterov, lr_in_velocity)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 
 class Momentum(ComposedOptimizer):
     """v <- momentum v + (1 - dampening) g;  p <- p - lr v, and v = g at the first step.
 
-    lr in [0, inf); momentum, dampening in [0, 1); weight_decay in [0, inf), L2.
+    lr in [0, inf); momentum, dampening in [0, 1); weight_decay in [0, inf), L2; lr_in_velocity: v <- momentum v +
+    (1 - dampening) lr g;  p <- p - v, the same at a constant lr: a change of lr then acts on new gradients only, and
+    what v holds keeps the lr that it came in with (Sutskever et al., ICML 2013, eq. 1).
     Source: Polyak, USSR Computational Mathematics, 1964; unnormalised and with lr outside v, as Lucas et al.
     (ICLR 2019, eq. 1) and torch.optim.SGD write it.
     Deviations: dampening acts at momentum 0 too (torch ignores it there).
@@ -70,19 +73,21 @@ class Momentum(ComposedOptimizer):
         momentum: float = 0.9,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
+        lr_in_velocity: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = MomentumConfig(lr, momentum, dampening, weight_decay)
+        config = MomentumConfig(lr, momentum, dampening, weight_decay, lr_in_velocity)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 
 class Nesterov(ComposedOptimizer):
     """v <- momentum v + g;  p <- p - lr (g + momentum v).
 
-    lr in [0, inf); momentum in [0, 1); weight_decay in [0, inf), L2.
+    lr in [0, inf); momentum in [0, 1); weight_decay in [0, inf), L2; lr_in_velocity: v <- momentum v + lr g;
+    p <- p - (lr g + momentum v), the same at a constant lr (Sutskever et al., ICML 2013, eq. 3 and 4).
     Source: Nesterov, 1983, in the form of Sutskever et al. (ICML 2013) shifted to the point where the
     gradient is taken, as in torch.optim.SGD(nesterov=True).
     Deviations: momentum 0 is allowed, and is plain gradient descent.
@@ -103,12 +108,13 @@ class Nesterov(ComposedOptimizer):
         lr: float = 0.01,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
+        lr_in_velocity: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = NesterovConfig(lr, momentum, weight_decay)
+        config = NesterovConfig(lr, momentum, weight_decay, lr_in_velocity)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 
@@ -116,10 +122,12 @@ class SGDW(ComposedOptimizer):
     """v <- momentum v + (1 - dampening) g;  p <- p - lr (v + weight_decay p), and v = g at the first step.
 
     lr in [0, inf); momentum, dampening in [0, 1); weight_decay in [0, inf), decoupled;
-    nesterov: step along g + momentum v, which needs dampening 0.
+    nesterov: step along g + momentum v, which needs dampening 0; lr_in_velocity: v <- momentum v +
+    (1 - dampening) lr g;  p <- p - v - lr weight_decay p, the paper's form.
     Source: Loshchilov and Hutter, ICLR 2019, algorithm 1. lr and momentum are those of the authors' code;
     weight_decay is their normalised 0.025, for 100 epochs of CIFAR-10 in batches of 128, over lr.
-    Deviations: lr multiplies v instead of g on its way into v, as in torch.optim.SGD: the same at constant lr.
+    Deviations: unless lr_in_velocity, lr multiplies v instead of g on its way into v, as in torch.optim.SGD: the same
+    at constant lr.
     lr multiplies the decay as well, where the paper has only the schedule's factor: weight_decay is its lambda / lr.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
@@ -140,10 +148,11 @@ class SGDW(ComposedOptimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0025,
         nesterov: bool = False,
+        lr_in_velocity: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = SGDWConfig(lr, momentum, dampening, weight_decay, nesterov)
+        config = SGDWConfig(lr, momentum, dampening, weight_decay, nesterov, lr_in_velocity)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)

@@ -2,12 +2,13 @@
 
 AdaBelief                                  BeliefMoments, DecoupledDecay
 AdaBelief(decoupled_weight_decay=False)    L2, BeliefMoments
+AdaBelief(rectify=True)                    as RAdam, and as the authors' package by default
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..arithmetic import choose, ema_, ema_square_, ratio_, zeros
 from ..config import OptimizerConfig
@@ -15,7 +16,7 @@ from ..ranges import ranged
 from ..transform import Context, Transform
 from .decay import with_decay
 from .denominator import denominator
-from .radam import averaged_samples, rectification
+from .radam import rectification, sma_length
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,8 +29,7 @@ class BeliefMoments(Transform):
     """m <- beta1 m + (1 - beta1) u;  s <- beta2 s + (1 - beta2) (u - m)^2 + eps
     u <- m / (1 - beta1^t) / (sqrt(s / (1 - beta2^t)) + eps).
 
-    rectify: with rho and r of optim.rules.radam.RectifiedMoments
-    rho >= 5:   u <- r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps)
+    rectify: rho and r as in RAdam;  rho >= 5:  u <- r m / (1 - beta1^t) sqrt(1 - beta2^t) / (sqrt(s) + eps),
     otherwise:  u <- m / (1 - beta1^t).
     """
 
@@ -41,21 +41,18 @@ class BeliefMoments(Transform):
         return {"m": zeros(p), "s": zeros(p)}
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
-        beta1, beta2 = h["betas"]
+        (beta1, beta2), t = h["betas"], ctx.t
         m = ema_(s["m"], u, beta1)
         variance = ema_square_(s["s"], u - m, beta2).add_(h["eps"])
-        return self.rectified(m, variance, h, ctx.t) if self.rectify else ratio_(m, denominator(variance, h, ctx))
+        if not self.rectify:
+            return ratio_(m, denominator(variance, h, ctx))
+        whole, rho = 1 - beta1**t, sma_length(beta2, t)
 
-    def rectified(self, m: Tensor, variance: Tensor, h: Hyper, t: Any) -> Tensor:
-        beta1, beta2 = h["betas"]
-        gain = 1 / (1 - beta1**t)
-        rho_inf, rho = averaged_samples(beta2, t)
+        def rectified() -> Tensor:
+            scale = whole / (rectification(beta2, rho) * (1 - beta2**t)) ** 0.5
+            return ratio_(m, variance.sqrt().add_(h["eps"]).mul_(scale))
 
-        def divided() -> Tensor:
-            r2 = rectification(rho_inf, rho)
-            return ratio_(m, variance.sqrt().add_(h["eps"]).mul_(1 / (gain * (r2 * (1 - beta2**t)) ** 0.5)))
-
-        return choose(rho >= 5, divided, lambda: m * gain)
+        return choose(rho >= 5, rectified, lambda: m / whole)
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)

@@ -3,6 +3,7 @@
 Adam                   L2, AdamMoments
 Adam(amsgrad=True)     L2, MaxMoments
 Adam(decoupled_weight_decay=True)     AdamMoments, DecoupledDecay: AdamW
+Adam(eps_inside_sqrt=True)     objax's and apex's denominator
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 class AdamMoments(Transform):
     """m <- beta1 m + (1 - beta1) u;  v <- beta2 v + (1 - beta2) u^2
     u <- m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps).
+
+    eps_inside_sqrt: the denominator is sqrt((v + eps) / (1 - beta2^t)).
     """
 
     betas: tuple[float, float]
     eps: float
+    eps_inside_sqrt: bool = False
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"m": zeros(p), "v": zeros(p)}
@@ -39,7 +43,7 @@ class AdamMoments(Transform):
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         beta1, beta2 = h["betas"]
         m, v = ema_(s["m"], u, beta1), ema_square_(s["v"], u, beta2)
-        return ratio_(m, denominator(v, h, ctx))
+        return ratio_(m, denominator(v, h, ctx, self.eps_inside_sqrt))
 
     def momentum_buffers(self, h: Hyper) -> tuple[str, ...]:
         return ("m",)
@@ -57,7 +61,16 @@ class AdamConfig(OptimizerConfig):
     weight_decay: float = ranged(0.0, "[0, inf)")
     amsgrad: bool = False
     decoupled_weight_decay: bool = False
+    eps_inside_sqrt: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amsgrad and self.eps_inside_sqrt:
+            raise self.error("eps_inside_sqrt is not there with amsgrad")
 
     def transforms(self) -> tuple[Transform, ...]:
-        moments = (MaxMoments if self.amsgrad else AdamMoments)(self.betas, self.eps)
+        if self.amsgrad:
+            moments = MaxMoments(self.betas, self.eps)
+        else:
+            moments = AdamMoments(self.betas, self.eps, self.eps_inside_sqrt)
         return with_decay(moments, self.weight_decay, self.decoupled_weight_decay)

@@ -7,7 +7,7 @@ AdamMoments, DecoupledDecay      AdamW: beside the scaling, every weight shrinks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ..arithmetic import axpy, axpy_, is_zero
@@ -33,15 +33,20 @@ class L2(Transform):
 
 @dataclass(frozen=True)
 class DecoupledDecay(Transform):
-    """u <- u + weight_decay p, after a method's other transforms: the step takes lr weight_decay p off each weight."""
+    """u <- u + weight_decay p, after a method's other transforms: the step takes lr weight_decay p off each weight.
+
+    times_lr: for a method that applies lr, whose u is the step itself: u <- u + lr weight_decay p.
+    """
 
     decoupled: ClassVar[bool] = True
     weight_decay: float
+    times_lr: bool = field(default=False, kw_only=True)
 
     def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         decay = h["weight_decay"]
         if is_zero(decay):
             return u
+        decay = h["lr"] * decay if self.times_lr else decay
         # what Adam has made for this step only may be overwritten, which saves a pass; a velocity may not
         temporary = u is not ctx.g and all(u is not x for x in s.values())
         return axpy_(decay, p, u) if temporary else axpy(decay, p, u)

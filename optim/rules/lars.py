@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerwiseMomentum(Transform):
-    """ratio = trust_coefficient ||p|| / (||u|| + weight_decay ||p||), but 1 if either norm or the coefficient is 0
+    """ratio = trust_coefficient ||p|| / (||u|| + weight_decay ||p|| + eps), 1 if either norm or the coefficient is 0
     v <- momentum v + lr ratio (u + weight_decay p);  u <- v.
 
     lr is inside v, so applies_lr.
@@ -33,6 +33,7 @@ class LayerwiseMomentum(Transform):
     momentum: float
     weight_decay: float
     trust_coefficient: float
+    eps: float
 
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"v": zeros(p)}
@@ -44,7 +45,7 @@ class LayerwiseMomentum(Transform):
         decay, rate = h["weight_decay"], h["lr"]
         if not is_zero(trust := h["trust_coefficient"]):
             p_norm, u_norm = norm(p), norm(u)
-            ratio = trust * p_norm / (u_norm + decay * p_norm)
+            ratio = trust * p_norm / (u_norm + decay * p_norm + h["eps"])
             adapts = (p_norm > 0) & (u_norm > 0) & (trust > 0)
             rate = rate * choose(adapts, lambda: ratio, lambda: 1.0)
         return u.mul(rate).to(u.dtype) if is_zero(decay) else axpy(decay, p, u).mul_(rate)
@@ -63,6 +64,7 @@ class LARSConfig(OptimizerConfig):
     momentum: float = ranged(0.9, "[0, 1)")
     weight_decay: float = ranged(5e-4, "[0, inf)")
     trust_coefficient: float = ranged(1e-3, "[0, inf)")
+    eps: float = ranged(0.0, "[0, inf)")
 
     def transforms(self) -> tuple[Transform, ...]:
-        return (LayerwiseMomentum(self.momentum, self.weight_decay, self.trust_coefficient),)
+        return (LayerwiseMomentum(self.momentum, self.weight_decay, self.trust_coefficient, self.eps),)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from ..transform import Hyper, State
 
 
-def averaged_samples(beta2: Any, t: Any) -> tuple[Any, Any]:
-    """rho_inf and rho of RectifiedMoments: how many gradients a moment of beta2 averages, at last and after t steps."""
+def sma_length(beta2: Any, t: Any) -> Any:
+    """rho = rho_inf - 2 t beta2^t / (1 - beta2^t), rho_inf = 2 / (1 - beta2) - 1: the length of the mean that v is."""
+    return 2 / (1 - beta2) - 1 - 2 * t * beta2**t / (1 - beta2**t)
+
+
+def rectification(beta2: Any, rho: Any) -> Any:
+    """r^2 = (rho - 4) (rho - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho), for rho > 4."""
     rho_inf = 2 / (1 - beta2) - 1
-    return rho_inf, rho_inf - 2 * t * beta2**t / (1 - beta2**t)
-
-
-def rectification(rho_inf: Any, rho: Any) -> Any:
-    """r^2 of RectifiedMoments, for rho > 4."""
     return (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
 
 
@@ -56,11 +56,10 @@ class RectifiedMoments(Transform):
         (beta1, beta2), t = h["betas"], ctx.t
         m, v = ema_(s["m"], u, beta1), ema_square_(s["v"], u, beta2)
         ahead, gain = look_ahead(m, u, beta1, beta1, beta1**t) if self.nesterov else (m, 1 / (1 - beta1**t))
-        whole = 1 - beta2**t
-        rho_inf, rho = averaged_samples(beta2, t)
+        whole, rho = 1 - beta2**t, sma_length(beta2, t)
 
         def rectified() -> Tensor:
-            r2 = rectification(rho_inf, rho)
+            r2 = rectification(beta2, rho)
             return ratio_(ahead, v.sqrt().add_(h["eps"]).mul_(1 / (gain * (r2 * whole) ** 0.5)))
 
         return choose(rho > self.rho_threshold, rectified, lambda: ahead * gain)

@@ -3,6 +3,7 @@
 SGD                                   L2
 SGD(momentum=0.9), Momentum           L2, HeavyBall
 SGD(momentum=0.9, nesterov), Nesterov L2, NesterovMomentum
+Momentum(lr_in_velocity=True)         L2, TimesLR, HeavyBall
 """
 
 from __future__ import annotations
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..transform import Hyper, State
+
+
+@dataclass(frozen=True)
+class TimesLR(Transform):
+    """u <- lr u, before a velocity that then holds steps: each keeps the learning rate that it was taken at."""
+
+    applies_lr: ClassVar[bool] = True
+
+    def update(self, u: Tensor, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
+        return u * h["lr"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,11 @@ class NesterovMomentum(Transform):
         return ("v",)
 
 
+def with_lr(velocity: Transform, inside: bool) -> tuple[Transform, ...]:
+    """A velocity, with the learning rate inside it or, as usual, outside."""
+    return (TimesLR(), velocity) if inside else (velocity,)
+
+
 @dataclass(frozen=True)
 class SGDConfig(OptimizerConfig):
     """Configuration of optim.SGD, where the arguments are documented."""
@@ -69,21 +85,20 @@ class SGDConfig(OptimizerConfig):
     dampening: float = ranged(0.0, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
     nesterov: bool = False
+    lr_in_velocity: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.momentum and (self.nesterov or self.dampening):
-            raise self.error("nesterov and dampening need momentum, which is 0")
+        if not self.momentum and (self.nesterov or self.dampening or self.lr_in_velocity):
+            raise self.error("nesterov, dampening and lr_in_velocity need momentum, which is 0")
         if self.nesterov and self.dampening:
             raise self.error(f"nesterov needs dampening=0, not {self.dampening}")
 
     def transforms(self) -> tuple[Transform, ...]:
-        return (L2(self.weight_decay), *self._velocity())
-
-    def _velocity(self) -> tuple[Transform, ...]:
-        if self.nesterov:
-            return (NesterovMomentum(self.momentum),)
-        return (HeavyBall(self.momentum, self.dampening),) if self.momentum else ()
+        if not self.momentum:
+            return (L2(self.weight_decay),)
+        velocity = NesterovMomentum(self.momentum) if self.nesterov else HeavyBall(self.momentum, self.dampening)
+        return L2(self.weight_decay), *with_lr(velocity, self.lr_in_velocity)
 
     def with_momentum(self, m: float, h: Hyper) -> dict[str, Any]:
         if not self.momentum:
@@ -101,9 +116,11 @@ class MomentumConfig(OptimizerConfig):
     momentum: float = ranged(0.9, "[0, 1)")
     dampening: float = ranged(0.0, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
+    lr_in_velocity: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        return L2(self.weight_decay), HeavyBall(self.momentum, self.dampening)
+        velocity = HeavyBall(self.momentum, self.dampening)
+        return L2(self.weight_decay), *with_lr(velocity, self.lr_in_velocity)
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,7 @@ class NesterovConfig(OptimizerConfig):
     lr: float = ranged(0.01, "[0, inf)")
     momentum: float = ranged(0.9, "[0, 1)")
     weight_decay: float = ranged(0.0, "[0, inf)")
+    lr_in_velocity: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        return L2(self.weight_decay), NesterovMomentum(self.momentum)
+        return L2(self.weight_decay), *with_lr(NesterovMomentum(self.momentum), self.lr_in_velocity)

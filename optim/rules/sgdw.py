@@ -1,7 +1,8 @@
 """SGDW: momentum whose weight decay is decoupled from the velocity.
 
-SGDW                     HeavyBall, DecoupledDecay
-SGDW(nesterov=True)      NesterovMomentum, DecoupledDecay
+SGDW                       HeavyBall, DecoupledDecay
+SGDW(nesterov=True)        NesterovMomentum, DecoupledDecay
+SGDW(lr_in_velocity=True)  TimesLR, HeavyBall, DecoupledDecay
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..config import OptimizerConfig
 from ..ranges import ranged
 from ..transform import Transform
 from .decay import DecoupledDecay
-from .sgd import HeavyBall, NesterovMomentum
+from .sgd import HeavyBall, NesterovMomentum, with_lr
 
 if TYPE_CHECKING:
     pass
@@ -30,6 +31,7 @@ class SGDWConfig(OptimizerConfig):
     dampening: float = ranged(0.0, "[0, 1)")
     weight_decay: float = ranged(0.0025, "[0, inf)")
     nesterov: bool = False
+    lr_in_velocity: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,4 +40,5 @@ class SGDWConfig(OptimizerConfig):
 
     def transforms(self) -> tuple[Transform, ...]:
         velocity = NesterovMomentum(self.momentum) if self.nesterov else HeavyBall(self.momentum, self.dampening)
-        return velocity, DecoupledDecay(self.weight_decay)
+        decay = DecoupledDecay(self.weight_decay, times_lr=self.lr_in_velocity)
+        return *with_lr(velocity, self.lr_in_velocity), decay

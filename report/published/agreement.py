@@ -43,8 +43,10 @@ def judge(paper: Published, block: Block, row: Row, point: Point, ours: Matching
     mean, half = interval(found, paper.exact)
     diverged = sum(run.ending == "diverged" for run in runs)
     reasons = [*([row.differs] if row.differs else []), *ours.differences]
-    if diverged == len(runs):
-        verdict, reason = both_failed(block, point) or ("miss", "all our runs diverged")
+    if neither_learns(block, point, found) and diverged + len(found) == len(runs):
+        verdict, reason = "match", "neither learns"
+    elif diverged == len(runs):
+        verdict, reason = "miss", "all our runs diverged"
     else:
         reasons += shortfalls(paper, block, ours, len(found), diverged)
         verdict, reason = compared(block, point, mean, half) if found else ("", "")
@@ -71,8 +73,6 @@ def shortfalls(paper: Published, block: Block, ours: MatchingSetting, n: int, di
 def compared(block: Block, point: Point, mean: float, half: float) -> tuple[str, str]:
     """(verdict, reason) by the numbers alone."""
     off, close = mean - point.value, block.threshold(point.value)
-    if block.failed is not None and mean <= block.failed and both_failed(block, point):
-        return "match", "neither learns"
     if abs(off) <= block.tolerance or abs(off) <= half <= close:
         return "match", ""
     if abs(off) <= close:
@@ -82,9 +82,9 @@ def compared(block: Block, point: Point, mean: float, half: float) -> tuple[str,
     return "miss", difference_text(block, off)
 
 
-def both_failed(block: Block, point: Point) -> tuple[str, str] | None:
-    failed = block.failed is not None and point.value <= block.failed
-    return ("match", "neither learns") if failed else None
+def neither_learns(block: Block, point: Point, found: Sequence[float]) -> bool:
+    """Whether the published value and each of ours, if there are any, is one at which nothing was learnt."""
+    return block.failed is not None and max([point.value, *found]) <= block.failed
 
 
 def difference_text(block: Block, off: float) -> str:

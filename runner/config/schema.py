@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Finetune:
-    """Last-stage fine-tuning of the momentum, as the AggMo code has it."""
+    """Last-stage fine-tuning of the momentum, meant as in the AggMo code.
+
+    For the last `epochs` epochs the momentum is `final_mom`, for AggMo the betas (0, final_mom). warm keeps the
+    optimizer's buffers; otherwise all its state starts afresh. The learning rate and its schedule go on.
+    Deviation: the code can't be repeated. Its warm start asks a dict for .lower() and ends the training, at 0 epochs
+    too; its cold start goes on with a new optimizer of the old momentum at the first learning rate, which the schedule
+    no longer changes.
+    """
 
     epochs: int = field(default=0, metadata={"range": "[0, inf)"})
     final_mom: float = field(default=0.9, metadata={"range": "[0, 1)"})

@@ -11,10 +11,13 @@ from runner.train.seeding import stream_seed
 STATISTICS_SAMPLES = 10_000
 
 
-def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True) -> Tensor:
-    """Indices (n,) on the CPU of the training samples in the order of the 1-based `epoch`."""
+def epoch_order(n: int, seed: int, epoch: int, shuffle: bool = True, reshuffle: bool = True) -> Tensor:
+    """Indices (n,) on the CPU of the training samples in the order of the 1-based `epoch`.
+
+    reshuffle=False: every epoch in the order of the first."""
     if not shuffle:
         return torch.arange(n)
+    epoch = epoch if reshuffle else 1
     return torch.randperm(n, generator=torch.Generator().manual_seed(stream_seed(seed, "order", epoch)))
 
 

@@ -100,8 +100,8 @@ class Trainer:
     def train_batches(self) -> Batches:
         """This process's shards (x, y) of the current epoch's batches, from its next step on."""
         settings, sharding, pairs = self.settings, self.step.sharding, self.mixing is not None
-        epoch, start = self.progress.epoch + 1, self.progress.step_in_epoch
-        order = epoch_order(len(self.samples.train), settings.seed, epoch, self.config.data.shuffle)
+        epoch, start, data = self.progress.epoch + 1, self.progress.step_in_epoch, self.config.data
+        order = epoch_order(len(self.samples.train), settings.seed, epoch, data.shuffle, data.reshuffle)
         order = sharding.local_order(order, settings.batch_size, pairs)
         seed = stream_seed(settings.seed, "augment", epoch)
         batch_size = sharding.local_size(settings.batch_size, pairs)

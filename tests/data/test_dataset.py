@@ -41,6 +41,7 @@ def test_split_test_trains_on_everything_and_validates_on_the_test_part():
     ("fields", "complaint"),
     [
         ({"split": "test", "val_fraction": 0.3}, "leave data.val_fraction=0.3 out"),
+        ({"shuffle": False, "reshuffle": False}, "data.reshuffle=false .* data.shuffle=false"),
         ({"mean": (0.5,), "std": (0.5,)}, "data.normalize=true"),
         ({"mean": (0.5,), "normalize": True}, "data.mean and data.std go together"),
         ({"mean": (0.5, 0.4), "std": (0.5,), "normalize": True}, r"data.mean=\[0.5, 0.4\] .* each of 3 channels"),

@@ -74,6 +74,23 @@ def test_cifar_resnets_weights_are_kaiming_normal():
             assert abs(float(layer.weight.detach().std()) * (fan_in / 2) ** 0.5 - 1) < 0.05
 
 
+@pytest.mark.parametrize(("depth", "parameters"), [(44, 684_058), (56, 869_530)])
+def test_bottleneck_networks_are_those_of_aggmos_code(depth, parameters):
+    """Its resnet44 and resnet56: n blocks of width w and 4w channels out in each stage, made as PyTorch makes them."""
+    model = validate(compose(f"model=resnet{depth}", "model.block=bottleneck", "model.shortcut=B", "model.init=torch"))
+    torch.manual_seed(0)
+    network = model.model.build((3, 32, 32), 10)
+    assert sum(p.numel() for p in network.parameters()) == parameters
+    blocks = [layer for layer in network if hasattr(layer, "shortcut")]
+    assert [layer.body[-2].out_channels for layer in blocks[:: depth // 6]] == [64, 128, 256]
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.weight.numel() > 4000:  # uniform in +-1 / sqrt(fan_in)
+            assert 0.99 < float(layer.weight.detach().abs().max()) * layer.weight[0].numel() ** 0.5 <= 1
+    assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+    with pytest.raises(ValueError, match="model.block=bottleneck needs model.shortcut=B, not A"):
+        ResNetCifar(block="bottleneck").validate()
+
+
 def test_depths_that_cannot_be_are_refused():
     for depth in (8, 20, 50, 110, 1202):
         ResNetCifar(depth=depth).validate()

@@ -18,6 +18,7 @@ from references import (
     EPS,
     LR,
     PaperLARS,
+    Sutskever,
     adaboundw,
     amsgrad_before,
     amsgrad_never,
@@ -27,6 +28,7 @@ from references import (
     formula,
     in_double,
     nadam,
+    objax_adam,
     radam,
     radamw_nesterov,
     torch_optimizer,
@@ -118,6 +120,10 @@ SGD_CASES = {
         SGDWConfig(LR, 0.8, 0.0, DECAY, nesterov=True),
         decoupled(built_by(torch.optim.SGD, momentum=0.8, nesterov=True)),
     ),
+    "momentum_lr_inside": Case(MomentumConfig(LR, 0.9, lr_in_velocity=True), built_by(Sutskever, momentum=0.9)),
+    "sgdw_lr_inside": Case(
+        SGDWConfig(LR, 0.9, weight_decay=DECAY, lr_in_velocity=True), built_by(Sutskever, momentum=0.9, decay=DECAY)
+    ),
     "aggmo": Case(AggMoConfig(LR, _AGGMO), built_by(torch_optimizer.AggMo, betas=_AGGMO)),
     "aggmo_l2": Case(AggMoConfig(LR, _AGGMO, DECAY), built_by(torch_optimizer.AggMo, betas=_AGGMO, weight_decay=DECAY)),
     "aggmo_exp": Case(AggMoExpConfig(LR, 0.2, 4), built_by(torch_optimizer.AggMo.from_exp_form, a=0.2, k=4)),
@@ -129,6 +135,7 @@ SGD_CASES = {
 MOMENT_CASES = {
     "adam": Case(AdamConfig(LR), built_by(torch.optim.Adam)),
     "adam_l2": Case(AdamConfig(*_ADAM), built_by(torch.optim.Adam, **_TORCH_ADAM)),
+    "adam_objax": Case(AdamConfig(*_ADAM, eps_inside_sqrt=True), formula(objax_adam)),
     "rmsprop": Case(
         RMSpropConfig(LR, 0.9, EPS, DECAY), built_by(torch.optim.RMSprop, alpha=0.9, eps=EPS, weight_decay=DECAY)
     ),
@@ -172,6 +179,7 @@ ADAPTIVE_CASES = {
     "sgdp": Case(SGDPConfig(**_SGDP)),  # the package is wrong: see test_projected
     "sgdp_nesterov": Case(SGDPConfig(nesterov=True, **_SGDP), lambda ps: adamp.SGDP(ps, nesterov=True, **_SGDP)),
     "lars": Case(LARSConfig(**_LARS), PaperLARS),
+    "lars_objax": Case(LARSConfig(**_LARS, eps=0.2), lambda ps: PaperLARS(ps, eps=0.2)),
 }
 ADAPTIVE_CASES |= {name: Case(*case) for name, case in ADAPTIVE.items()}
 WRAPPED_CASES = {

@@ -49,6 +49,12 @@ def amsgrad_before(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) 
     return m / (1 - B1**t) / (torch.sqrt(s["max"]) + EPS)
 
 
+def objax_adam(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
+    """objax.optimizer.Adam: the root of v + eps, and v is not debiased in it. L2 as its users add it, to the loss."""
+    m, v = moments(g + DECAY * p, s)
+    return (1 - B2**t) ** 0.5 / (1 - B1**t) * m * torch.rsqrt(v + EPS)
+
+
 def amsgrad_never(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
     """Reddi et al., algorithm 2."""
     m, v = moments(g, s)
@@ -75,6 +81,29 @@ def rectified(mean: torch.Tensor, v: torch.Tensor, t: int) -> torch.Tensor:
         return mean
     r = ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5
     return r * mean * (1 - B2**t) ** 0.5 / (torch.sqrt(v) + EPS)
+
+
+class Sutskever(torch.optim.Optimizer):
+    """v <- momentum v - lr (g + l2 p),  theta <- theta + v - lr decay theta: Sutskever et al., ICML 2013, eq. 1 and 2.
+
+    nesterov (eq. 3 and 4): the parameters are theta + momentum v, where the gradient is taken, as in
+    neural-net-optimization.
+    """
+
+    def __init__(
+        self, params: Any, lr: float, momentum: float, nesterov: bool = False, l2: float = 0.0, decay: float = 0.0
+    ) -> None:
+        super().__init__(params, {"lr": lr})
+        self.momentum, self.nesterov, self.l2, self.decay = momentum, nesterov, l2, decay
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore
+        for group in self.param_groups:
+            for p in group["params"]:
+                s, lr = self.state[p], group["lr"]
+                s["v"] = self.momentum * s.get("v", 0 * p) - lr * (p.grad + self.l2 * p)
+                s["theta"] = (1 - lr * self.decay) * s.get("theta", p.clone()) + s["v"]
+                p.copy_(s["theta"] + self.momentum * s["v"] if self.nesterov else s["theta"])
 
 
 def formula(u: Callable[..., Any]) -> Callable[[Any], torch.optim.Optimizer]:
@@ -157,11 +186,11 @@ def on_matrices(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer
 
 
 class PaperLARS(torch.optim.Optimizer):
-    """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum."""
+    """You et al., 2017, algorithm 1, written out: the learning rate is inside the momentum. eps: objax.optimizer's."""
 
-    def __init__(self, params: Any, exclude_1d: bool = False) -> None:
+    def __init__(self, params: Any, exclude_1d: bool = False, eps: float = 0.0) -> None:
         super().__init__(params, {"lr": LR})
-        self.exclude_1d = exclude_1d
+        self.exclude_1d, self.eps = exclude_1d, eps
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore
@@ -169,7 +198,8 @@ class PaperLARS(torch.optim.Optimizer):
             for p in group["params"]:
                 excluded = self.exclude_1d and p.ndim < 2
                 decay = 0.0 if excluded else DECAY
-                local = 0.3 * p.square().sum().sqrt() / (p.grad.square().sum().sqrt() + decay * p.square().sum().sqrt())
+                p_norm, g_norm = p.square().sum().sqrt(), p.grad.square().sum().sqrt()
+                local = 0.3 * p_norm / (g_norm + decay * p_norm + self.eps)
                 local = 1.0 if excluded else local
                 v = self.state[p].get("v", 0.0)
                 self.state[p]["v"] = v = 0.9 * v + group["lr"] * local * (p.grad + decay * p)

@@ -76,6 +76,7 @@ OUT_OF_RANGE = [
     (lambda: MomentumConfig(dampening=1.5), "Momentum: dampening=1.5 is not in [0, 1)"),
     (lambda: AdamConfig(betas=(0.9, 1.0)), "Adam: betas[1]=1.0 is not in [0, 1)"),
     (lambda: AdamConfig(betas=(0.9,)), "Adam: betas=(0.9,) has 1 values, not 2"),  # type: ignore
+    (lambda: AdamConfig(amsgrad=True, eps_inside_sqrt=True), "Adam: eps_inside_sqrt is not there with amsgrad"),
     (lambda: AdamConfig(eps=-1e-8), "Adam: eps=-1e-08 is not in [0, inf)"),
     (lambda: AggMoConfig(betas=(0.0, 1.2)), "AggMo: betas[1]=1.2 is not in [0, 1)"),
     (lambda: AggMoConfig(betas=()), "AggMo: betas=() has 0 values, not at least 1"),

@@ -69,7 +69,6 @@ def test_every_deviation_is_of_something():
     silent = {n for n, kind in {**configs(), **wrappers()}.items() if "Deviations: none.\n" in docstring(kind)}
     assert not named & silent
     assert {*configs(), *wrappers()} - named <= silent | {
-        "adam",
         "aggmo_exp",
         "gradient_noise",
         "learning_rate_dropout",

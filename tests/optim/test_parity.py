@@ -12,7 +12,8 @@ import pytest
 import torch
 from cases import CASES
 from conftest import ROOT
-from problem import assert_same, close, parameters, train, trajectory
+from problem import assert_same, both_backends, close, parameters, train, trajectory
+from references import Sutskever
 
 import optim
 import optim.optimizers
@@ -94,6 +95,32 @@ def test_sgd_with_momentum_is_momentum():
         assert_same(train(one, ours, 9), train(other, theirs, 9))
         one.set_momentum(0.5)
         assert one.param_groups[0]["momentum"] == 0.5
+
+
+LR_INSIDE = [
+    (optim.Momentum, {"momentum": 0.9}, {}),
+    (optim.SGD, {"momentum": 0.9, "weight_decay": 0.1}, {"l2": 0.1}),
+    (optim.Nesterov, {"momentum": 0.9}, {"nesterov": True}),
+    (optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}, {"nesterov": True, "l2": 0.1}),
+    (optim.SGDW, {"momentum": 0.9, "weight_decay": 0.1}, {"decay": 0.1}),
+]
+
+
+@both_backends
+@pytest.mark.parametrize(("kind", "ours", "theirs"), LR_INSIDE)
+def test_lr_in_velocity_over_a_plateaus_cuts(kind, ours, theirs, backend):
+    one, other, outside = parameters(), parameters(), parameters()
+    optimizer = kind(one, 0.05, **ours, lr_in_velocity=True, backend=backend)
+    usual = kind(outside, 0.05, **ours)
+    reference = Sutskever(other, 0.05, 0.9, **theirs)
+    for cut in range(3):
+        for each in (optimizer, usual, reference):
+            each.param_groups[0]["lr"] = 0.05 * 0.1**cut
+        found = train(optimizer, one, 10, start=10 * cut), train(usual, outside, 10, start=10 * cut)
+        wanted = train(reference, other, 10, start=10 * cut)
+        close(found[0], wanted)
+        apart = max(float((x - y).abs().max()) for x, y in zip(found[1], wanted, strict=True))
+        assert apart < 1e-12 if cut == 0 else apart > 1e-3
 
 
 # switches of torch's implementation, which have no meaning here

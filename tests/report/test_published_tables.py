@@ -19,8 +19,8 @@ AUTOENCODER = {
     **{"optim.lr_schedule.name": "step", "optim.momentum": 0.99},
 }
 NNO = {
-    **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": False, "model.name": "cnn_bn"},
-    **{"optim.lr_schedule.name": "plateau"},
+    **{"data.name": "cifar10", "data.augment": "none", "data.shuffle": True, "data.reshuffle": False},
+    **{"model.name": "cnn_bn", "optim.lr_schedule.name": "plateau"},
 }
 
 
@@ -118,7 +118,7 @@ def test_runs_without_a_value_are_counted(tmp_path):
     write_run(tmp_path, "adam,lr=0.001", 2, 0.5, "diverged", "adam", 0.001, 10, task="mnist", config=MNIST)
     write_run(tmp_path, "adam,lr=0.001", 3, 0.5, "running", "adam", 0.001, 10, task="mnist", config=MNIST)
     row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
-    assert row["n"] == "2"
+    assert row["n"] == "2 of 3"
     assert row["verdict"] == "not comparable (1 of 4 runs diverged; 1 of 4 runs unfinished)"
 
 
@@ -142,6 +142,8 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
     adam(tmp_path, 0.1, 0.09, lr=0.1)
     adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
     adam(tmp_path, 0.0, 0.0, lr=0.0001, status="diverged")
+    adam(tmp_path, 0.0, 0.0, lr=10.0, status="diverged")
+    write_run(tmp_path, "adam,lr=10.0", 2, 0.1, "done", "adam", 10.0, 10, task="mnist", config=MNIST)
     runs = adam(tmp_path, 0.97, 0.97, lr=0.5)  # a rate that is not published
     table = published_sweep_table("momo/mnist_mlp", runs)
     assert [(row[1], row[-1]) for row in table.rows] == [
@@ -149,8 +151,9 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
         ("0.01", "match"),
         ("0.1", "match (neither learns)"),
         ("1", "match (neither learns)"),
+        ("10", "match (neither learns)"),
     ]
-    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 5"
+    assert verdict(published_table("momo/mnist_mlp", runs))["our setting"] == "adam lr=0.5, best of 6"
     assert published_sweep_table("aggmo/autoencoder", runs) is None
     write_run(tmp_path / "other", "sgd", optimizer="sgd", task="mnist")
     assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
@@ -207,11 +210,12 @@ def nno_run(root, optimizer, config):
 
 
 def test_curves_are_read_at_the_middle_of_what_was_averaged(tmp_path):
+    """And at 31/30 of an epoch for a unit of the published axis."""
     runs = nno_run(tmp_path, "sgd", {})
     run = runs[0].runs[0]
     assert dict(curve(run, "train", "loss"))[5.25] == pytest.approx(2 - 5.25 / 20)
-    row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5 epochs [1]")
-    assert row["ours, 95 % interval"] == "1.75" and row["verdict"] == "miss (worse by 0.90)"
+    row = verdict(published_table("nno/cifar10_cnn", runs), "SGD", "training loss after 5.17 epochs [1]")
+    assert row["ours, 95 % interval"] == "1.74" and row["verdict"] == "miss (worse by 0.89)"
     epochs_only = [row for row in run.rows if row["per"] == "epoch"]
     run.rows[:] = epochs_only
     assert curve(run, "train", "loss")[0] == (0.5, 9.0)
@@ -223,12 +227,12 @@ def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
 
 
 def test_where_nothing_is_random_one_run_tells(tmp_path):
-    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "model.start": [0.0, 1.0]}
-    toy |= {"optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
+    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "task.power": 2}
+    toy |= {"model.start": [-1.0, 0.001], "optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
     rows = [
         {"split": "train", "per": "step", "epoch": 20, "step": s, "norm": norm} for s, norm in ((1, 1.0), (500, 2.934))
     ]
-    common = {"optimizer": "momentum", "lr": 0.0397, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
+    common = {"optimizer": "momentum", "lr": 0.01, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
     write_run(tmp_path, "momentum", 0, 0.0, config=toy, rows=rows, **common)
     row = verdict(published_table("adamp/toy2d", load(tmp_path)), "Momentum 0.9")
     assert row["ours, 95 % interval"] == "2.93" and row["verdict"] == "match"
@@ -236,7 +240,7 @@ def test_where_nothing_is_random_one_run_tells(tmp_path):
     moved = tmp_path / "moved"
     write_run(moved, "momentum", 0, 0.0, config={**toy, "model.start": [1.0, 1.0]}, rows=rows, **common)
     found = verdict(published_table("adamp/toy2d", load(moved)), "Momentum 0.9")["verdict"]
-    assert found == "not comparable (model.start: [1,1], not [0,1])"
+    assert found == "not comparable (model.start: [1,1], not [-1,0.001])"
 
 
 def test_the_notes_hold_source_rule_and_numbers(tmp_path):
@@ -264,7 +268,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     adam(tmp_path, 0.96, 0.97, lr=0.001)
     adam(tmp_path, 0.90, 0.92, lr=0.02)  # not published, drawn all the same
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
-    sweep, learning = published_panels("momo/mnist_mlp", runs)
+    sweep, learning, training = published_panels("momo/mnist_mlp", runs)
     theirs, ours = sweep.lines
     assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
@@ -284,6 +288,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     assert (theirs.style.dash, theirs.style.marker) != (ours.style.dash, ours.style.marker)
     assert learning.x_name == "epoch" and learning.lines[0].x == [1, 2, 3, 5, 10]
     assert learning.lines[1].x == list(range(1, 11)) and learning.lines[1].y[-1] == pytest.approx(96.5)
+    assert training.y_name == "training loss" and training.lines[0].y[0] == 0.153
 
 
 def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):

@@ -76,6 +76,8 @@ def test_impossible_combinations_are_refused():
     for key in ("mixup", "cutmix"):
         with pytest.raises(ValueError, match=f"task.{key}=0.2 .*data.shuffle=false"):
             Classification(name="digits", **{key: 0.2}).check(Digits(shuffle=False), MLP())
+        with pytest.raises(ValueError, match=f"task.{key}=0.2 .*data.reshuffle=false"):
+            Classification(name="digits", **{key: 0.2}).check(Digits(reshuffle=False), MLP())
     with pytest.raises(ValueError, match="task.cutmix=1.0 needs images"):
         Classification(name="digits", cutmix=1.0).check(Features(), MLP())
     Classification(name="digits", mixup=1.0).check(Features(), MLP())

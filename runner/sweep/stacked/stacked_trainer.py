@@ -102,8 +102,8 @@ class StackedTrainer:
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         """The epoch's batches from number `start` on, as `stacked_batches` has them."""
-        n, shuffle = len(self.samples.train), self.first.config.data.shuffle
-        orders = {seed: epoch_order(n, seed, epoch, shuffle) for seed in self.seeds}
+        n, data = len(self.samples.train), self.first.config.data
+        orders = {seed: epoch_order(n, seed, epoch, data.shuffle, data.reshuffle) for seed in self.seeds}
         augment_seeds = {seed: stream_seed(seed, "augment", epoch) for seed in self.seeds}
         return self.stacked_batches(orders, augment_seeds, start, epoch)
 

@@ -13,7 +13,8 @@ from runner.config.compose import CONFIGS, compose
 from runner.config.errors import ConfigError
 from runner.config.registry import entries
 from runner.sweep.composer import Composer
-from runner.sweep.grid import expand_grid, read_grids
+from runner.sweep.grid import expand_grid
+from runner.sweep.grid_files import experiments_with_grids, grid_files, paper_files, read_grids
 from runner.sweep.plan import DONE, REFUSED, REPEATED, RESUME, TODO, plan_jobs, plan_summary
 
 
@@ -40,7 +41,7 @@ def test_composing_groups_once_equals_composing_each_run(composer):
 
 def test_every_optimizer_has_a_grid_around_its_default_rate():
     swept = {}
-    for grid in read_grids("lr_per_optimizer"):
+    for grid in read_grids(*grid_files("lr_per_optimizer")):
         swept |= {word.removeprefix("optim="): grid.get("++optim.lr", []) for word in grid["optim"]}
     assert set(swept) == set(entries("optim"))
     for name, config in entries("optim").items():
@@ -74,11 +75,45 @@ def test_the_command_line_selects_and_replaces(composer):
     assert all({"optim=nesterov", "++optim.momentum=0.5"} <= set(run) for run in runs)
 
 
+def test_the_grids_of_a_paper(composer, tmp_path, monkeypatch):
+    """Of an experiment's own file, of one of its folder by name, and of all of its folder."""
+    runs = expand_grid(["experiment=momo/mnist_mlp", "optim=momo,adam", "++seed=0"], composer.parser, "paper")
+    momo = [f"++optim.lr={lr}" for lr in ("0.001", "0.01", "0.1", "1", "10", "100", "1000")]
+    assert [run[1] for run in runs if "optim=momo" in run] == momo
+    assert len(runs) == 13 and all(run[-2:] == ["experiment=momo/mnist_mlp", "++seed=0"] for run in runs)
+    monkeypatch.setattr("runner.sweep.grid_files.FOLDER", tmp_path)
+    (tmp_path / "paper" / "a" / "b").mkdir(parents=True)
+    for name in ("two", "one"):
+        (tmp_path / "paper" / "a" / "b" / f"{name}.yaml").write_text("- {}\n")
+    assert [file.stem for file in paper_files("paper", "a/b")] == ["one", "two"]
+    assert [file.stem for file in paper_files("paper/two", "a/b")] == ["two"]
+
+
+@pytest.mark.parametrize("share", [pytest.param("last", id="last"), pytest.param("all", marks=pytest.mark.slow)])
+def test_every_run_of_a_papers_grid_is_valid(share, composer, monkeypatch, tmp_path):
+    """A run that would be refused is one that the paper's table lacks. Quick: the last run of each experiment."""
+    monkeypatch.chdir(tmp_path)
+    for name in experiments_with_grids():
+        runs = expand_grid([f"experiment={name}"], composer.parser, "paper")
+        jobs = plan_jobs(runs if share == "all" else runs[-1:], composer)
+        assert {job.state for job in jobs} <= {TODO, REPEATED}, plan_summary(jobs)
+
+
+def test_a_grid_deletes_a_key_of_its_experiment(composer):
+    words = ["experiment=aggmo/autoencoder", "optim=momentum", "++seed=0", "++optim.lr=1"]
+    runs = expand_grid(words, composer.parser, "paper/table1")
+    assert [job.checked_config.optim.name for job in plan_jobs(runs, composer)] == ["momentum"]
+
+
 @pytest.mark.parametrize(
     "words, file, parts",
     [
         (["optim=nesterov,adam"], "momentum", ["optim=adam", "sweep=momentum", "configs/sweep/momentum.yaml"]),
         ([], "momentm", ["sweep=momentm", "momentum"]),
+        ([], "paper", ["sweep=paper", "experiment=", "momo/mnist_mlp"]),
+        (["experiment=amsgrad/none"], "paper", ["amsgrad/none", "no grid", "momo/mnist_mlp"]),
+        (["experiment=momo/mnist_mlp"], "paper/papr", ["sweep=paper/papr", "momo/mnist_mlp", "paper"]),
+        (["experiment=momo/mnist_mlp", "optim=lars"], "paper", ["optim=lars", "paper/momo/mnist_mlp.yaml"]),
         (["++optim.lr=interval(0,1)"], None, ["optim.lr=interval(0,1)", "hydra/sweeper=optuna"]),
         (["++seed=range(1,1e9)"], None, ["seed=range(1,1e9)", "100,000"]),
         ([f"++{key}=range(1,1001)" for key in ("seed", "epochs")], None, ["1,000,000 runs", "100,000"]),

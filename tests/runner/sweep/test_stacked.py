@@ -64,7 +64,13 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
         [*("optim=adam", "optim.lr=0.001,0.01", "optim.betas=[0.5,0.9],[0.9,0.99]", "wrap=[cautious,schedule_free]")],
         *("vmap", 1e-5),
     ),
-    (["optim=momentum", "optim.momentum=0.5,0.9", "wrap=[ema]", "optim/lr_schedule=plateau"], "vmap", 1e-5),
+    (
+        [
+            *("optim=sgdw", "optim.momentum=0.5,0.9", "optim.lr_in_velocity=true", "wrap=[ema]"),
+            *("optim/lr_schedule=plateau", "seed=0,1", "data.reshuffle=false"),
+        ],
+        *("vmap", 1e-5),
+    ),
     (["optim=momentum", "optim.momentum=0.5,0.9", "clip_value=0.01", "clip_norm=0.5", *MIXED], "autograd", 1e-5),
     (["optim=adamw", "optim.lr=0.001,0.01", "groups=[no_decay,layers]", "wrap=[gradient_noise]"], "vmap", 1e-5),
     (

@@ -68,6 +68,18 @@ def test_chunk_size_changes_no_row(run):
     assert files[0] == files[1] == files[2]
 
 
+def test_without_reshuffling_every_epoch_has_the_first_ones_order(make_trainer):
+    def labels(*words):
+        trainer = make_trainer("limit_train=60", "batch_size=60", *words)
+        found = []
+        for trainer.progress.epoch in (0, 1, 6):
+            found += [y.tolist() for _, y in trainer.train_batches()]
+        return found
+
+    usual, once, other = labels(), labels("data.reshuffle=false"), labels("data.reshuffle=false", "seed=1")
+    assert once == [usual[0]] * 3 and usual[1] != usual[0] and other[0] != once[0]
+
+
 @pytest.mark.parametrize("size", [1, 7, 288, 1000])
 def test_evaluation_sees_every_sample_exactly_once(make_trainer, size):
     trainer = make_trainer(f"eval_batch_size={size}", "limit_val=150")
