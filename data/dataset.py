@@ -34,6 +34,7 @@ class DataSet:
     statistics: ClassVar[Statistics | None] = None
     unit_range: ClassVar[bool] = True  # inputs lie in [0, 1] unless normalised
     has_classes: ClassVar[bool] = True  # whether labels mean something; known without reading the data
+    has_signs: ClassVar[bool] = False  # whether targets are -1 and +1
 
     root: str = ""  # folder of downloaded data sets; empty: $DATA_ROOT, else ./datasets
     val_fraction: float = field(default=0.1, metadata={"range": "(0, 1)"})  # of the training samples

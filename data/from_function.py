@@ -43,6 +43,10 @@ class FunctionData(DataSet):
         return not read_parts(self)[0].y.is_floating_point()
 
     @property
+    def has_signs(self) -> bool:  # type: ignore[override]
+        return not self.has_classes and all(bool((part.y.abs() == 1).all()) for part in read_parts(self))
+
+    @property
     def unit_range(self) -> bool:  # type: ignore[override]
         x = read_parts(self)[0].x
         return not x.is_floating_point() or bool((x >= 0).all() and (x <= 1).all())

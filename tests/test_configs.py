@@ -40,6 +40,11 @@ def fitting(group, name):
         return ["model=resnet20"]  # their own network is a choice of its own, and takes seconds to save
     if name == "lars/large_batch":
         return ["optim.lr_schedule.warmup=0"]  # its five epochs are more than the test's one
+    numbers = {"synthetic_linear": "regression", "synthetic_matrix": "regression", "synthetic_signs": "logistic"}
+    if name in numbers:
+        return [f"task={numbers[name]}"]
+    if name == "libsvm":
+        return ["task=logistic", "data.path=signs.svm"]
     if name in ("imagefolder", "imagenet"):
         return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0"]
     if group != "model":
@@ -61,6 +66,9 @@ def data_root(tmp_path_factory):
         write_cifar(root / "cifar-100-python", patch, 100)
         write_images(root / "imagenet")
         write_imagenet32(root)
+        (root / "signs.svm").write_text(
+            "".join(f"{sign} 1:{sign * i} 3:{i}\n" for i in range(1, 30) for sign in (-1, 1))
+        )
         yield root
 
 

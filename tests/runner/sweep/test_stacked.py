@@ -82,12 +82,13 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
     (["model=resnet20", *NETWORK, "seed=0,1", "epochs=2"], "autograd", 1e-3),
     # running statistics are estimated for the evaluation weights, from other batches for each seed
     (["model=cnn_bn", "limit_train=96", "wrap=[ema]", "optim=momentum", "seed=0,1"], "vmap", 1e-3),
+    (["task=logistic", "optim=momo", "optim.lr=0.1,1", "seed=0,1"], "vmap", 1e-5),
     (["task=autoencoder", "data=synthetic", "data.split=random", "model.encoder=[20,5]", "seed=0,1"], "autograd", 1e-5),
     (["optim=aggmo", "optim.lr=0.01,0.1", "seed=0,1", *MIXED], "compile", 1e-5),
     # learning rate 0 never gets better: this run ends after three epochs, the other goes on
     (["optim=sgd", "optim.lr=0,0.1", "patience=1", "epochs=6"], "vmap", 1e-5),
 ]
-MARKS = [(), *[SLOW] * 9, [SLOW, COMPILER], SLOW]
+MARKS = [(), *[SLOW] * 10, [SLOW, COMPILER], SLOW]
 
 
 @pytest.mark.parametrize(
