@@ -78,6 +78,8 @@ def unknown_choice(group: str, choice: str) -> str:
 def unknown_key(hydra: str, group: str, key: str) -> str:
     if (group, key) == ("sweeper", "grid"):
         return "sweep= names a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
+    if (group, key) == ("sweeper", "budget_s"):
+        return "--budget shrinks a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
     return f"{hydra}.{group}.{key} is not a key of the chosen {hydra}/{group}"
 
 
