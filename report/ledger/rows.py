@@ -16,10 +16,11 @@ from report.published.numbers import Block, Published, read_published
 from report.published.tables import ComparedValue, cells, compared_points, compared_values, names_of
 from report.tables.text import ABSENT
 from results.run import Run
-from results.settings import Setting, settings
+from results.settings import Setting, best, settings
 from results.typed import load_yaml
 
 ON_CPU_H = 48.0  # hours on two cores up to which a table is called one for this CPU
+MOST_NAMED = 4  # optimizers of a figure
 VERDICTS = ("match", "close", "miss", "not comparable")
 #: where an entry stands, best first
 Stand = Literal["reproduced", "partly", "drawn", "CPU", "GPU", "data", "not built"]
@@ -125,7 +126,7 @@ class LedgerRow:
         if not self.runs:
             return ABSENT
         if not self.compared:
-            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+            return self.run_text()
         block, row, point = self.head()
         names = names_of(self.settings)
         for each in self.compared:
@@ -133,6 +134,14 @@ class LedgerRow:
                 _, mine, n, _ = cells(each, names)
                 return f"{mine} (n={n})"
         return ABSENT
+
+    def run_text(self) -> str:
+        """Of figures without numbers: each optimizer's best result on the test set, where they are few."""
+        chosen = {name: own[0] for name, own in best(self.settings).items()}
+        if not 0 < len(chosen) <= MOST_NAMED:
+            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+        found = ", ".join(f"{name} {setting.mean('test'):.4g}" for name, setting in chosen.items())
+        return f"test {self.settings[0].metric}: {found}"
 
     @property
     def verdict(self) -> str:
