@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from report.comparable import Group
     from report.tables.table import Table
+    from results.settings import Setting
 
 os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
 
@@ -22,6 +23,8 @@ PRELOAD = (
 )
 #: of published numbers, see report/published/agreement.py
 VERDICTS = ("match", "close", "miss", "not comparable")
+
+FEW = 8  # settings in one figure of a toy problem
 
 
 def draw_run(folder: Path) -> str:
@@ -76,6 +79,7 @@ def summarise_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[st
             table = replace(best_table(tried), notes=()).console(width)
             (file,) = draw(comparison(tried), folder / f"comparison_{group.prefix}", formats=["png"])
             parts.append(f"\n{group.name}, the best setting of each optimizer on validation:\n{table}\n{file}")
+            parts += draw_problem(tried, folder, group.prefix)
     return "\n".join([*parts, *(against_published(each, groups, folder, width) for each in experiments)])
 
 
@@ -107,3 +111,15 @@ def verdicts_text(name: str, table: Table, width: int) -> str:
     counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if table.columns[-1] == "verdict")
     shown = "" if name.endswith("_sweep") else "\n" + replace(table, notes=()).console(width)
     return f"{table.title}: {counts}{shown}" if counts else f"{table.title}{shown}"
+
+
+def draw_problem(tried: Sequence[Setting], folder: Path, prefix: str) -> list[str]:
+    """Draw the figures of a toy problem into a sweep's folder, of all settings where they are few; return the paths."""
+    from report.diagnostics.problems import problem_figures
+    from report.figures.drawing import draw
+    from report.group_report import drawn_figures
+
+    count = None if len(tried) <= FEW else 1
+    figures = [each for described in problem_figures(tried, count) for each in drawn_figures(*described, draw)]
+    files = [each.draw(folder / f"{each.name}_{prefix}", ["png"]) for each in figures if each.draw]
+    return [str(file) for written in files for file in written]

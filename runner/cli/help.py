@@ -47,6 +47,7 @@ Train a task with an optimizer; compare optimizers by sweeping.
   python main.py --cfg job [overrides]                  show the whole configuration, run nothing
   python main.py config=outputs/.../config.yaml         repeat a run from its record
   python main.py evaluate=outputs/.../seed=0            test a run's best weights (weights=last: the last)
+  python main.py task=cifar10 --check-data              what lies in data.root: files, checksums, counts; runs nothing
   torchrun --nproc_per_node=2 main.py [overrides]       one run on two GPUs
 
 The same command again shows a finished run's result and resumes an interrupted one.

@@ -14,7 +14,8 @@ from typing import Any
 
 from results.values import one_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
-from runner.cli.errors import describe_error
+from runner.cli.check_data import FLAG, check_data_command
+from runner.cli.errors import composed, describe_error
 from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
 from runner.cli.overrides import BUDGET, BUDGET_S, GRID, hydra_arguments
@@ -55,6 +56,10 @@ def run_command(argv: list[str], distributed: DistributedContext, callbacks: Cal
             if distributed.size > 1:
                 raise ConfigError("evaluate=FOLDER is for one process")
             return evaluate_command(argv)
+        if FLAG in argv:
+            if distributed.size > 1:
+                raise ConfigError(f"{FLAG} is for one process")
+            return check_data_command(argv)
         if any(word.startswith("config=") for word in argv):
             return run_one(lambda: read_saved(argv), distributed, callbacks)
         return compose_and_run(argv, distributed, callbacks)
@@ -121,12 +126,7 @@ def run_one(compose_it: Callable[[], Any], distributed: DistributedContext, call
     Returns an exit code for the user's mistakes too, so that a sweep goes on.
     """
     try:
-        try:
-            raw = compose_it()
-        except ConfigError:
-            raise
-        except Exception as error:  # of Hydra and OmegaConf, such as an interpolation that leads nowhere
-            return print_error(describe_error(error))
+        raw = composed(compose_it)
         with distributed.raise_together():
             config = validate(raw)
         from runner.train.run import run

@@ -227,12 +227,12 @@ def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
 
 
 def test_where_nothing_is_random_one_run_tells(tmp_path):
-    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "model.start": [0.0, 1.0]}
-    toy |= {"optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
+    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "task.power": 2}
+    toy |= {"model.start": [-1.0, 0.001], "optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
     rows = [
         {"split": "train", "per": "step", "epoch": 20, "step": s, "norm": norm} for s, norm in ((1, 1.0), (500, 2.934))
     ]
-    common = {"optimizer": "momentum", "lr": 0.0397, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
+    common = {"optimizer": "momentum", "lr": 0.01, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
     write_run(tmp_path, "momentum", 0, 0.0, config=toy, rows=rows, **common)
     row = verdict(published_table("adamp/toy2d", load(tmp_path)), "Momentum 0.9")
     assert row["ours, 95 % interval"] == "2.93" and row["verdict"] == "match"
@@ -240,7 +240,7 @@ def test_where_nothing_is_random_one_run_tells(tmp_path):
     moved = tmp_path / "moved"
     write_run(moved, "momentum", 0, 0.0, config={**toy, "model.start": [1.0, 1.0]}, rows=rows, **common)
     found = verdict(published_table("adamp/toy2d", load(moved)), "Momentum 0.9")["verdict"]
-    assert found == "not comparable (model.start: [1,1], not [0,1])"
+    assert found == "not comparable (model.start: [1,1], not [-1,0.001])"
 
 
 def test_the_notes_hold_source_rule_and_numbers(tmp_path):
@@ -268,7 +268,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     adam(tmp_path, 0.96, 0.97, lr=0.001)
     adam(tmp_path, 0.90, 0.92, lr=0.02)  # not published, drawn all the same
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
-    sweep, learning = published_panels("momo/mnist_mlp", runs)
+    sweep, learning, training = published_panels("momo/mnist_mlp", runs)
     theirs, ours = sweep.lines
     assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
@@ -288,6 +288,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     assert (theirs.style.dash, theirs.style.marker) != (ours.style.dash, ours.style.marker)
     assert learning.x_name == "epoch" and learning.lines[0].x == [1, 2, 3, 5, 10]
     assert learning.lines[1].x == list(range(1, 11)) and learning.lines[1].y[-1] == pytest.approx(96.5)
+    assert training.y_name == "training loss" and training.lines[0].y[0] == 0.153
 
 
 def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):
