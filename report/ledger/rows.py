@@ -125,13 +125,13 @@ class LedgerRow:
         """Our value beside the headline's; of figures without numbers, what was run."""
         if not self.runs:
             return ABSENT
-        if not self.compared:
+        if self.paper is None or not self.compared:
             return self.run_text()
         block, row, point = self.head()
         names = names_of(self.settings)
         for each in self.compared:
             if each.block is block and each.row is row and each.point is point:
-                _, mine, n, _ = cells(each, names)
+                _, mine, n, _ = cells(self.paper, each, names)
                 return f"{mine} (n={n})"
         return ABSENT
 
