@@ -59,7 +59,7 @@ def test_a_second_report_does_not_read_the_first(tmp_path, capsys):
 def test_filters_and_another_place(tmp_path, capsys):
     sweep(tmp_path)
     out = tmp_path / "elsewhere" / "here"
-    assert main([str(tmp_path), "optim=aggmo", "optim.lr=0.1", "--out", str(out), "--no-html", "--formats", "png"]) == 0
+    assert main([str(tmp_path), "optim=aggmo", "--out", str(out), "--no-html", "--formats", "png", "optim.lr=0.1"]) == 0
     assert "digits: 3 runs, 1 setting " in capsys.readouterr().out
     assert {"best.md", "comparison.png"} <= files(out) and not {"report.html", "comparison.pdf"} & files(out)
     assert not (tmp_path / "report").exists()
