@@ -185,6 +185,38 @@ def write_cifar(folder: Path, monkeypatch, classes: int = 10, sizes: tuple[int, 
     return arrays
 
 
+def write_cifar_binary(folder: Path, arrays: dict, coarse: bool = False) -> dict[str, str]:
+    """The binary version of `write_cifar`'s arrays, byte by byte as its page describes it; returns the files' MD5s."""
+    folder.mkdir(parents=True, exist_ok=True)
+    checksums = {}
+    for file, (images, labels) in arrays.items():
+        content = bytearray()
+        for image, label in zip(images, labels, strict=True):
+            content += bytes([label // 5, label] if coarse else [label])
+            for plane in image:
+                for row in plane:
+                    content += row.tobytes()
+        (folder / f"{file}.bin").write_bytes(content)
+        checksums[f"{file}.bin"] = hashlib.md5(content).hexdigest()
+    return checksums
+
+
+def write_imagenet32(folder: Path, n: int = 6, compressed: bool = False) -> dict[str, tuple]:
+    """Small files in the .npz form of ImageNet32, `n` images each; returns {file: (data (n, 3072), labels from 1)}."""
+    import numpy
+
+    random = numpy.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for name in (*(f"train_data_batch_{i}" for i in range(1, 11)), "val_data"):
+        data, labels = random.integers(0, 256, (n, 3072), dtype=numpy.uint8), random.integers(1, 1001, n)
+        mean = {} if name == "val_data" else {"mean": data.mean(0)}
+        save = numpy.savez_compressed if compressed else numpy.savez
+        save(folder / f"{name}.npz", data=data, labels=labels, **mean)
+        arrays[name] = data, labels
+    return arrays
+
+
 def write_images(folder: Path, train: int = 12, val: int = 6, classes: tuple[str, ...] = ("cat", "dog")) -> None:
     """`train` and `val` JPEG files of different sizes for each class, in ImageNet's layout."""
     import numpy

@@ -5,7 +5,7 @@ import re
 import sys
 
 import pytest
-from conftest import ROOT, write_cifar, write_images, write_mnist
+from conftest import ROOT, write_cifar, write_imagenet32, write_images, write_mnist
 
 from runner.cli.help import first_line, help_text, summaries
 from runner.cli.main import main
@@ -36,8 +36,8 @@ def fitting(group, name):
     toys = {"steps": "quadratic", "directions": "cosine", "slopes": "amsgrad_online", "point": "quadratic"}
     if name in toys:
         return [f"task={toys[name]}"]
-    if (group, name) in (("task", "cifar10"), ("task", "cifar100")):
-        return ["model=resnet20"]  # their resnet34 is a choice of its own, and takes seconds to save
+    if (group, name) in (("task", "cifar10"), ("task", "cifar100"), ("task", "imagenet32")):
+        return ["model=resnet20"]  # their own network is a choice of its own, and takes seconds to save
     if name == "lars/large_batch":
         return ["optim.lr_schedule.warmup=0"]  # its five epochs are more than the test's one
     if name in ("imagefolder", "imagenet"):
@@ -60,6 +60,7 @@ def data_root(tmp_path_factory):
         write_cifar(root / "cifar-10-batches-py", patch, 10)
         write_cifar(root / "cifar-100-python", patch, 100)
         write_images(root / "imagenet")
+        write_imagenet32(root)
         yield root
 
 

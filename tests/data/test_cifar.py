@@ -8,8 +8,10 @@ import tarfile
 import numpy
 import pytest
 import torch
-from conftest import write_cifar
+from conftest import write_cifar, write_cifar_binary
 
+import data.cifar
+from data.batch_files import PublishedFile
 from data.cifar import CIFAR10, CIFAR100
 
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
@@ -133,16 +135,20 @@ def test_offline_message_says_what_where_and_what_instead(tmp_path, offline):
     with pytest.raises(FileNotFoundError) as error:
         CIFAR10(root=str(tmp_path / "none")).load()
     message = str(error.value)
-    for word in (*TRAIN, "test_batch", "none/cifar-10-batches-py", "cifar-10-python.tar.gz", "https://", "data.root"):
+    ways = [message.index(way) for way in ("(1) Download", "(2) data.root=FOLDER or $DATA_ROOT", "(3) Put them there")]
+    assert ways == sorted(ways)
+    for word in (*TRAIN, "test_batch", f"{tmp_path}/none", "cifar-10-batches-py", "cifar-10-python.tar.gz", "https://"):
         assert word in message
-    assert "Name or service not known" in message and "task=digits" in message and "\n" not in message
+    for word in ("cifar-10-batches-bin", "data_batch_1.bin", "Name or service not known", "task=digits"):
+        assert word in message
+    assert "\n" not in message and len(message) < 800 + 2 * len(str(tmp_path))
     assert not (tmp_path / "none").exists()  # nothing is left behind
 
 
 def test_only_the_missing_files_are_named(tmp_path, monkeypatch, offline):
     write_cifar(tmp_path, monkeypatch)
     (tmp_path / "data_batch_4").unlink()
-    with pytest.raises(FileNotFoundError, match=rf"Missing: data_batch_4\. Put them into {tmp_path},"):
+    with pytest.raises(FileNotFoundError, match=rf"missing: data_batch_4\. .*{tmp_path}"):
         CIFAR10(root=str(tmp_path)).load()
 
 
@@ -166,3 +172,54 @@ def test_normalised_by_channel(tmp_path, monkeypatch, classes):
         mean, std = (list(each) * (3 // len(each)) for each in (mean, std))
         for image, ours in zip(samples.test.x, x, strict=True):
             assert torch.equal(ours, F.normalize(F.to_tensor(image.permute(1, 2, 0).numpy()), mean, std))
+
+
+BINARY_FOLDERS = {10: "cifar-10-batches-bin", 100: "cifar-100-binary"}
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_binary_version_holds_the_same_samples_in_the_same_order(tmp_path, monkeypatch, classes, inside):
+    """As the pickles of the same arrays, below data.root or in it."""
+    kind, layout, train = KINDS[classes]
+    arrays = write_cifar(tmp_path / "pickles" / layout, monkeypatch, classes, sizes=(20, 10))
+    place = tmp_path / "binary" / BINARY_FOLDERS[classes]
+    md5s = write_cifar_binary(place, arrays, coarse=classes == 100)
+    root = str(place if inside else place.parent)
+    pickles = kind(root=str(tmp_path / "pickles"), split="first").load()
+    binary = kind(root=root, split="first").load()
+    check_equal(binary, arrays, train)
+    for part in ("train", "val", "test"):
+        for attribute in ("x", "y"):
+            ours, theirs = (getattr(getattr(each, part), attribute) for each in (binary, pickles))
+            assert ours.dtype == theirs.dtype and torch.equal(ours, theirs)
+    (note,) = binary.notes
+    assert "not the published files" in note and all(file in note for file in md5s) and str(place) in note
+    published = [PublishedFile(name, md5, 20) for name, md5 in md5s.items()]
+    monkeypatch.setitem(data.cifar.BINARY_FILES, kind.name, tuple(published))
+    assert kind(root=root).load().notes == ()
+
+
+def test_damaged_binary_files_are_named(tmp_path, monkeypatch):
+    for classes, content, said in (
+        (10, b"", "3073"),
+        (10, bytes(3072), "3073"),
+        (10, bytes(2 * 3074), "3073"),
+        (10, bytes([10]) + bytes(3072), "label 10; the classes are 0 to 9"),
+        (100, bytes(3073), "3074"),
+        (100, bytes([20, 0]) + bytes(3072), "coarse label 20"),
+        (100, bytes([19, 100]) + bytes(3072), "label 100; the classes are 0 to 99"),
+    ):
+        kind, _, train = KINDS[classes]
+        write_cifar_binary(tmp_path, write_cifar(tmp_path / "pickles", monkeypatch, classes, (2, 2)), classes == 100)
+        (tmp_path / f"{train[-1]}.bin").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{train[-1]}\.bin .*{said}") as error:
+            kind(root=str(tmp_path)).load()
+        assert "\n" not in str(error.value)
+
+
+def test_missing_binary_files_are_named_where_most_of_them_are(tmp_path, monkeypatch, offline):
+    write_cifar_binary(tmp_path, write_cifar(tmp_path / "elsewhere", monkeypatch, 10, (2, 2)))
+    (tmp_path / "data_batch_2.bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"files are missing: data_batch_2\.bin\."):
+        CIFAR10(root=str(tmp_path)).load()

@@ -92,25 +92,16 @@ def prodigy(**settings: Any) -> Any:
     return lambda params: prodigyopt.Prodigy(params, **_PRODIGY, **settings)
 
 
-def adabelief_rectified(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
-    """The authors' package by default: its threshold is 5, and its steps before it are of the debiased mean."""
-    s["m"] = B1 * s.get("m", 0 * g) + (1 - B1) * g
-    s["s"] = B2 * s.get("s", 0 * g) + (1 - B2) * (g - s["m"]) ** 2 + EPS
-    rho_inf = 2 / (1 - B2) - 1
-    rho = rho_inf - 2 * t * B2**t / (1 - B2**t)
-    if rho < 5:
-        return s["m"] / (1 - B1**t) + DECAY * p
-    r = ((1 - B2**t) * (rho - 4) / (rho_inf - 4) * (rho - 2) / rho * rho_inf / (rho_inf - 2)) ** 0.5
-    return r / (1 - B1**t) * s["m"] / (torch.sqrt(s["s"]) + EPS) + DECAY * p
-
-
 ADAPTIVE = {
     "adabelief": (AdaBeliefConfig(LR, **_ADAM), decoupled(built_by(torch_optimizer.AdaBelief, betas=BETAS, eps=EPS))),
     "adabelief_l2": (
         AdaBeliefConfig(LR, decoupled_weight_decay=False, **_ADAM),
         built_by(torch_optimizer.AdaBelief, **_ADAM),
     ),
-    "adabelief_rectified": (AdaBeliefConfig(LR, rectify=True, **_ADAM), formula(adabelief_rectified)),
+    "adabelief_rectified": (
+        AdaBeliefConfig(LR, rectify=True, **_ADAM),
+        built_by(pytorch_optimizer.AdaBelief, rectify=True, **_ADAM),
+    ),
     "yogi": (YogiConfig(LR, BETAS, EPS, _START, DECAY), formula(yogi)),
     "yogi_package": (YogiConfig(LR, BETAS, 0.0, _START, DECAY), yogi_from_zero),
     "qhm": (QHMConfig(LR, 0.9, 0.7, DECAY), built_by(torch_optimizer.QHM, momentum=0.9, weight_decay=DECAY)),

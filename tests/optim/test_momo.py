@@ -33,6 +33,24 @@ def fit(optimizer, params, steps, scheduler=None):
     return steps_taken
 
 
+def test_without_momentum_it_is_prox_sps():
+    """step-back's: tau = min(lr, ((1 + lr wd) (f - lb) - lr wd <g, p>)+ / |g|^2);  p <- (p - tau g) / (1 + lr wd)."""
+    shapes, lr, decay, lb = ((2, 3), ()), 0.4, 0.1, 0.3
+    ours, formula = parameters(shapes=shapes), parameters(shapes=shapes)
+    optimizer, capped = optim.Momo(ours, lr=lr, weight_decay=decay, beta=0.0, lb=lb), []
+    for step in range(60):
+        optimizer.step(loss=regression(ours, step))
+        loss = regression(formula, step).item()
+        along = sum(float((p.grad * p.detach()).sum()) for p in formula)
+        square = sum(float(p.grad.square().sum()) for p in formula)
+        zeta = max((1 + lr * decay) * (loss - lb) - lr * decay * along, 0) / square
+        capped.append(zeta > lr)
+        for p in formula:
+            p.data = (p.data - min(lr, zeta) * p.grad) / (1 + lr * decay)
+        close(ours, formula)
+    assert any(capped) and not all(capped)
+
+
 MOMO = [
     ("Momo", {}),
     ("Momo", {"lr": 0.3, "weight_decay": 0.1, "beta": 0.7, "lb": 0.3}),

@@ -250,7 +250,7 @@ def test_the_notes_hold_source_rule_and_numbers(tmp_path):
     assert "Close: up to 0.2 points; error of rounding or reading 0.005; at most 12 is not learnt." in text
     for word in ("match:", "close:", "miss:", "not comparable:", "95 % interval"):
         assert word in text
-    assert "not among these runs: SGD-M, MoMo, MoMo-Adam, AdaBound." in text
+    assert "not among these runs: SGD-M, MoMo, MoMo-Adam, AdaBound, AdaBelief." in text
     empty = published_table("momo/mnist_mlp", [])
     assert not empty.rows and "not among these runs: SGD-M, MoMo, Adam," in empty.notes[-1]
 

@@ -1,0 +1,93 @@
+"""The ledger's data: docs/results/ledger.yaml, a list of sources, each with its tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from report.published.numbers import published_names
+from results.files import parse_json, read_file
+from results.typed import load_yaml, read_dataclass
+
+ROOT = Path(__file__).resolve().parents[2]
+LEDGER = ROOT / "docs" / "results" / "ledger.yaml"
+COSTS = ROOT / "docs" / "results" / "costs.json"
+CONFIGS = ROOT / "configs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A table or a figure.
+
+    experiment: here; empty where there is none. sweep: the grids of `sweep=paper/<sweep>`, where the experiment has
+    several. compare: which published numbers of configs/published/<experiment>.yaml it holds: of each method at its
+    `best`, at each `rate`, or `none`. blocks: parts of the names or sources of the published quantities it holds; all.
+    headline: the method whose number stands in the table for all. printed: what is published, where no file has it.
+    proof: what shows it without training. data: data that can't be downloaded freely. missing: what is not built here.
+    cost: of costs.json, the experiment's where it is empty; epochs and runs: of the published protocol, where no grid
+    says it. remark: a sentence.
+    """
+
+    what: str
+    experiment: str = ""
+    sweep: str = ""
+    compare: Literal["best", "rate", "none"] = "best"
+    blocks: Sequence[str] = ()
+    headline: str = ""
+    printed: str = ""
+    proof: str = ""
+    data: str = ""
+    missing: str = ""
+    cost: str = ""
+    epochs: int = field(default=0, metadata={"range": "[0, inf)"})
+    runs: int = field(default=0, metadata={"range": "[0, inf)"})
+    remark: str = ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether its experiment is built here."""
+        return bool(self.experiment) and (CONFIGS / "experiment" / f"{self.experiment}.yaml").is_file()
+
+    @property
+    def published(self) -> str:
+        """The name of its file of published numbers; empty if there is none."""
+        return self.experiment if self.compare != "none" and self.experiment in published_names() else ""
+
+    @property
+    def grid(self) -> Path | None:
+        """The file of its grids; None if there is none."""
+        below = f"{self.experiment}/{self.sweep}" if self.sweep else self.experiment
+        file = CONFIGS / "sweep" / "paper" / f"{below}.yaml"
+        return file if self.experiment and file.is_file() else None
+
+    @property
+    def command(self) -> str:
+        if not self.exists:
+            return ""
+        if self.grid is None:
+            return f"python main.py experiment={self.experiment}"
+        return f"python main.py -m experiment={self.experiment} sweep=paper{'/' if self.sweep else ''}{self.sweep}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    name: str
+    paper: str
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    sources: Sequence[Source]
+
+
+def read_ledger(file: Path = LEDGER) -> Sequence[Source]:
+    """Raises ValueError for a file that is not of this form."""
+    return read_dataclass(Ledger, load_yaml(file, file.name), file.name).sources
+
+
+def read_costs(file: Path = COSTS) -> Mapping[str, Mapping[str, Any]]:
+    """By experiment or network: parameters, flops_per_sample (forward and backward), samples and epochs of a run."""
+    return parse_json(read_file(file), file.name)
