@@ -73,6 +73,13 @@ def test_what_differs_from_the_protocol_is_said_once_or_at_its_method(tmp_path):
     assert lines(panel)["Adam"].marks[0] == Mark(pytest.approx(31 / 30), 1.26)  # of the figure that has it first
 
 
+def test_unfinished_runs_are_drawn_as_far_as_they_are(tmp_path):
+    for seed in (0, 1):
+        nno_run(tmp_path, "sgd", [(i, 1.0) for i in range(5 + seed)], seed, optimizer="sgd", status="interrupted")
+    (panel,) = figures("nno/cifar10_cnn", tmp_path)["loss_cifar_sgd"]
+    assert len(lines(panel)["SGD (unfinished)"].y) == 5
+
+
 def test_curves_of_single_batches_are_smoothed_over_as_many_as_the_sources(tmp_path):
     """A window of 81 batches: 17 rows of 5 batches, and none of rows of 100."""
     noisy = [(i, 1.0 + 0.1 * (-1) ** i) for i in range(620)]
