@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from report.comparable import Group
 from report.figures.comparison import comparison
 from report.figures.panel import Panel
 from report.figures.series import Band, By
+from report.published.against_records import is_records
 from report.selection import swept_keys
 from report.tables.table import Table
 from report.warnings import warnings
@@ -142,9 +144,9 @@ def is_numeric(tried: Sequence[Setting], key: str) -> bool:
 def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
     """Records of `track=true`, the paths of toy problems, the autoencoder's images: where the runs have them."""
     from report.diagnostics.norms import clipping, norms, projections
+    from report.diagnostics.problems import problem_figures
     from report.diagnostics.reconstructions import draw_reconstructions, reconstructions
     from report.diagnostics.stepsizes import adaptive_steps
-    from report.diagnostics.trajectories import trajectories
     from report.diagnostics.velocities import velocities
     from report.figures.drawing import draw
 
@@ -157,8 +159,8 @@ def add_diagnostics(report: GroupReport, options: ReportOptions) -> None:
         "projections": ("The share of weights of which AdamP or SGDP projected the step.", projections(tried, count)),
     }
     report.add("Steps and norms", {}, [Figure(name, *described) for name, described in tracked.items()])
-    paths = drawn_figures("paths", "The optimizers' paths.", trajectories(tried, count), draw)
-    report.add("Paths", {}, paths)
+    paths = [drawn_figures(*described, draw) for described in problem_figures(tried, count)]
+    report.add("Paths", {}, [figure for each in paths for figure in each])
     caption = "Test images, and each optimizer's best network's reconstructions."
     images = drawn_figures("reconstructions", caption, reconstructions(tried, count), draw_reconstructions)
     report.add("Reconstructions", {}, images)
@@ -179,6 +181,9 @@ def add_published(report: GroupReport, options: ReportOptions) -> None:
     from report.published.tables import nothing_to_compare, published_sweep_table, published_table
 
     for name in options.against:
+        if is_records(name):
+            add_records(report, name)
+            continue
         file = f"against_{name.replace('/', '_')}"
         tables = {
             file: published_table(name, report.settings),
@@ -190,6 +195,23 @@ def add_published(report: GroupReport, options: ReportOptions) -> None:
         report.add(f"Against the paper: {name}", tables, figures)
         if not any(table is not None and table.rows for table in tables.values()):
             report.notes.append(nothing_to_compare(name, report.settings))
+
+
+def file_name(against: str) -> str:
+    return re.sub(r"[^\w-]+", "_", against.removesuffix(".jsonl")).strip("_")
+
+
+def add_records(report: GroupReport, name: str) -> None:
+    from report.published.against_records import records_table
+    from report.published.record_panels import record_panels
+
+    table, file = records_table(name, report.settings), f"against_{file_name(name)}"
+    panels = record_panels(name, report.settings) if table.rows else []
+    caption = "Recorded (grey) and these runs; bands: 95 % intervals."
+    report.add(f"Against {name}", {file: table}, [Figure(file, caption, panels)])
+    if not table.rows:
+        what = "task, optimizer and optimizer's settings"
+        report.notes.append(f"Against {name}: nothing to compare; no recorded run has the {what} of these runs.")
 
 
 def add_all_settings(report: GroupReport, options: ReportOptions) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import hypot
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Problem):
-    """f(w) = 1 - cos(w, x), mean over the samples x, which are the directions of data=directions. Metric `angle`:
-    between w and x, in radians.
+    """f(w) = (1 - cos(w, x))^power, mean over the samples x, which are the directions of data=directions. Metric
+    `angle`: between w and x, in radians.
 
     Records `norm`, ||w||, and in two dimensions the coordinates x0 and x1.
-    Source: the two-dimensional toy of the project page of Heo et al., "AdamP", ICLR 2021. The gradient is
-    orthogonal to w, so every step lengthens w and shortens the next one's turn.
+    Source: the two-dimensional toy of the project page of Heo et al., "AdamP", ICLR 2021, whose text has -cos(w, x) and
+    whose videos print the losses of power 2. The gradient is orthogonal to w, so every step lengthens w and shortens
+    the next one's turn.
     """
 
     objective: ClassVar[str] = "cosine"
     metric: ClassVar[str] = "angle"
     data: ClassVar[str] = "directions"
+
+    power: int = field(default=1, metadata={"range": "[1, inf)"})
 
     def check_dimension(self, dimension: int, data: DataSet) -> None:
         if dimension != data.shape[-1]:
@@ -35,7 +38,7 @@ class Cosine(Problem):
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         from torch.nn.functional import cosine_similarity
 
-        return (1 - cosine_similarity(output, x.flatten(1))).mean()
+        return (1 - cosine_similarity(output, x.flatten(1))).pow(self.power).mean()
 
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """By half the angle's tangent, which is exact for small angles too (Kahan)."""
@@ -56,4 +59,8 @@ class Cosine(Problem):
             return Trajectory(length)
         names, ray = ("first coordinate of w", "second coordinate of w"), ((0.0, 0.0), (1.0, 0.0))
         plane = Plane(("x0", "x1"), names, start, ray, equal=True)
-        return Trajectory(length, contour(plane, rows, lambda x, y: 1 - x / x.hypot(y).clamp_min(1e-30)))
+        return Trajectory(length, contour(plane, rows, self.height))
+
+    def height(self, x: Tensor, y: Tensor) -> Tensor:
+        """Of points in the plane, with the first axis as the direction."""
+        return (1 - x / x.hypot(y).clamp_min(1e-30)) ** self.power

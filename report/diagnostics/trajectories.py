@@ -112,16 +112,21 @@ def trajectories(settings: Iterable[Setting], count: int | None = 1) -> list[lis
     Each setting is drawn by its first seed, a diverged run up to where it leaves the others' window. Empty where no
     run has a trajectory.
     """
-    by_problem: dict[str, list[tuple[Setting, Trajectory]]] = defaultdict(list)
     every = list(settings)
-    for setting in every:
+    return [problem_panels(found, every, count) for found in by_problem(every)]
+
+
+def by_problem(settings: Iterable[Setting]) -> list[list[tuple[Setting, Trajectory]]]:
+    """The settings that have trajectories, of each problem, with that of their first seed."""
+    problems: dict[str, list[tuple[Setting, Trajectory]]] = defaultdict(list)
+    for setting in settings:
         run = setting.runs[0]
         trajectory = read_trajectory(run.folder)
         if trajectory and run.steps:
             plane = trajectory.contour.plane if trajectory.contour else None
             problem = repr((run.task, plane, [(series.key, series.name, series.label) for series in trajectory.series]))
-            by_problem[problem].append((setting, trajectory))
-    return [problem_panels(found, every, count) for found in by_problem.values()]
+            problems[problem].append((setting, trajectory))
+    return list(problems.values())
 
 
 def problem_panels(
@@ -169,20 +174,23 @@ def up_to_edge(path: Sequence[Point], window: Window) -> Sequence[Point]:
     return path
 
 
-def series_panel(drawn: Sequence[tuple[DrawnRun, Series]], title: str = "") -> Panel:
+def series_panel(
+    drawn: Sequence[tuple[DrawnRun, Series]], title: str = "", limits: tuple[float, float] | None = None
+) -> Panel:
     """One series of several runs, or several of one name and kind of one run.
 
     Magnitudes are drawn as what they never exceed again, noisy values smoothed, each with the raw values behind.
+    limits: of magnitudes, where they must not follow the data.
     """
     first = drawn[0][1]
     lines = [series_line(run, series) for run, series in drawn]
     scaled = [line for line, (run, _) in zip(lines, drawn, strict=True) if not run.diverged] or lines
     values = [y for line in scaled for y in line.y]
-    log, limits, note = False, None, ""
+    log, note = False, ""
     if first.kind == "magnitude":
         high, low = max(values, default=0.0), min((y for y in values if y > 0), default=1.0)
         log = high > 0
-        limits = (max(low / 1.5, SMALLEST * high), 2 * high) if log else None
+        limits = (limits or (max(low / 1.5, SMALLEST * high), 2 * high)) if log else None
         lines = [above_zero(line, limits[0] / DECADE) for line in lines] if limits else lines
         note = "line: the largest value to come; pale: each step"
     elif first.kind == "mean":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from report.diagnostics.linear_systems import betas_of
 from report.diagnostics.tracked import line, note, recorded, rows_per_point, with_key
 from report.figures.panel import Panel
 from report.figures.series_style import STYLES
@@ -20,7 +21,7 @@ def velocities(settings: Iterable[Setting], count: int | None = 1) -> list[Panel
 
 
 def panel(setting: Setting, title: str) -> Panel:
-    betas, lines, rows = betas_of(setting), [], 1
+    betas, lines, rows = betas_of(setting.runs[0].config["optim"]), [], 1
     for i in range(len(STYLES)):
         curves = [curve for run in setting.runs if (curve := recorded(run, f"optimizer/v{i}_norm")).x]
         if not curves:
@@ -29,11 +30,3 @@ def panel(setting: Setting, title: str) -> Panel:
         lines.append(line(f"v{i}, β = {betas[i]:.6g}" if i < len(betas) else f"v{i}", STYLES[i], curves))
     log = all(value > 0 for each in lines for value in (*each.y, *each.low))
     return Panel(title, "step", "norm of the velocity", lines, y_log=log, note=note([len(setting.runs)], [rows]))
-
-
-def betas_of(setting: Setting) -> list[float]:
-    """As configured, or of the exponential form: 1 - a^i."""
-    optim = setting.runs[0].config["optim"]
-    if "betas" in optim:
-        return optim["betas"]
-    return [1 - optim["a"] ** i for i in range(optim["k"])] if {"a", "k"} <= optim.keys() else []

@@ -95,7 +95,7 @@ def series_of(block: Block, label: str, row: Row, ours: MatchingSetting | None, 
     """Our curve with the row's points as marks, of unfinished runs as far as they are; without one the marks alone."""
     label, marks = label + (ANOTHER if row.differs else ""), marks_of(row)
     if ours is None:
-        return marks_alone(f"{label} (published only)", row, style)
+        return marks_alone(f"{label} (published)", row, style)
     done = [run for run in ours.setting.runs if run.ending == "done"]
     unfinished = [run for run in ours.setting.runs if run.ending not in ("done", "diverged")]
     line = curve_line(block, done or unfinished, label, style, deviation)
@@ -114,7 +114,7 @@ def sensitivity_series(
     label = row.method + (ANOTHER if row.differs else "")
     reached = settings_by_rate(paper, block, row, candidates)
     if not reached:
-        return [marks_alone(f"{label} (published only)", row, style)]
+        return [marks_alone(f"{label} (published)", row, style)]
     line = sweep_line(block, reached, label, style, deviation)
     return [Series(replace(line, marks=marks_of(row)), list(reached.values()))]
 

@@ -118,7 +118,7 @@ def test_runs_without_a_value_are_counted(tmp_path):
     write_run(tmp_path, "adam,lr=0.001", 2, 0.5, "diverged", "adam", 0.001, 10, task="mnist", config=MNIST)
     write_run(tmp_path, "adam,lr=0.001", 3, 0.5, "running", "adam", 0.001, 10, task="mnist", config=MNIST)
     row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
-    assert row["n"] == "2"
+    assert row["n"] == "2 of 3"
     assert row["verdict"] == "not comparable (1 of 4 runs diverged; 1 of 4 runs unfinished)"
 
 
@@ -227,12 +227,12 @@ def test_a_method_that_is_not_what_its_name_says_is_not_comparable(tmp_path):
 
 
 def test_where_nothing_is_random_one_run_tells(tmp_path):
-    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "model.start": [0.0, 1.0]}
-    toy |= {"optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
+    toy = {"data.name": "directions", "data.dim": 2, "data.noise": 0.0, "data.num_steps": 25, "task.power": 2}
+    toy |= {"model.start": [-1.0, 0.001], "optim.momentum": 0.9, "optim.dampening": 0.0, "optim.weight_decay": 0.0}
     rows = [
         {"split": "train", "per": "step", "epoch": 20, "step": s, "norm": norm} for s, norm in ((1, 1.0), (500, 2.934))
     ]
-    common = {"optimizer": "momentum", "lr": 0.0397, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
+    common = {"optimizer": "momentum", "lr": 0.01, "epochs": 20, "task": "cosine", "metric": "angle", "better": "min"}
     write_run(tmp_path, "momentum", 0, 0.0, config=toy, rows=rows, **common)
     row = verdict(published_table("adamp/toy2d", load(tmp_path)), "Momentum 0.9")
     assert row["ours, 95 % interval"] == "2.93" and row["verdict"] == "match"
@@ -240,7 +240,7 @@ def test_where_nothing_is_random_one_run_tells(tmp_path):
     moved = tmp_path / "moved"
     write_run(moved, "momentum", 0, 0.0, config={**toy, "model.start": [1.0, 1.0]}, rows=rows, **common)
     found = verdict(published_table("adamp/toy2d", load(moved)), "Momentum 0.9")["verdict"]
-    assert found == "not comparable (model.start: [1,1], not [0,1])"
+    assert found == "not comparable (model.start: [1,1], not [-1,0.001])"
 
 
 def test_the_notes_hold_source_rule_and_numbers(tmp_path):
