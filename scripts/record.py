@@ -38,7 +38,7 @@ DECIDING = ("task", "data", "model", "batch_size", "drop_last")
 
 def main(argv: list[str]) -> int:
     """Write the file; return 0, or 2 after one line on what is wrong."""
-    options = parser().parse_args(argv)
+    options = parser().parse_intermixed_args(argv)
     try:
         return write(options)
     except (ValueError, OSError) as error:

@@ -116,7 +116,11 @@ class LedgerRow:
     def head(self) -> tuple[Block, Any, Any]:
         """The published value that stands for all: the headline's best in the first quantity that has it."""
         name = self.entry.headline
-        found = [(block, row) for block in self.blocks for row in block.rows if not name or row.method == name]
+        every = [(block, row) for block in self.blocks for row in block.rows]
+        found = [(block, row) for block, row in every if not name or row.method == name]
+        if not found:
+            methods = ", ".join(dict.fromkeys(row.method for _, row in every))
+            raise ValueError(f"{self.entry.what}: headline={name} is not one of {methods}")
         block, row = found[0]
         return block, row, compared_points(block, row, False)[-1]
 
