@@ -78,6 +78,15 @@ class ImageFiles:
 
         return self.decoded(torch.arange(len(self)).split(size), None)
 
+    def problem(self, i: int) -> str:
+        """What is wrong with the file of sample i, which is decoded; empty if it can be read."""
+        path = os.fsdecode(self.files[i])
+        try:
+            read_rgb(path)
+        except Exception as error:  # PIL raises many kinds for damaged files
+            return unreadable(path, error)
+        return ""
+
     def decoded(self, batches: Sequence[Tensor], seeds: Tensor | None) -> Batches:
         """The images of each index tensor; seeds: of each image's own draws (n,). ValueError names a damaged file."""
         import torch
@@ -122,12 +131,16 @@ class Decoder:
         try:
             image = read_rgb(path)
         except Exception as error:  # PIL raises many kinds for damaged files
-            reason = str(error).replace(f" file '{path}'", " it")
-            return f"{path} is not an image that can be read ({reason}); replace or remove it"
+            return unreadable(path, error)
         if self.seeds is None:
             return self.transform(image), self.y[i]
         with global_generator(int(self.seeds[i])):
             return self.transform(image), self.y[i]
+
+
+def unreadable(path: str, error: Exception) -> str:
+    reason = str(error).replace(f" file '{path}'", " it")
+    return f"{path} is not an image that can be read ({reason}); replace or remove it"
 
 
 def read_rgb(path: str) -> Image:

@@ -7,10 +7,13 @@ data.path/val/<class>/*.jpg      test samples (ImageNet's 50,000 labelled valida
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from data.check import Checked
 from data.dataset import DataSet, Statistics
 
 if TYPE_CHECKING:
@@ -112,6 +115,18 @@ class ImageFolder(DataSet):
         )
         files = files.take(torch.randperm(len(files), generator=torch.Generator().manual_seed(ORDER_SEED)))
         return replace(files, note=self.note(folder, hidden))
+
+    def check(self) -> Iterator[Checked]:
+        """A line for each part and for each image that can't be read; all are decoded."""
+        for name, part in zip(PARTS, self.read(), strict=True):
+            with ThreadPoolExecutor(part.num_workers or 1) as pool:
+                problems = [problem for problem in pool.map(part.problem, range(len(part))) if problem]
+            yield from (Checked(name, problem=problem) for problem in problems)
+            size = sum(os.path.getsize(file) for file in part.files)
+            place = str(self.place(name))
+            yield Checked(place, size, content=f"{len(part):,} images", labels=part.y, classes=self.classes)
+            if part.note:
+                yield Checked(name, content=part.note)
 
     def note(self, folder: Path, hidden: list[str]) -> str:
         count = f"{len(hidden)} hidden file{'s' if len(hidden) > 1 else ''} or folder{'s' if len(hidden) > 1 else ''}"

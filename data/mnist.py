@@ -1,18 +1,20 @@
 """MNIST and Fashion-MNIST: 60,000 + 10,000 grey images of 28x28 pixels in ten classes.
 
-Files are looked for in `data.root` itself (a folder such as the one of Debian's dataset-fashion-mnist, plain or
-gzipped, which may be read-only) and in torchvision's layout below it (`MNIST/raw`). What is missing is
-downloaded by torchvision's class, with progress and checksums. The files of both have the same names and form, and are
-told apart by their checksums; files of neither are read, with a note.
+Files, plain or gzipped, are looked for in torchvision's layout below `data.root` (`MNIST/raw`), in its folder of the
+data set's name (`mnist`) and in `data.root` itself (such as the folder of Debian's dataset-fashion-mnist), which may be
+read-only. What is missing is downloaded by torchvision's class, with progress and checksums. The files of both have
+the same names and form, and are told apart by their checksums; files of neither are read, with a note.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from data.check import NOT_DOWNLOADED, Checked, missing_files
 from data.dataset import DataSet, Statistics
 from data.download import download
 from data.idx import parse_idx, read_bytes
@@ -79,27 +81,61 @@ class MNIST(DataSet):
 
     def note(self, found: list[Path], contents: list[bytes]) -> str:
         """A sentence on files that are not the published ones; ValueError for those of another data set."""
-        others = []
-        for path, file, content in zip(found, FILES, contents, strict=True):
-            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            owner = next((name for name, known in CHECKSUMS.items() if md5 == known[FILES.index(file)]), None)
-            if owner is None:
-                others.append(path.name)
-            elif owner != self.name:
-                raise ValueError(
-                    f"data={self.name}: {path} is a file of {owner}; choose data={owner}, or set data.root to where "
-                    f"the files of {self.name} are"
-                )
+        rows = zip(found, FILES, contents, strict=True)
+        others = [path.name for path, file, content in rows if not self.is_published(path, file, md5_of(content))]
         if not others or self.name not in CHECKSUMS:
             return ""
         return (
             f"data={self.name}: not the published files, by their checksums: {', '.join(others)} in {found[0].parent}"
         )
 
-    def places(self) -> tuple[Path, Path]:
-        """Folders that may hold the files: torchvision's, then the root itself."""
+    def is_published(self, path: Path, file: str, md5: str) -> bool:
+        """Whether the unpacked content of `path` is the published one; ValueError for that of another data set."""
+        owner = next((name for name, known in CHECKSUMS.items() if md5 == known[FILES.index(file)]), None)
+        if owner not in (None, self.name):
+            raise ValueError(
+                f"data={self.name}: {path} is a file of {owner}; choose data={owner}, or set data.root to where "
+                f"the files of {self.name} are"
+            )
+        return owner is not None
+
+    def check(self) -> Iterator[Checked]:
+        found = self.find()
+        if found is None:
+            raise FileNotFoundError(self.missing(NOT_DOWNLOADED))
+        for i in (0, 2):
+            images, labels = (self.check_file(*each) for each in zip(found[i : i + 2], FILES[i : i + 2], strict=True))
+            yield images
+            if not images.problem and not labels.problem:  # each by itself; now together
+                try:
+                    read_part(*((path, read_bytes(path)) for path in found[i : i + 2]))
+                except ValueError as error:
+                    labels = replace(labels, problem=str(error))
+            yield labels
+
+    def check_file(self, path: Path, file: str) -> Checked:
+        try:
+            content = read_bytes(path)
+            md5 = md5_of(content)
+            published = self.is_published(path, file, md5)
+            values = parse_idx(path, content)
+        except ValueError as error:
+            return Checked(str(path), problem=str(error))
+        is_labels = values.ndim == 1
+        return Checked(
+            str(path),
+            path.stat().st_size,
+            md5,
+            published,
+            f"{len(values):,} {'labels' if is_labels else 'images'}",
+            values.long() if is_labels else None,
+            self.classes,
+        )
+
+    def places(self) -> tuple[Path, ...]:
+        """Folders that may hold the files: torchvision's, one of the data set's name, then the root itself."""
         root = Path(self.folder())
-        return root / self.torchvision_class / "raw", root
+        return root / self.torchvision_class / "raw", root / self.name, root
 
     def find(self) -> list[Path] | None:
         for place in self.places():
@@ -109,16 +145,16 @@ class MNIST(DataSet):
         return None
 
     def missing(self, reason: str) -> str:
-        layout, root = self.places()
-        here = next((place for place in (layout, root) if any(existing(place, file) for file in FILES)), layout)
-        absent = ", ".join(f"{file}[.gz]" for file in FILES if not existing(here, file))
         from torchvision import datasets
 
-        mirrors = " or ".join(getattr(datasets, self.torchvision_class).mirrors)
-        return (
-            f"data={self.name}: files are missing and {reason}. Missing: {absent}. "
-            f"Put them, from {mirrors}, into {here} or set data.root=FOLDER (or $DATA_ROOT) to where they are. "
-            "task=digits needs no download."
+        here = max(self.places(), key=lambda place: sum(existing(place, file) is not None for file in FILES))
+        layout, named, root = self.places()
+        return missing_files(
+            self.name,
+            ", ".join(file for file in FILES if not existing(here, file)),
+            f"a run gets them from {' or '.join(getattr(datasets, self.torchvision_class).mirrors)}; {reason}",
+            f"{root}, and in it {layout.relative_to(root)}, {named.name}",
+            "IDX files of these names, plain or gzipped with .gz behind the name",
         )
 
 
@@ -129,6 +165,10 @@ class FashionMNIST(MNIST):
     name: ClassVar[str] = "fashion_mnist"
     statistics: ClassVar[Statistics | None] = ((0.2860,), (0.3530,))
     torchvision_class: ClassVar[str] = "FashionMNIST"
+
+
+def md5_of(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def existing(folder: Path, file: str) -> Path | None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from report.comparable import Group
+    from report.tables.table import Table
     from results.settings import Setting
 
 os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
@@ -19,6 +21,8 @@ PRELOAD = (
     *("report.figures.curves", "report.diagnostics.trajectories", "report.diagnostics.reconstructions"),
     *("matplotlib.backends.backend_agg", "matplotlib.figure", "matplotlib.ticker"),
 )
+#: of published numbers, see report/published/agreement.py
+VERDICTS = ("match", "close", "miss", "not comparable")
 
 FEW = 8  # settings in one figure of a toy problem
 
@@ -53,9 +57,9 @@ def try_to_draw(name: str, draw: Callable[[Path], object], folder: Path) -> str:
     return ""
 
 
-def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
+def summarise_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[str] = ()) -> str:
     """Draw comparison_<task>.png into a sweep's folder; return a table of the best settings for each group of runs that
-    can be compared, and the figure's path.
+    can be compared, and the figure's path; then what `report.py --against` has for the experiments.
 
     A group none of whose settings is finished is left out.
     """
@@ -68,14 +72,45 @@ def summarise_sweep(runs: Sequence[Path], folder: Path) -> str:
 
     read = [read_run(run) for run in runs]
     width, parts = shutil.get_terminal_size().columns, []
-    for group in comparable_groups(read):
+    groups = comparable_groups(read)
+    for group in groups:
         tried = settings(group.runs)
         if any(setting.finished for setting in tried):
             table = replace(best_table(tried), notes=()).console(width)
             (file,) = draw(comparison(tried), folder / f"comparison_{group.prefix}", formats=["png"])
             parts.append(f"\n{group.name}, the best setting of each optimizer on validation:\n{table}\n{file}")
             parts += draw_problem(tried, folder, group.prefix)
-    return "\n".join(parts)
+    return "\n".join([*parts, *(against_published(each, groups, folder, width) for each in experiments)])
+
+
+def against_published(experiment: str, groups: Sequence[Group], folder: Path, width: int) -> str:
+    """The published numbers of an experiment beside those of a sweep, as text; write the tables and figures to its
+    folder. Rows by learning rate are counted only.
+    """
+    from report.files import write_files
+    from report.group_report import GroupReport, ReportOptions, add_published
+    from report.published.numbers import published_names, read_published
+    from results.settings import settings
+
+    if experiment not in published_names():
+        return f"\n{experiment}: no published numbers to compare with, see the experiment's file"
+    task, parts = read_published(experiment).task, []
+    for group in [group for group in groups if group.runs[0].task == task] or groups:
+        report = GroupReport(group, f"{group.prefix}_" if len(groups) > 1 else "", settings(group.runs), [])
+        add_published(report, ReportOptions(against=[experiment]))
+        files = write_files(report, folder, ["png"])
+        for _, tables, _ in report.parts:
+            parts += [verdicts_text(name, table, width) for name, table in tables.items()]
+        parts += [*report.notes, *(str(file) for file in files if file.suffix in (".md", ".png"))]
+    return "\n".join(["", *parts])
+
+
+def verdicts_text(name: str, table: Table, width: int) -> str:
+    """A table without its notes, or of one by learning rate its title, and how often each verdict is in it."""
+    found = [row[-1].partition(" (")[0] for row in table.rows]
+    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if table.columns[-1] == "verdict")
+    shown = "" if name.endswith("_sweep") else "\n" + replace(table, notes=()).console(width)
+    return f"{table.title}: {counts}{shown}" if counts else f"{table.title}{shown}"
 
 
 def draw_problem(tried: Sequence[Setting], folder: Path, prefix: str) -> list[str]:

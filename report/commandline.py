@@ -14,6 +14,7 @@ from pathlib import Path
 from report.comparable import SEPARATING, Group, comparable_groups
 from report.files import replace_list, write_files
 from report.group_report import GroupReport, ReportOptions, group_report
+from report.published.against_records import is_records
 from report.published.numbers import read_published
 from results.filters import select
 from results.find import find, skipped_lines
@@ -33,7 +34,7 @@ MOST_WARNINGS = 8  # on the console; the page has all
 
 def main(argv: Sequence[str]) -> int:
     """Write the report; return 0, or 2 after one line on what is wrong."""
-    options = parser().parse_args(argv)
+    options = parser().parse_intermixed_args(argv)
     os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
     try:
         return report(options)
@@ -65,7 +66,11 @@ def parser() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--baseline", metavar="OPTIMIZER", help="reference of the comparisons (the best)")
     arguments.add_argument(
-        "--against", action="append", default=[], metavar="NAME", help="published numbers: aggmo/autoencoder, ..."
+        "--against",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="published numbers: aggmo/autoencoder, ...; records: our recorded runs; a FILE.jsonl of records",
     )
     arguments.add_argument("--heatmap", type=pair, default=(), metavar="KEY,KEY", help="two swept keys")
     arguments.add_argument(
@@ -156,7 +161,7 @@ def options_for(options: ReportOptions, group: Group, groups: Collection[Group])
     """With the published numbers of this group's task, and those of tasks without runs, whose tables state the
     difference; without a baseline or a heat map of keys that only other groups have."""
     task, tasks = group.runs[0].task, {each.runs[0].task for each in groups}
-    published = {name: read_published(name).task for name in options.against}
+    published = {name: task if is_records(name) else read_published(name).task for name in options.against}
     against = [name for name, its in published.items() if its == task or its not in tasks]
     having = [each for each in groups if options.baseline in {run.optimizer for run in each.runs}]
     drawable = [each for each in groups if all(has_key(each, key) for key in options.heatmap)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from report.comparable import Group
 from report.figures.comparison import comparison
 from report.figures.panel import Panel
 from report.figures.series import Band, By
+from report.published.against_records import is_records
 from report.selection import swept_keys
 from report.tables.table import Table
 from report.warnings import warnings
@@ -174,19 +176,42 @@ def drawn_figures(name: str, caption: str, contents: Sequence[Any], draw: Callab
 
 
 def add_published(report: GroupReport, options: ReportOptions) -> None:
+    from report.published.figures import published_figures
     from report.published.panels import published_panels
     from report.published.tables import nothing_to_compare, published_sweep_table, published_table
 
     for name in options.against:
+        if is_records(name):
+            add_records(report, name)
+            continue
         file = f"against_{name.replace('/', '_')}"
         tables = {
             file: published_table(name, report.settings),
             f"{file}_sweep": published_sweep_table(name, report.settings),
         }
-        panels = published_panels(name, report.settings)
-        report.add(f"Against the paper: {name}", tables, [Figure(file, "Published (grey) and ours.", panels)])
+        drawn = published_figures(name, report.settings)
+        figures = [Figure(f"{file}_{figure.name}", f"{figure.title}.", panels) for figure, panels in drawn]
+        figures.append(Figure(file, "Published (grey) and ours.", published_panels(name, report.settings)))
+        report.add(f"Against the paper: {name}", tables, figures)
         if not any(table is not None and table.rows for table in tables.values()):
             report.notes.append(nothing_to_compare(name, report.settings))
+
+
+def file_name(against: str) -> str:
+    return re.sub(r"[^\w-]+", "_", against.removesuffix(".jsonl")).strip("_")
+
+
+def add_records(report: GroupReport, name: str) -> None:
+    from report.published.against_records import records_table
+    from report.published.record_panels import record_panels
+
+    table, file = records_table(name, report.settings), f"against_{file_name(name)}"
+    panels = record_panels(name, report.settings) if table.rows else []
+    caption = "Recorded (grey) and these runs; bands: 95 % intervals."
+    report.add(f"Against {name}", {file: table}, [Figure(file, caption, panels)])
+    if not table.rows:
+        what = "task, optimizer and optimizer's settings"
+        report.notes.append(f"Against {name}: nothing to compare; no recorded run has the {what} of these runs.")
 
 
 def add_all_settings(report: GroupReport, options: ReportOptions) -> None:

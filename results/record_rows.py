@@ -7,7 +7,7 @@ third, ... is kept, and the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from results.metrics import Row, step_rows, value_keys
@@ -76,21 +76,16 @@ def rows_of_columns(split: str, given: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def step_values(rows: Sequence[Row], at: Iterable[int] = ()) -> list[Row]:
-    """Of the rows of steps the values that no row of an epoch has: the largest of each key, those at the steps of `at`,
-    and the last, in this order."""
-    steps, wanted = step_rows(rows), set(at)
+def step_values(rows: Sequence[Row]) -> list[Row]:
+    """Of the rows of steps the values that no row of an epoch has, as toys': the largest of each key, and the last."""
+    steps = step_rows(rows)
     known = {key for row in rows if row.get("per") == "epoch" for key in row}
     keys = dict.fromkeys(key for row in steps for key in value_keys(row) if key not in known and "/" not in key)
     if not keys:
         return []
-    place = ("epoch", "step")
+    first, last = ({key: row[key] for key in ("epoch", "step")} for row in (steps[0], steps[-1]))
     largest = {key: rounded(max(row[key] for row in steps if key in row)) for key in keys}
-    shown = [row for row in steps if row["step"] in wanted and row is not steps[-1]]
-    return [
-        {**{key: steps[0][key] for key in place}, **largest},
-        *({key: rounded(row[key]) for key in (*place, *keys) if key in row} for row in (*shown, steps[-1])),
-    ]
+    return [{**first, **largest}, {**last, **{key: rounded(steps[-1][key]) for key in keys if key in steps[-1]}}]
 
 
 def rows_of_step_values(given: Sequence[Row]) -> list[Row]:

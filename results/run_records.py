@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,15 +114,13 @@ def recorded_run(file: Path, shared: Mapping[str, Any], line: Mapping[str, Any])
     return run
 
 
-def write_records(file: Path, experiment: str, runs: Iterable[Run], steps: Collection[int] = ()) -> int:
+def write_records(file: Path, experiment: str, runs: Iterable[Run]) -> int:
     """Add runs to a file of records and return the number it has then. A run of the same signature, code and seed is
     replaced. Raises ValueError for a run that is not finished and for a setting that is a path of this machine.
-
-    steps: whose values toys keep, beside the last and the largest.
     """
     entries = {}
     for run in [*(read_records(file) if file.exists() else []), *runs]:
-        entries[run.setting, run.signature, code_of(run), run.seed] = record(run, steps)
+        entries[run.setting, run.signature, code_of(run), run.seed] = record(run)
     ordered = [entries[key] for key in sorted(entries)]
     shared = {"experiment": experiment, **shared_parts(ordered)}
     lines = [json.dumps(each, ensure_ascii=False, allow_nan=False) for each in (shared, *ordered)]
@@ -131,7 +129,7 @@ def write_records(file: Path, experiment: str, runs: Iterable[Run], steps: Colle
     return len(ordered)
 
 
-def record(run: Run, steps: Collection[int] = ()) -> dict[str, Any]:
+def record(run: Run) -> dict[str, Any]:
     """A run's record, with its whole settings and environment, which `shared_parts` takes out."""
     if not is_finished(run.status, run.metric):
         raise ValueError(f"{run.folder} is {run.ending}; only finished runs are recorded")
@@ -146,7 +144,7 @@ def record(run: Run, steps: Collection[int] = ()) -> dict[str, Any]:
             **{"environment": environment_of(run), "date": str(run.environment.get("time") or "")[:10]},
             **{"status": rounded(status), "epochs": epoch_columns(run.rows)},
         }
-        if kept := step_values(run.rows, steps):
+        if kept := step_values(run.rows):
             own["steps"] = kept
     own["settings"] = plain_settings(run)
     return own

@@ -12,7 +12,7 @@ def ignore_run(folder: Path) -> str:
     return ""
 
 
-def ignore_sweep(runs: Sequence[Path], folder: Path) -> str:
+def ignore_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[str]) -> str:
     """Print nothing."""
     return ""
 
@@ -23,12 +23,13 @@ class Callbacks:
 
     on_run_end(run): called with a run's folder once a run that is done or diverged has written its files; returns
     what to print, or "".
-    on_sweep_end(runs, folder): called with the folders of a sweep's runs and its own; returns what to print, or "".
+    on_sweep_end(runs, folder, experiments): called with the folders of a sweep's runs and its own, and with the
+    experiments whose papers' grids it ran (sweep=paper); returns what to print, or "".
     preload: modules that on_run_end imports, loaded once before processes are forked.
     """
 
     on_run_end: Callable[[Path], str | None] = ignore_run
-    on_sweep_end: Callable[[Sequence[Path], Path], str] = ignore_sweep
+    on_sweep_end: Callable[[Sequence[Path], Path, Sequence[str]], str] = ignore_sweep
     preload: tuple[str, ...] = ()
 
 

@@ -35,19 +35,24 @@ class SweeperWithCallbacks(BasicSweeper):
 class RunsSweeper(SweeperWithCallbacks):
     """hydra/sweeper=runs, the default: plans all runs before the first starts, and runs those that are not done.
 
-    grid: a file of configs/sweep; the command line's `sweep=NAME`.
+    grid: a file of configs/sweep; the command line's `sweep=NAME`. budget_s: the seconds of its `--budget`.
     """
 
-    def __init__(self, params: dict[str, str] | None = None, grid: str | None = None) -> None:
+    def __init__(
+        self, params: dict[str, str] | None = None, grid: str | None = None, budget_s: float | None = None
+    ) -> None:
         super().__init__(None, params)
-        self.grid = grid
+        self.grid, self.budget_s = grid, budget_s
 
     def sweep(self, arguments: list[str]) -> Any:
         from runner.sweep.main import run_sweep
+        from runner.sweep.settings import GridSettings, read_settings
 
         assert self.hydra_context is not None
         overrides, loader = [*self.fixed_overrides(), *arguments], self.hydra_context.config_loader
-        raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, self.grid, self.callbacks))
+        settings = read_settings(GridSettings, {"grid": self.grid, "budget_s": self.budget_s}, "hydra.sweeper")
+        options = {**vars(settings), "callbacks": self.callbacks}
+        raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, **options))
 
 
 class OptunaSweeper(SweeperWithCallbacks):
@@ -90,6 +95,12 @@ class JobLauncher(Launcher):
     def check(self) -> None:
         """Raise ConfigError for settings that can't be."""
 
+    def machine_slots(self, settings: Any) -> Any:
+        """A slot for each process in which runs could be in progress at a time on this machine."""
+        from runner.sweep.slots import process_slots
+
+        return process_slots(None, 1, settings.device, settings.threads)
+
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
         """Run all jobs; call on_end(job, exit code, error) for each; return 0 or 128 + the signal that stopped them."""
         raise NotImplementedError
@@ -116,6 +127,9 @@ class LocalLauncher(JobLauncher):
         from runner.sweep.slots import process_slots
 
         return process_slots(self.n_jobs, self.jobs_per_gpu, settings.device, settings.threads)
+
+    def machine_slots(self, settings: Any) -> Any:
+        return self.slots(settings)
 
     def run_jobs(self, jobs: Any, on_end: Any, callbacks: Any) -> int:
         from runner.sweep.local import run_parallel
@@ -155,7 +169,7 @@ class Registration(SearchPathPlugin):
     """Registers this project's plugins once Hydra has imported all: hydra-optuna-sweeper takes the name optuna too."""
 
     def manipulate_search_path(self, search_path: Any) -> None:
-        register("sweeper", "runs", RunsSweeper, params=None, grid=None)
+        register("sweeper", "runs", RunsSweeper, params=None, grid=None, budget_s=None)
         register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
         register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
         register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

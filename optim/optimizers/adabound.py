@@ -12,13 +12,15 @@ class AdaBound(ComposedOptimizer):
 
     lr in [0, inf), Adam's; betas: two values in [0, 1); final_lr in (0, inf), that of the SGD (with momentum
     beta1, normalised) it ends as; gamma in (0, 1), how fast; eps in [0, inf); weight_decay in [0, inf), L2;
-    amsbound: divide by the largest v so far. base_lr is the lr that a group starts with, so that a schedule
-    scales final_lr too; it is a key of the group, which may also name its own. A group that starts with lr 0
-    takes the constructor's lr, or 0.001 where that is 0 too.
+    amsbound: divide by the largest v so far; decoupled_weight_decay=True: lr weight_decay p is subtracted from p
+    instead, as in AdamW. base_lr is the lr that a group starts with, so that a schedule scales final_lr too; it is a
+    key of the group, which may also name its own. A group that starts with lr 0 takes the constructor's lr, or 0.001
+    where that is 0 too.
     Source: Luo, Xiong, Liu and Sun, ICLR 2019, algorithm 2, in the form of the authors' code, with its defaults.
     Deviations: as in the code, moments are debiased, lr is not divided by sqrt(t), there is an eps, and gamma
     stands for the paper's 1 - beta2 in the bounds. Unlike in the code, base_lr is in the group: on the optimizer,
-    copies and later groups lose it; lr may be 0; gamma=0 and final_lr=0 are refused.
+    copies and later groups lose it; lr may be 0; gamma=0 and final_lr=0 are refused. The code's
+    AdaBoundW subtracts weight_decay p, whatever lr is: its weight_decay is lr times this one.
     params, backend, seed, maximize: as for ComposedOptimizer.
 
     >>> import torch
@@ -40,19 +42,20 @@ class AdaBound(ComposedOptimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         amsbound: bool = False,
+        decoupled_weight_decay: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = AdaBoundConfig(lr, betas, final_lr, gamma, eps, weight_decay, amsbound)
+        config = AdaBoundConfig(lr, betas, final_lr, gamma, eps, weight_decay, amsbound, decoupled_weight_decay)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)
 
 
 class AMSBound(ComposedOptimizer):
     """AdaBound whose second moment never falls: v_max <- max(v_max, v) takes v's place. AdaBound(amsbound=True).
 
-    lr, betas, final_lr, gamma, eps, weight_decay and base_lr as for AdaBound.
+    lr, betas, final_lr, gamma, eps, weight_decay, decoupled_weight_decay and base_lr as for AdaBound.
     Source: Luo, Xiong, Liu and Sun, ICLR 2019, section 4, in the form of the authors' code, with its defaults.
     Deviations: those of AdaBound; as in the authors' code, the maximum is over the raw v.
     params, backend, seed, maximize: as for ComposedOptimizer.
@@ -77,10 +80,11 @@ class AMSBound(ComposedOptimizer):
         gamma: float = 1e-3,
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
         *,
         backend: Backend = "auto",
         seed: int = 0,
         maximize: bool = False,
     ) -> None:
-        config = AMSBoundConfig(lr, betas, final_lr, gamma, eps, weight_decay)
+        config = AMSBoundConfig(lr, betas, final_lr, gamma, eps, weight_decay, decoupled_weight_decay)
         super().__init__(params, config, backend=backend, seed=seed, maximize=maximize)

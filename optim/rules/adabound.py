@@ -1,7 +1,8 @@
 """AdaBound: Adam at the start, SGD at the end, by bounds on each coordinate's learning rate that close in.
 
-AdaBound     L2, BoundedMoments
-AMSBound     L2, BoundedMoments(amsbound), with the largest second moment so far
+AdaBound                                  L2, BoundedMoments
+AdaBound(decoupled_weight_decay=True)     BoundedMoments, DecoupledDecay
+AMSBound                                  L2, BoundedMoments(amsbound), with the largest second moment so far
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..arithmetic import ema_, ema_square_, maximum_, zeros
 from ..config import OptimizerConfig
 from ..ranges import FLOAT32_MAX, ranged
 from ..transform import Context, Transform
-from .decay import L2
+from .decay import with_decay
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,10 +84,10 @@ class _BoundedConfig(OptimizerConfig):
             )
         return {"base_lr": base_lr}
 
-    def bounded(self, amsbound: bool) -> tuple[Transform, ...]:
+    def bounded(self, amsbound: bool, decoupled: bool) -> tuple[Transform, ...]:
         base_lr = float(self.lr) or 1e-3
         moments = BoundedMoments(self.betas, self.final_lr, self.gamma, self.eps, base_lr, amsbound)
-        return L2(self.weight_decay), moments
+        return with_decay(moments, self.weight_decay, decoupled)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ class AdaBoundConfig(_BoundedConfig):
 
     name: ClassVar[str] = "adabound"
     amsbound: bool = False
+    decoupled_weight_decay: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        return self.bounded(self.amsbound)
+        return self.bounded(self.amsbound, self.decoupled_weight_decay)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class AMSBoundConfig(_BoundedConfig):
     """Configuration of optim.AMSBound, where the arguments are documented."""
 
     name: ClassVar[str] = "amsbound"
+    decoupled_weight_decay: bool = False
 
     def transforms(self) -> tuple[Transform, ...]:
-        return self.bounded(amsbound=True)
+        return self.bounded(True, self.decoupled_weight_decay)

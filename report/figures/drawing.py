@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from report.figures.axes import log_axis
 from report.figures.limits import extent
-from report.figures.panel import Line, Panel
+from report.figures.panel import MARK_COLOUR, Line, Panel
 
 WIDTH, HEIGHT = 3.4, 2.3  # inches a panel
 LINE = 0.16  # inches of a legend's line
@@ -127,7 +127,8 @@ def draw_panel(axes: Any, panel: Panel) -> None:
 def set_limits(axes: Any, panel: Panel) -> None:
     """Limits around lines and bands; matplotlib's own would follow the crosses of diverged runs."""
     x = [value for line in panel.lines for value in (*line.x, *line.diverged_at, *(x for x, _ in line.crosses))]
-    y = [value for line in panel.lines for value in (*line.y, *line.low, *line.high)]
+    y = [value for line in panel.lines for value in (*line.y, *line.low, *line.high, *(mark.y for mark in line.marks))]
+    x += [mark.x for line in panel.lines for mark in line.marks]
     axes.set_xlim(*extent(x, panel.x_log))
     axes.set_ylim(*(panel.y_range or extent(y, panel.y_log)))
 
@@ -142,6 +143,17 @@ def draw_line(axes: Any, line: Line, number: int) -> None:
         axes.fill_between(line.x, line.low, line.high, color=colour, alpha=0.15, linewidth=0)
     if len(line.raw):
         axes.plot(line.x, line.raw, color=colour, linewidth=0.5, alpha=0.3, zorder=1)
+    if line.marks:
+        draw_marks(axes, line)
+
+
+def draw_marks(axes: Any, line: Line) -> None:
+    """Hollow and around the line's own markers, so that neither covers the other."""
+    x, y, spread = zip(*line.marks, strict=True)
+    hollow = {"markersize": 5, "markerfacecolor": "none", "markeredgewidth": 0.9, "zorder": 3}
+    axes.errorbar(
+        x, y, spread if any(spread) else None, fmt=line.style.marker, color=MARK_COLOUR, elinewidth=0.8, **hollow
+    )
 
 
 def draw_divergences(axes: Any, panel: Panel) -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from report.figures.series_style import SeriesStyle
+
+MARK_COLOUR = "#6e6e6e"
+
+
+class Mark(NamedTuple):
+    """spread: y ± spread."""
+
+    x: float
+    y: float
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -14,7 +24,8 @@ class Line:
     """A series: y over x, and, where several runs made it, the band from `low` to `high` around it.
 
     raw: the values behind a smoothed line, drawn thin and pale. diverged_at: the x at which runs diverged, marked by a
-    cross at the panel's edge. crosses: (x, y) of the last points of runs that diverged.
+    cross at the panel's edge. crosses: (x, y) of the last points of runs that diverged. marks: values of another source
+    at some x, drawn grey and hollow in the line's marker.
     """
 
     label: str
@@ -27,6 +38,7 @@ class Line:
     diverged_at: Sequence[float] = ()
     crosses: Sequence[tuple[float, float]] = ()
     markers: bool = False  # at every point, for few measured ones
+    marks: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True)

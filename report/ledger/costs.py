@@ -46,19 +46,14 @@ def cost(entry: Entry, costs: Mapping[str, Mapping[str, Any]], runs: Sequence[Ru
 
 
 def grid_size(entry: Entry, epochs: float) -> tuple[int, float]:
-    """The number of runs of an entry's grids, and of epochs of all of them; each grid may set its own epochs."""
-    if entry.grid is None:
+    """The number of runs of an entry's grids, and of epochs of all of them; a grid may set its own epochs."""
+    if not entry.grids:
         count = max(entry.runs, 1)
         return count, count * epochs
-    grids = [{key: as_list(values) for key, values in grid.items()} for grid in grids_of(entry)]
-    counts = [math.prod(map(len, grid.values())) for grid in grids]
-    lengths = [float(grid["epochs"][0]) if "epochs" in grid else epochs for grid in grids]
+    grids = [grid for file in entry.grids for grid in load_yaml(file, file.name)]
+    counts = [math.prod(len(as_list(values)) for values in grid.values()) for grid in grids]
+    lengths = [float(as_list(grid.get("epochs", epochs))[0]) for grid in grids]
     return sum(counts), sum(n * each for n, each in zip(counts, lengths, strict=True))
-
-
-def grids_of(entry: Entry) -> list[dict[str, Any]]:
-    assert entry.grid is not None
-    return load_yaml(entry.grid, entry.grid.name)
 
 
 def as_list(values: Any) -> list[Any]:

@@ -27,7 +27,7 @@ class Entry:
     headline: the method whose number stands in the table for all. printed: what is published, where no file has it.
     proof: what shows it without training. data: data that can't be downloaded freely. missing: what is not built here.
     cost: of costs.json, the experiment's where it is empty; epochs and runs: of the published protocol, where no grid
-    says it. remark: a sentence.
+    says it. remark: a sentence. where: settings that its runs have.
     """
 
     what: str
@@ -44,6 +44,7 @@ class Entry:
     epochs: int = field(default=0, metadata={"range": "[0, inf)"})
     runs: int = field(default=0, metadata={"range": "[0, inf)"})
     remark: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def exists(self) -> bool:
@@ -56,17 +57,18 @@ class Entry:
         return self.experiment if self.compare != "none" and self.experiment in published_names() else ""
 
     @property
-    def grid(self) -> Path | None:
-        """The file of its grids; None if there is none."""
-        below = f"{self.experiment}/{self.sweep}" if self.sweep else self.experiment
-        file = CONFIGS / "sweep" / "paper" / f"{below}.yaml"
-        return file if self.experiment and file.is_file() else None
+    def grids(self) -> list[Path]:
+        """The files of its grids, as `sweep=paper` takes them."""
+        folder = CONFIGS / "sweep" / "paper" / self.experiment
+        whole = folder / f"{self.sweep}.yaml" if self.sweep else folder.with_suffix(".yaml")
+        files = [whole] if whole.is_file() or self.sweep else sorted(folder.glob("*.yaml"))
+        return [file for file in files if self.experiment and file.is_file()]
 
     @property
     def command(self) -> str:
         if not self.exists:
             return ""
-        if self.grid is None:
+        if not self.grids:
             return f"python main.py experiment={self.experiment}"
         return f"python main.py -m experiment={self.experiment} sweep=paper{'/' if self.sweep else ''}{self.sweep}"
 

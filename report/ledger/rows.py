@@ -9,15 +9,18 @@ from functools import cached_property
 from itertools import compress
 from typing import Any, Literal
 
-from report.ledger.costs import Cost, cost, hours_text
+from report.ledger.costs import Cost, as_list, cost, hours_text
 from report.ledger.entries import Entry
+from report.published.matching import same
 from report.published.numbers import Block, Published, read_published
 from report.published.tables import ComparedValue, cells, compared_points, compared_values, names_of
 from report.tables.text import ABSENT
 from results.run import Run
-from results.settings import Setting, settings
+from results.settings import Setting, best, settings
+from results.typed import load_yaml
 
 ON_CPU_H = 48.0  # hours on two cores up to which a table is called one for this CPU
+MOST_NAMED = 4  # optimizers of a figure
 VERDICTS = ("match", "close", "miss", "not comparable")
 #: where an entry stands, best first
 Stand = Literal["reproduced", "partly", "drawn", "CPU", "GPU", "data", "not built"]
@@ -34,11 +37,21 @@ STANDS: dict[Stand, str] = {
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """runs: the records of the entry's experiment."""
+    """recorded: the runs of the entry's experiment."""
 
     entry: Entry
-    runs: Sequence[Run]
+    recorded: Sequence[Run]
     costs: Mapping[str, Mapping[str, Any]]
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Those of the entry: with its settings and, where no numbers choose them, of its grids."""
+        entry = self.entry
+        own = [run for run in self.recorded if all(same(run.settings.get(k), v) for k, v in entry.where.items())]
+        if entry.compare != "none" or not entry.grids:
+            return own
+        grids = [grid for file in entry.grids for grid in load_yaml(file, file.name)]
+        return [run for run in own if any(is_of_grid(run, grid) for grid in grids)]
 
     @cached_property
     def paper(self) -> Published | None:
@@ -96,13 +109,18 @@ class LedgerRow:
         block, row, point = self.head()
         value = f"{point.value:g}" + ("" if point.std is None else f" ± {point.std:g}")
         unit = {"per cent": " %", "per cent error": " % error"}.get(block.unit, "")
+        when = f" after {point.x:g} epochs" if block.by == "epoch" else ""
         more = f"; {self.total} values" if self.total > 1 else ""
-        return f"{row.method} {value}{unit}{more}"
+        return f"{row.method} {value}{unit} ({block.what}{when}){more}"
 
     def head(self) -> tuple[Block, Any, Any]:
         """The published value that stands for all: the headline's best in the first quantity that has it."""
         name = self.entry.headline
-        found = [(block, row) for block in self.blocks for row in block.rows if not name or row.method == name]
+        every = [(block, row) for block in self.blocks for row in block.rows]
+        found = [(block, row) for block, row in every if not name or row.method == name]
+        if not found:
+            methods = ", ".join(dict.fromkeys(row.method for _, row in every))
+            raise ValueError(f"{self.entry.what}: headline={name} is not one of {methods}")
         block, row = found[0]
         return block, row, compared_points(block, row, False)[-1]
 
@@ -111,15 +129,23 @@ class LedgerRow:
         """Our value beside the headline's; of figures without numbers, what was run."""
         if not self.runs:
             return ABSENT
-        if not self.compared:
-            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+        if self.paper is None or not self.compared:
+            return self.run_text()
         block, row, point = self.head()
         names = names_of(self.settings)
         for each in self.compared:
             if each.block is block and each.row is row and each.point is point:
-                _, mine, n, _ = cells(each, names)
+                _, mine, n, _ = cells(self.paper, each, names)
                 return f"{mine} (n={n})"
         return ABSENT
+
+    def run_text(self) -> str:
+        """Of figures without numbers: each optimizer's best result on the test set, where they are few."""
+        chosen = {name: own[0] for name, own in best(self.settings).items()}
+        if not 0 < len(chosen) <= MOST_NAMED:
+            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+        found = ", ".join(f"{name} {setting.mean('test'):.4g}" for name, setting in chosen.items())
+        return f"test {self.settings[0].metric}: {found}"
 
     @property
     def verdict(self) -> str:
@@ -152,8 +178,16 @@ class LedgerRow:
         gpu = f"about {hours_text(found.gpu_hours)} of an A100"
         if not self.entry.exists:
             return f"{runs}: {gpu}"
+        gpu = f", or {gpu}" if found.cpu_hours > 1 else ""
         how = f"by the measured {1000 * found.measured_step:.2g} ms a step" if found.measured_step else "estimated"
-        return f"the whole, {runs}: {hours_text(found.cpu_hours)} of this CPU ({how}), or {gpu}"
+        return f"the whole, {runs}: {hours_text(found.cpu_hours)} of this CPU ({how}){gpu}"
+
+
+def is_of_grid(run: Run, grid: Mapping[str, Any]) -> bool:
+    """Whether a run has values of a grid, as far as they are no choices of other groups than optim and wrap."""
+    found = {"optim": run.config["optim"]["name"], "wrap": list(run.config["wrap"]), **run.settings}
+    axes = {key: as_list(values) for key, values in grid.items() if key in found and key != "seed"}
+    return all(any(same(found[key], value) for value in values) for key, values in axes.items())
 
 
 def hardware_and_time(runs: Sequence[Run]) -> str:

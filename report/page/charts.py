@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from report.figures.contrast import LIGHT
-from report.figures.panel import Panel
+from report.figures.panel import Mark, Panel
 from report.page.thinning import thinned
 from report.page.traces import (
     FEW,
@@ -119,7 +119,7 @@ def axes(panel: Panel, number: int, count: int) -> dict[str, Any]:
 
 def x_ticks(panel: Panel) -> dict[str, Any]:
     """Ticks at the values where few were measured, at whole numbers where all are whole; else Plotly's."""
-    values = sorted({x for line in panel.lines for x in line.x})
+    values = sorted({x for line in panel.lines for x in (*line.x, *(mark.x for mark in line.marks))})
     gaps = [b - a for a, b in zip(values, values[1:], strict=False)]
     if panel.x_log or not gaps:
         return {}
@@ -157,6 +157,12 @@ def panels_csv(panels: Sequence[Panel]) -> str:
             empty = [None] * len(line.x)
             columns = [numbers(values) or empty for values in (line.x, line.y, line.low, line.high, line.raw)]
             rows.writerows([*names, *point, None] for point in zip(*columns, strict=True))
+            rows.writerows([names[0], f"{names[1]}: published", *mark_cells(mark)] for mark in line.marks)
             ends = [*((x, None) for x in line.diverged_at), *line.crosses]
             rows.writerows([*names, *end, None, None, None, "yes"] for end in ends)
     return file.getvalue()
+
+
+def mark_cells(mark: Mark) -> list[float | None]:
+    ends = (mark.y - mark.spread, mark.y + mark.spread) if mark.spread else (None, None)
+    return [mark.x, mark.y, *ends, None, None]

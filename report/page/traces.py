@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from report.figures.contrast import DARK, LIGHT, channels, readable
-from report.figures.panel import Line, Panel
+from report.figures.panel import MARK_COLOUR, Line, Panel
 from report.page.embedded import clean
 
 WIDTH = 1.8  # of a line, in pixels
@@ -42,8 +42,8 @@ class Palette:
 class Subplot:
     """The number-th of `count` panels. closest: whether the pointer shows one point, not all series at its x.
 
-    The `meta` of a trace says what it is: a line's "band", its "raw" values, the "line" itself, or a "cross" where a
-    run diverged.
+    The `meta` of a trace says what it is: a line's "band", its "raw" values, the "line" itself, its "mark"s of another
+    source, or a "cross" where a run diverged.
     """
 
     def __init__(self, panel: Panel, number: int, count: int, colours: Palette, closest: bool) -> None:
@@ -57,7 +57,7 @@ class Subplot:
     def traces(self, names: Sequence[str]) -> list[Trace]:
         """All traces, from back to front. names: the lines' names in the legend."""
         found = [trace for pair in zip(self.panel.lines, names, strict=True) for trace in self.traces_of(*pair)]
-        return sorted(found, key=lambda trace: ("band", "raw", "line", "cross").index(trace["meta"]))
+        return sorted(found, key=lambda trace: ("band", "raw", "line", "mark", "cross").index(trace["meta"]))
 
     def traces_of(self, line: Line, name: str) -> Iterator[Trace]:
         look = line.style
@@ -70,6 +70,8 @@ class Subplot:
         if len(line.raw):
             yield {**common, **self.raw(line), "meta": "raw"}
         yield {**common, **self.curve(line), "meta": "line"}
+        if line.marks:
+            yield {**common, **self.marks(line), "meta": "mark"}
         if line.crosses:
             yield {**common, **self.crosses(line), "meta": "cross"}
         if len(line.diverged_at):
@@ -110,6 +112,15 @@ class Subplot:
         fill = {"fill": "toself", "fillcolor": self.colours(line.style.colour, 0.15), "line": {"width": 0}}
         return {"x": xs, "y": ys, "mode": "lines", "hoverinfo": "skip", **fill}
 
+    def marks(self, line: Line) -> Trace:
+        x, y, spread = map(numbers, zip(*line.marks, strict=True))
+        style = {"color": self.colours(MARK_COLOUR), "width": 1.4}
+        found = {
+            **{"x": x, "y": y, "mode": "markers", "hovertemplate": f"{self.place}published %{{y:.4~g}}"},
+            "marker": {"symbol": f"{SYMBOLS[line.style.marker]}-open", "size": 9, "line": style, **style},
+        }
+        return found | ({"error_y": {"array": spread, "width": 0, **style}} if any(spread) else {})
+
     def crosses(self, line: Line) -> Trace:
         """Where curves end; what exploded, at the edge."""
         ends = [end for end in line.crosses if None not in numbers(end)]
@@ -143,7 +154,7 @@ def value_range(panel: Panel) -> tuple[float, float]:
     """The lowest and the highest value that the panel shows."""
     if panel.y_range is not None and has_limits(panel):
         return panel.y_range
-    values = [value for line in panel.lines for value in (*line.y, *line.low, *line.high)]
+    values = [value for line in panel.lines for value in (*line.y, *line.low, *line.high, *(m.y for m in line.marks))]
     shown = [value for value in values if abs(value) < 1e100 and (value > 0 or not panel.y_log)]
     return min(shown, default=0.0), max(shown, default=1.0)
 

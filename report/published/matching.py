@@ -181,7 +181,9 @@ def curve(run: Run, split: str, key: str) -> list[tuple[float, float]]:
     if split == "val" or not epochs:
         return [(row["epoch"], row[key]) for row in epochs]
     length = epochs[-1]["step"] / epochs[-1]["epoch"]
-    rows = [row for row in run.steps if key in row] or epochs
+    rows = [row for row in run.steps if key in row]
+    if not rows:
+        return [(row["epoch"] - 0.5, row[key]) for row in epochs]
     ends = [0, *(row["step"] for row in rows)]
     middles = [(start + end) / 2 / length for start, end in pairwise(ends)]
     return [(x, row[key]) for x, row in zip(middles, rows, strict=True)]

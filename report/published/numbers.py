@@ -1,18 +1,20 @@
 """Published numbers as data: configs/published/<name>.yaml, checked on reading; named like the experiment.
 
 A file has the `protocol` (settings that our runs must have) and `numbers`: blocks of one quantity from one source, with
-a row a method. A row has one value, or points by learning rate or epoch.
+a row a method. A row has one value, or points by learning rate or epoch. `figures` say how a source draws its numbers.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from results.typed import as_mapping, load_yaml, read_dataclass
+from results.values import format_value
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "published"
 
@@ -70,7 +72,7 @@ class Block:
     close (in the unit) or close_relative: the largest difference of two means that are close. tolerance: the error of
     reading or rounding. failed: at or below it, nothing was learnt. by: lr or epoch, where rows have points.
     compare_at: the epochs of a curve that the table compares. epochs_per_unit: of a curve's axis, where it is not one:
-    points and compare_at are in units in the file, and in epochs once read.
+    points and compare_at are in units in the file, and in epochs once read. name: by which figures refer to the block.
     """
 
     what: str
@@ -88,10 +90,37 @@ class Block:
     by: Literal["", "lr", "epoch"] = ""
     compare_at: Sequence[float] = ()
     epochs_per_unit: float = field(default=1.0, metadata={"range": "(0, inf)"})
+    name: str = ""
 
     def threshold(self, value: float) -> float:
         """How far from a published value still counts as close, in its unit."""
         return self.close if self.close is not None else (self.close_relative or 0.0) * abs(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigurePanel:
+    """blocks: names of those whose rows it shows, of one method the first. methods: of these rows; empty: all of them.
+
+    y_range: two ends; empty: as the values are. smooth: our curves over so many batches; 0: not. note: for the legend.
+    """
+
+    blocks: Sequence[str]
+    methods: Sequence[str] = ()
+    y_range: Sequence[float] = ()
+    y_log: bool = False
+    smooth: int = field(default=0, metadata={"range": "[0, inf)"})
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFigure:
+    """kind: curves of the methods by epoch; their sensitivity to the learning rate; curves at the three best rates of
+    each. name: of its file."""
+
+    name: str
+    title: str
+    kind: Literal["curves", "sensitivity", "best_rates"]
+    panels: Sequence[FigurePanel]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +137,7 @@ class Published:
     notes: Sequence[str] = ()
     seeds: int | None = field(default=None, metadata={"range": "[1, inf)"})
     exact: bool = False
+    figures: Sequence[PublishedFigure] = ()
 
 
 def published_names(folder: Path = FOLDER) -> list[str]:
@@ -127,6 +157,7 @@ def read_published(name: str, folder: Path = FOLDER) -> Published:
     published = read_dataclass(Published, {"name": name, **raw}, name)
     for i, block in enumerate(published.numbers):
         check_block(block, f"{name}.numbers[{i}]")
+    check_figures(published)
     return replace(published, numbers=[in_epochs(block) for block in published.numbers])
 
 
@@ -187,3 +218,31 @@ def check_block(block: Block, path: str) -> None:
     for row in block.rows:
         if not row.points or any((point.x is None) == bool(block.by) for point in row.points):
             raise ValueError(f"{path}: {row.method} needs {'points' if block.by else 'one value'}")
+
+
+def check_figures(published: Published) -> None:
+    """Raise ValueError where a figure names what is not there, or can't be drawn of what it names."""
+    blocks = {block.name: block for block in published.numbers if block.name}
+    names = [figure.name for figure in published.figures]
+    for i, figure in enumerate(published.figures):
+        path = f"{published.name}.figures[{i}]"
+        if not re.fullmatch(r"[a-z0-9_]+", figure.name) or names.count(figure.name) > 1:
+            raise ValueError(f"{path}.name={figure.name} is no name of its own of small letters, digits and _")
+        if not figure.panels:
+            raise ValueError(f"{path}.panels is empty")
+        for k, panel in enumerate(figure.panels):
+            check_panel(figure, panel, blocks, f"{path}.panels[{k}]")
+
+
+def check_panel(figure: PublishedFigure, panel: FigurePanel, blocks: Mapping[str, Block], path: str) -> None:
+    if unknown := [name for name in panel.blocks if name not in blocks]:
+        raise ValueError(f"{path}.blocks: no block is named {unknown[0]}; there are {', '.join(blocks) or 'none'}")
+    shown = [blocks[name] for name in panel.blocks]
+    by = "lr" if figure.kind == "sensitivity" else "epoch"
+    if len({(block.metric, block.where, block.unit) for block in shown}) != 1 or {block.by for block in shown} != {by}:
+        raise ValueError(f"{path}.blocks: a figure of {figure.kind} shows blocks of one quantity by {by}")
+    methods = {row.method for block in shown for row in block.rows}
+    if unknown := [name for name in panel.methods if name not in methods]:
+        raise ValueError(f"{path}.methods: {unknown[0]} is none of {', '.join(sorted(methods))}")
+    if len(panel.y_range) not in (0, 2) or list(panel.y_range) != sorted(set(panel.y_range)):
+        raise ValueError(f"{path}.y_range={format_value(list(panel.y_range))} is not a lower and an upper end")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import inf, isnan
 
 from report.figures.panel import Line, Panel
@@ -11,8 +12,10 @@ from report.figures.series_style import DASHES, MARKERS, SeriesStyle, style_of
 from report.published.agreement import interval
 from report.published.matching import MatchingSetting, curve, matching_setting, of_task, values
 from report.published.numbers import UNITS, Block, Published, Row, read_published
+from results.run import Run
 from results.settings import Setting
 
+Spread = Callable[[Sequence[float]], tuple[float, float]]  # values -> their mean and half a band's width, or nan
 GREYS = ("#6e6e6e", "#9a9a9a", "#4d4d4d", "#b5b5b5")
 
 
@@ -75,58 +78,67 @@ def published_line(block: Block, row: Row, style: SeriesStyle, several: bool) ->
 
 def our_sweep(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
     """Ours at every learning rate that we have, crosses where runs diverged; with an interval where there are seeds."""
+    if reached := settings_by_rate(paper, block, row, candidates):
+        yield sweep_line(block, reached, our_label(row, list(reached.values())), our_style(row, candidates))
+
+
+def settings_by_rate(
+    paper: Published, block: Block, row: Row, candidates: Sequence[Setting]
+) -> dict[float, MatchingSetting]:
+    """Our setting for a method at each learning rate of ours."""
     optims = [ours.optim for ours in row.ours]
     rates = sorted({setting.lr for setting in candidates if setting.optimizer in optims})
     each = {rate: matching_setting(paper, block, row, candidates, rate) for rate in rates}
-    reached = {rate: ours for rate, ours in each.items() if ours}
-    if not reached:
-        return
+    return {rate: ours for rate, ours in each.items() if ours}
+
+
+def sweep_line(
+    block: Block,
+    reached: Mapping[float, MatchingSetting],
+    label: str,
+    style: SeriesStyle,
+    spread: Spread = interval,
+) -> Line:
+    """The values by learning rate, with bands of `spread`."""
     diverged_at = [rate for rate, ours in reached.items() if any(run.ending == "diverged" for run in ours.setting.runs)]
     found = {rate: values(block, ours.setting) for rate, ours in reached.items()}
     x = [rate for rate, measured in found.items() if measured]
-    y, low, high = banded(block, [found[rate] for rate in x])
-    label = our_label(row, list(reached.values()))
-    yield Line(
-        label,
-        our_style(row, candidates),
-        x,
-        y,
-        low,
-        high,
-        diverged_at=diverged_at,
-        markers=True,
-    )
+    y, low, high = banded(block, [found[rate] for rate in x], spread)
+    return Line(label, style, x, y, low, high, diverged_at=diverged_at, markers=True)
 
 
 def our_curve(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
     """Our curve, the seeds' mean."""
     ours = matching_setting(paper, block, row, candidates)
     done = [run for run in ours.setting.runs if run.ending == "done"] if ours else []
-    curves = [curve(run, block.where, block.metric) for run in done]
+    line = curve_line(block, done, our_label(row, [ours]), our_style(row, candidates)) if ours else None
+    if line:
+        yield replace(line, markers=block.where == "val")
+
+
+def curve_line(
+    block: Block, runs: Sequence[Run], label: str, style: SeriesStyle, spread: Spread = interval
+) -> Line | None:
+    """The runs' mean by epoch, as far as all of them are, with bands of `spread`; None where one has no curve."""
+    curves = [curve(run, block.where, block.metric) for run in runs]
     length = min(map(len, curves), default=0)
-    if ours is None or not length:
-        return
+    if not length:
+        return None
     convert = UNITS[block.unit]
     x = [place for place, _ in curves[0][:length]]
-    y, low, high = banded(block, [[convert(each[i][1]) for each in curves] for i in range(length)])
-    yield Line(
-        our_label(row, [ours]),
-        our_style(row, candidates),
-        x,
-        y,
-        low,
-        high,
-        markers=block.where == "val",
-    )
+    y, low, high = banded(block, [[convert(each[i][1]) for each in curves] for i in range(length)], spread)
+    return Line(label, style, x, y, low, high)
 
 
 def our_style(row: Row, candidates: Sequence[Setting]) -> SeriesStyle:
     return style_of(row.ours[0].optim, {setting.optimizer for setting in candidates})
 
 
-def banded(block: Block, columns: Sequence[Sequence[float]]) -> tuple[list[float], list[float], list[float]]:
-    """Means, and both ends of their intervals, of shares cut at 0 and 100 %; no ends where nothing has two values."""
-    means, halves = zip(*map(interval, columns), strict=True) if columns else ((), ())
+def banded(
+    block: Block, columns: Sequence[Sequence[float]], spread: Spread = interval
+) -> tuple[list[float], list[float], list[float]]:
+    """Means, and both ends of their bands, of shares cut at 0 and 100 %; no ends where nothing has two values."""
+    means, halves = zip(*map(spread, columns), strict=True) if columns else ((), ())
     halves = [0.0 if isnan(half) else half for half in halves]
     if not any(halves):
         return list(means), [], []

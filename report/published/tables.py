@@ -36,7 +36,7 @@ def published_table(name: str, ours: Sequence[Setting]) -> Table:
     paper = read_published(name)
     found = list(compared_values(paper, ours))
     names = names_of(ours)
-    rows = [[each.row.method, quantity(paper, each), *cells(each, names), str(each.agreement)] for each in found]
+    rows = [[each.row.method, quantity(paper, each), *cells(paper, each, names), str(each.agreement)] for each in found]
     return Table(f"{paper.title}: published and ours", COLUMNS, rows, notes(paper, found))
 
 
@@ -50,7 +50,7 @@ def published_sweep_table(name: str, ours: Sequence[Setting]) -> Table | None:
     if not found:
         return None
     names = names_of(ours)
-    rows = [[each.row.method, f"{each.point.x:g}", *cells(each, names), str(each.agreement)] for each in found]
+    rows = [[each.row.method, f"{each.point.x:g}", *cells(paper, each, names), str(each.agreement)] for each in found]
     columns = ("method", "lr", *COLUMNS[2:])
     return Table(f"{paper.title}: published and ours at each learning rate", columns, rows, notes(paper, found))
 
@@ -104,8 +104,8 @@ def reference(paper: Published, block: Block) -> str:
     return f" [{list(paper.numbers).index(block) + 1}]" if len(paper.numbers) > 1 else ""
 
 
-def cells(compared: ComparedValue, names: Mapping[int, str]) -> list[str]:
-    """Published, ours, n and our setting. names: of our settings, by id."""
+def cells(paper: Published, compared: ComparedValue, names: Mapping[int, str]) -> list[str]:
+    """Published, ours, n, of how many where fewer than published, and our setting. names: of our settings, by id."""
     block, point, ours, found = compared.block, compared.point, compared.ours, compared.agreement
     value = format_like(block, point.value) + ("" if point.std is None else f" ± {format_like(block, point.std)}")
     mine = ABSENT if isnan(found.mean) else format_like(block, found.mean)
@@ -114,7 +114,8 @@ def cells(compared: ComparedValue, names: Mapping[int, str]) -> list[str]:
     if all(run.ending == "diverged" for run in ours.setting.runs):
         mine = "diverged"
     chosen = f", best of {ours.candidates}" if ours.candidates > 1 else ""
-    return [value, mine, str(found.n), names[id(ours.setting)] + chosen]
+    n = f"{found.n} of {paper.seeds}" if found.n < (paper.seeds or 0) else str(found.n)
+    return [value, mine, n, names[id(ours.setting)] + chosen]
 
 
 def notes(paper: Published, found: Sequence[ComparedValue]) -> list[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from results.values import first_line, quote
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS, several_values, unreadable
+from runner.config.errors import ConfigError
 from runner.config.external import CONTRACTS
 from runner.config.plugins import plugin_summaries
 from runner.config.suggestions import GROUPS, list_choices
@@ -23,6 +26,17 @@ HYDRA_CHOICES = {  # its groups that are of use here, and what to install for a 
     },
     "hydra/sweeper": {"runs": "", "optuna": ""},
 }
+
+
+def composed(compose_it: Callable[[], Any]) -> Any:
+    """What `compose_it` returns; raises ConfigError also for errors of Hydra and OmegaConf, such as an interpolation
+    that leads nowhere."""
+    try:
+        return compose_it()
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(describe_error(error)) from None
 
 
 def describe_error(error: Exception) -> str:
@@ -64,6 +78,8 @@ def unknown_choice(group: str, choice: str) -> str:
 def unknown_key(hydra: str, group: str, key: str) -> str:
     if (group, key) == ("sweeper", "grid"):
         return "sweep= names a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
+    if (group, key) == ("sweeper", "budget_s"):
+        return "--budget shrinks a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
     return f"{hydra}.{group}.{key} is not a key of the chosen {hydra}/{group}"
 
 

@@ -42,9 +42,12 @@ Train a task with an optimizer; compare optimizers by sweeping.
   python main.py                                        the digits task with AggMo, under a minute
   python main.py task=mnist optim=adam optim.lr=0.003   any key of --cfg job can be set
   python main.py -m optim=aggmo,adam seed=0,1,2         one run for each combination
+  python main.py -m experiment=momo/mnist_mlp sweep=paper   a paper's table: its methods, rates and seeds
+                        ... --budget 2h                 with fewer seeds, then fewer epochs, so that it takes so long
   python main.py --cfg job [overrides]                  show the whole configuration, run nothing
   python main.py config=outputs/.../config.yaml         repeat a run from its record
   python main.py evaluate=outputs/.../seed=0            test a run's best weights (weights=last: the last)
+  python main.py task=cifar10 --check-data              what lies in data.root: files, checksums, counts; runs nothing
   torchrun --nproc_per_node=2 main.py [overrides]       one run on two GPUs
 
 The same command again shows a finished run's result and resumes an interrupted one.

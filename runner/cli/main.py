@@ -14,10 +14,11 @@ from typing import Any
 
 from results.values import one_line
 from runner.callbacks import NO_CALLBACKS, Callbacks
-from runner.cli.errors import describe_error
+from runner.cli.check_data import FLAG, check_data_command
+from runner.cli.errors import composed, describe_error
 from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
-from runner.cli.overrides import GRID, hydra_arguments
+from runner.cli.overrides import BUDGET, BUDGET_S, GRID, hydra_arguments
 from runner.config.compose import CONFIGS, compose, read_saved
 from runner.config.errors import ConfigError
 from runner.config.validate import validate
@@ -55,6 +56,10 @@ def run_command(argv: list[str], distributed: DistributedContext, callbacks: Cal
             if distributed.size > 1:
                 raise ConfigError("evaluate=FOLDER is for one process")
             return evaluate_command(argv)
+        if FLAG in argv:
+            if distributed.size > 1:
+                raise ConfigError(f"{FLAG} is for one process")
+            return check_data_command(argv)
         if any(word.startswith("config=") for word in argv):
             return run_one(lambda: read_saved(argv), distributed, callbacks)
         return compose_and_run(argv, distributed, callbacks)
@@ -87,8 +92,11 @@ class HydraTask:
 
 def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks: Callbacks) -> int:
     words = hydra_arguments(argv)
-    if not {"-m", "--multirun"} & set(words) and any(word.startswith(GRID) for word in words):
-        raise ConfigError("sweep= names a grid of runs; add -m to run them")
+    if not {"-m", "--multirun"} & set(words):
+        if any(word.startswith(GRID) for word in words):
+            raise ConfigError("sweep= names a grid of runs; add -m to run them")
+        if any(word.startswith(BUDGET_S) for word in words):
+            raise ConfigError(f"{BUDGET} shrinks a sweep; add -m to run one")
     sys.argv = [sys.argv[0], *words]
     if not any(word.startswith("-") or word.lstrip("+~").startswith("hydra") for word in words):
         return run_one(lambda: compose(*words), distributed, callbacks)  # hydra.main would compose twice
@@ -118,12 +126,7 @@ def run_one(compose_it: Callable[[], Any], distributed: DistributedContext, call
     Returns an exit code for the user's mistakes too, so that a sweep goes on.
     """
     try:
-        try:
-            raw = compose_it()
-        except ConfigError:
-            raise
-        except Exception as error:  # of Hydra and OmegaConf, such as an interpolation that leads nowhere
-            return print_error(describe_error(error))
+        raw = composed(compose_it)
         with distributed.raise_together():
             config = validate(raw)
         from runner.train.run import run

@@ -7,12 +7,15 @@ import re
 
 from results.typed import CONTROLS, load_yaml
 from results.values import quote
+from runner.cli.durations import parse_duration
 from runner.cli.errors import unknown_choice
 from runner.config.compose import CONFIGS, quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
+BUDGET = "--budget"  # the flag of a sweep, and where Hydra's sweeper takes its seconds
+BUDGET_S = "hydra.sweeper.budget_s="
 MAX_DEPTH = 10  # of brackets in each other
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|[+-]?inf|true|false", re.IGNORECASE)  # no choice's name
 MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
@@ -32,7 +35,10 @@ def hydra_arguments(argv: list[str]) -> list[str]:
     words = iter(argv)
     for word in words:
         check_word(word)
-        if word.startswith("-"):
+        if word.partition("=")[0] == BUDGET:
+            value = word.partition("=")[2] or next(words, "")
+            overrides.append(f"{BUDGET_S}{parse_duration(value, BUDGET):g}")
+        elif word.startswith("-"):
             if word.partition("=")[0] not in FLAGS:
                 raise ConfigError(f"{quote(word)} is not a flag; write key=value, or -m for a sweep")
             flags += [word, next(words, "")] if word in WITH_VALUE else [word]

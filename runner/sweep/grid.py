@@ -65,6 +65,14 @@ def chosen_files(grid_name: str, experiments: Sequence[str]) -> list[tuple[Path,
     ]
 
 
+def paper_experiments(overrides: list[str], parser: Any, grid_name: str | None) -> list[str]:
+    """The experiments whose papers' grids a sweep runs."""
+    if not grid_name or not is_paper(grid_name):
+        return []
+    given = dict(override_values(override) for override in parser.parse_overrides(overrides))
+    return [choice.removeprefix("experiment=") for choice in given["experiment"]]
+
+
 def override_values(override: Any) -> tuple[str, list[str]]:
     """The key of one of Hydra's parsed overrides, and an override for each of its values."""
     key = override.get_key_element()

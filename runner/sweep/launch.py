@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-
 from results.lock import is_locked
 from results.records import read_status
 from results.status import is_finished
@@ -76,7 +74,7 @@ def run_jobs(jobs: Sequence[Job], launcher: Any, table: SweepTable, callbacks: C
         pass
     elif hasattr(launcher, "run_jobs"):
         code = launcher.run_jobs(jobs, on_end, callbacks)
-    elif isinstance(launcher, BasicLauncher):
+    elif is_basic(launcher):
         code = run_sequentially(jobs, on_end, callbacks)
     else:
         code = run_with_hydra_launcher(launcher, jobs, on_end, table.folder, callbacks)
@@ -103,7 +101,12 @@ def wait_for_others(jobs: Sequence[Job], table: SweepTable) -> tuple[list[Job], 
 
 
 def on_this_machine(launcher: Any) -> bool:
-    return hasattr(launcher, "run_jobs") or isinstance(launcher, BasicLauncher) or is_joblib(launcher)
+    return hasattr(launcher, "run_jobs") or is_basic(launcher) or is_joblib(launcher)
+
+
+def is_basic(launcher: Any) -> bool:
+    """Whether it is Hydra's own, whose class Hydra makes anew for each command of a process."""
+    return type(launcher).__name__ == "BasicLauncher"
 
 
 def is_joblib(launcher: Any) -> bool:
@@ -112,7 +115,7 @@ def is_joblib(launcher: Any) -> bool:
 
 def runs_at_a_time(launcher: Any, settings: Settings) -> int:
     """How many runs a launcher has in progress at a time; DEFAULT_BATCH where it sets no limit."""
-    if isinstance(launcher, BasicLauncher):
+    if is_basic(launcher):
         return 1
     if hasattr(launcher, "slots"):
         return len(launcher.slots(settings))

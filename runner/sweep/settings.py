@@ -38,6 +38,14 @@ class JoblibSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GridSettings:
+    """grid: the name of sweep=NAME. budget_s: the seconds of --budget."""
+
+    grid: str | None = None
+    budget_s: float | None = field(default=None, metadata={"range": "(0, inf)"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """n_trials: in all, those of earlier commands included. seed: of the sampler. batch: trials drawn at a time; None:
     as many as the launcher runs at a time."""

@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from results.files import write_atomic
@@ -18,7 +19,7 @@ from results.signature import digest
 from results.status import FINISHED, is_finished
 from results.values import flat
 from runner.config.errors import ConfigError
-from runner.sweep.plan import REFUSED, RESUME, TODO, Job
+from runner.sweep.plan import REFUSED, RESUME, TODO, Job, run_count
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -45,6 +46,7 @@ class SweepTable:
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
         self.ended: set[int] = set()  # numbers of jobs
         self.start = time.time()
+        self.announcing, self.is_announced = Lock(), False  # by this thread or that of the progress
         self.write()
 
     def record_end(self, job: Job, code: int, error: str = "") -> None:
@@ -60,6 +62,8 @@ class SweepTable:
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
         left = self.remaining_s(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
+        if left is not None:
+            self.announce_duration(job)
         eta = f"; about {format_duration(left)} to go" if left is not None else ""
         self.print_line(f"[{len(self.ended)}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
         self.write()
@@ -77,6 +81,22 @@ class SweepTable:
                 found.append((job, status))
         return found
 
+    def announce_duration(self, ended: Job | None = None) -> None:
+        """Once the first epoch has ended, print how long the whole sweep takes; only once. ended: see remaining_s."""
+        with self.announcing:
+            if self.is_announced or (left := self.remaining_s(ended)) is None:
+                return
+            self.is_announced = True
+            total = format_duration(time.time() - self.start + left)
+            to_run = [job for job in self.jobs if job.state in (TODO, RESUME)]
+            self.print_line(
+                f"{describe_size(to_run)}: about {total} on this device ({self.at_a_time(ended)} at a time)"
+            )
+
+    def at_a_time(self, ended: Job | None = None) -> int:
+        """How many runs are in progress at a time. ended: see remaining_s."""
+        return max(1, min(len(self.running()) + (ended is not None), len(self.open_jobs())))
+
     def remaining_s(self, ended: Job | None = None) -> float | None:
         """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
         time as now; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
@@ -86,7 +106,8 @@ class SweepTable:
         running = self.running()
         statuses = [status for _, status in running]
         statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
-        epochs = sum(status.get("epochs_done", 0) for status in statuses)
+        statuses = [status for status in statuses if status.get("epochs_done")]  # others have seconds of a part of one
+        epochs = sum(status["epochs_done"] for status in statuses)
         seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
         if not epochs:
             return None
@@ -95,8 +116,7 @@ class SweepTable:
         first = {job.number: job.checked_config.settings.first_epoch for job in to_run}  # of branches
         done = {number: max(epoch, self.rows[number]["epochs"]) for number, epoch in first.items()} | done
         left = sum(max(0, job.checked_config.settings.epochs - done[job.number]) for job in to_run)
-        at_a_time = min(len(running) + (ended is not None), len(to_run))
-        return seconds / epochs * left / max(1, at_a_time)
+        return seconds / epochs * left / self.at_a_time(ended)
 
     def refresh(self) -> None:
         """Read the rows of runs that have not ended here: another process may be at them, or have been."""
@@ -196,6 +216,13 @@ def format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def describe_size(jobs: Sequence[Job]) -> str:
+    """`75 runs of 10 epochs`."""
+    epochs = sorted({job.checked_config.settings.epochs_to_train for job in jobs})
+    number = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    return f"{run_count(jobs)} of {number} epoch{'' if epochs == [1] else 's'}"
 
 
 def sweep_name(jobs: Sequence[Job]) -> str:

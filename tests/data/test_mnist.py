@@ -27,7 +27,7 @@ def check_equal(samples, arrays):
 
 
 @pytest.mark.parametrize("gz", [False, True])
-@pytest.mark.parametrize("layout", ["", "FashionMNIST/raw"])
+@pytest.mark.parametrize("layout", ["", "FashionMNIST/raw", "fashion_mnist"])
 def test_files_are_found_plain_or_gzipped_in_either_layout(tmp_path, gz, layout):
     arrays = write_mnist(tmp_path / layout, gz=gz)
     samples = FashionMNIST(root=str(tmp_path)).load()
@@ -80,7 +80,17 @@ def test_offline_message_says_what_where_and_what_instead(tmp_path, offline):
     with pytest.raises(FileNotFoundError) as error:
         FashionMNIST(root=str(tmp_path / "none")).load()
     message = str(error.value)
-    for word in (*FILES, "FashionMNIST/raw", "data.root", "task=digits", "Error downloading"):
+    for word in (
+        *FILES,
+        "FashionMNIST/raw",
+        "(1) Download",
+        "http://",
+        "(2) data.root=FOLDER or $DATA_ROOT",
+        "(3) Put",
+        ".gz",
+        "task=digits",
+        "Error downloading",
+    ):
         assert word in message
     assert "\n" not in message
     assert not (tmp_path / "none").exists()  # nothing is left behind
@@ -89,9 +99,9 @@ def test_offline_message_says_what_where_and_what_instead(tmp_path, offline):
 def test_only_the_missing_files_are_named(tmp_path, offline):
     write_mnist(tmp_path)
     (tmp_path / FILES[3]).unlink()
-    with pytest.raises(FileNotFoundError, match="Missing: t10k-labels-idx1-ubyte") as error:
+    with pytest.raises(FileNotFoundError, match=r"missing: t10k-labels-idx1-ubyte\.") as error:
         MNIST(root=str(tmp_path)).load()
-    assert FILES[0] not in str(error.value).partition("Missing:")[2]
+    assert FILES[0] not in str(error.value).partition("(1) Download")[0]
 
 
 @pytest.mark.parametrize(

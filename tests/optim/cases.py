@@ -19,6 +19,7 @@ from references import (
     LR,
     PaperLARS,
     Sutskever,
+    adaboundw,
     amsgrad_before,
     amsgrad_never,
     bounded,
@@ -160,6 +161,10 @@ MOMENT_CASES = {
     "radamw_nesterov": Case(RAdamWConfig(*_ADAM, nesterov=True), formula(radamw_nesterov)),
     "adabound": Case(AdaBoundConfig(*_BOUNDS), bounded()),
     "amsbound": Case(AMSBoundConfig(*_BOUNDS), bounded(amsbound=True)),
+    "adaboundw": Case(AdaBoundConfig(*_BOUNDS, decoupled_weight_decay=True), formula(adaboundw)),
+    "amsboundw": Case(
+        AMSBoundConfig(*_BOUNDS, decoupled_weight_decay=True), decoupled(bounded(weight_decay=0.0, amsbound=True))
+    ),
     "adadelta": Case(
         AdadeltaConfig(LR, 0.9, 1e-3, DECAY), built_by(torch.optim.Adadelta, rho=0.9, eps=1e-3, weight_decay=DECAY)
     ),

@@ -142,9 +142,16 @@ def nadam(**settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
     return made
 
 
-def bounded(**settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
+def bounded(weight_decay: float = DECAY, **settings: Any) -> Callable[[Any], torch.optim.Optimizer]:
     """adabound's AdaBound."""
-    return lambda params: adabound.AdaBound(params, LR, BETAS, 0.04, 0.2, EPS, DECAY, **settings)
+    return lambda params: adabound.AdaBound(params, LR, BETAS, 0.04, 0.2, EPS, weight_decay, **settings)
+
+
+def adaboundw(g: torch.Tensor, p: torch.Tensor, t: int, s: dict[str, Any]) -> torch.Tensor:
+    """AdaBoundW of the authors' code, which their package lacks, at weight_decay LR DECAY: it leaves out the rate."""
+    m, v = moments(g, s)
+    rate = LR * (1 - B2**t) ** 0.5 / (1 - B1**t) / (torch.sqrt(v) + EPS)
+    return rate.clamp(0.04 * (1 - 1 / (0.2 * t + 1)), 0.04 * (1 + 1 / (0.2 * t))) * m / LR + LR * DECAY * p / LR
 
 
 def in_double(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:

@@ -129,6 +129,15 @@ def test_power_is_shens_and_the_pure_power_law():
     assert our_lrs(Power(timescale=3, exponent=0.7)) == pytest.approx(shen, rel=1e-12)
 
 
+def test_a_staircase_falls_once_an_epoch():
+    epochs = [step // STEPS for step in range(60)]
+    inverse, roots = Power(timescale=0, exponent=1.0, staircase=True), InverseSqrt(timescale=0, staircase=True)
+    assert our_lrs(inverse) == pytest.approx([0.1 / (e + 1) for e in epochs], rel=1e-14)
+    assert our_lrs(roots) == pytest.approx([0.1 / (e + 1) ** 0.5 for e in epochs], rel=1e-14)
+    held = our_lrs(Power(timescale=3, exponent=1.0, staircase=True))
+    assert held == pytest.approx([0.1 * min(1, 3 / (e + 1)) for e in epochs], rel=1e-14)
+
+
 @pytest.mark.parametrize(
     ("schedule", "problem", "note"),
     [

@@ -1,18 +1,20 @@
 """docs/reproduction.md: it is up to date, names what there is, and counts verdicts and hours from records."""
 
 import dataclasses
+import math
 import re
 
 import pytest
 from conftest import ROOT
 from run_folders import write_run
 
-from report.ledger.costs import cost, hours_text
+from report.ledger.costs import cost, grid_size, hours_text
 from report.ledger.entries import CONFIGS, Entry, read_costs, read_ledger
 from report.ledger.rows import LedgerRow
 from report.published.numbers import published_names
 from results.find import load_runs
 from results.run_records import record_names, write_records
+from runner.sweep.grid_files import read_grids
 from scripts.ledger import main
 
 MNIST = {
@@ -31,6 +33,26 @@ def test_every_published_file_and_every_record_has_a_row():
     assert sorted(there - named) == []
 
 
+def test_what_an_entry_names_is_there():
+    """Grids, published quantities, the headline's method and the network whose cost it has."""
+    for entry in (entry for source in read_ledger() for entry in source.entries):
+        assert not entry.sweep or entry.grids, entry
+        assert not entry.cost or entry.cost in read_costs(), entry
+        if entry.published and entry.compare != "none":
+            row = LedgerRow(entry, [], {})
+            assert row.blocks and row.published.startswith(entry.headline), entry
+
+
+def test_the_runs_of_a_grid_are_those_that_its_command_plans():
+    entries = [entry for source in read_ledger() for entry in source.entries if entry.grids]
+    planned = {entry.command: [grid for file in entry.grids for grid in read_grids(file)] for entry in entries}
+    counted = {entry.command: grid_size(entry, 1)[0] for entry in entries}
+    assert counted == {
+        command: sum(math.prod(map(len, grid.values())) for grid in grids) for command, grids in planned.items()
+    }
+    assert counted["python main.py -m experiment=aggmo/autoencoder sweep=paper/figure5"] == 8
+
+
 def adam(root, lr, accs, status="done"):
     for seed, acc in enumerate(accs):
         write_run(root, f"adam,lr={lr}", seed, acc, status, "adam", lr, 10, task="mnist", config=MNIST)
@@ -46,10 +68,13 @@ def test_a_row_counts_verdicts_and_a_record_is_judged_like_its_folder(tmp_path):
     for row in rows:
         left = row.total - 3
         assert row.verdict == f"1 match, 0 close, 1 miss, 1 not comparable, {left} not run" and row.stand == "partly"
-        assert row.published == f"Adam 97.75 ± 0.06 %; {row.total} values" and row.ours == "97.76 ± 0.16 (n=3)"
+        assert (
+            row.published == f"Adam 97.75 ± 0.06 % (validation accuracy, last epoch); {row.total} values"
+            and row.ours == "97.76 ± 0.16 (n=3)"
+        )
         assert "A CPU: 8 runs, 32 s" in row.took and "A100" in row.took
     best = LedgerRow(dataclasses.replace(entry, compare="best", blocks=["accuracy, last"]), rows[0].runs, {})
-    assert best.verdict.startswith("1 match, 0 close, 0 miss, 0 not comparable, 4")
+    assert best.verdict == f"1 match, 0 close, 0 miss, 0 not comparable, {best.total - 1} not run"
     assert LedgerRow(entry, [], {}).stand == "CPU" and LedgerRow(entry, [], {}).verdict == "not run"
 
 
@@ -71,7 +96,7 @@ def test_where_an_entry_without_records_stands(given, stand):
 def test_hours_are_of_all_runs_and_of_the_measured_step_where_there_is_one(tmp_path):
     known = {"aggmo/cnn5": {"flops_per_sample": 1e9, "samples": 1000, "epochs": 10, "steps": 80}}
     entry = Entry(what="x", experiment="aggmo/cnn5", epochs=20, runs=3)
-    if entry.grid is None:
+    if not entry.grids:
         found = cost(entry, known, [])
         assert found.runs == 3 and found.operations == pytest.approx(3 * 20 * 1000 * 1e9)
         assert found.gpu_hours == pytest.approx(6e13 / (0.3 * 19.5e12) / 3600)

@@ -124,3 +124,42 @@ def test_what_is_not_of_the_form_is_refused_with_its_place(tmp_path, change, fac
         read_published("x", tmp_path)
     for fact in facts:
         assert fact in str(error.value)
+
+
+CURVES = {**BLOCK, "name": "mse", "where": "val", "by": "epoch", "rows": [{**ROW, "points": [[1, 2], [2, 1]]}]}
+FIGURE = {"name": "mse", "title": "MSE", "kind": "curves", "panels": [{"blocks": ["mse"]}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "facts"),
+    [
+        ({"name": "MSE by epoch"}, ["figures[0].name=MSE by epoch"]),
+        ({"kind": "curve"}, ["kind=curve", "best_rates"]),
+        ({"kind": "sensitivity"}, ["figures[0].panels[0].blocks", "sensitivity", "by lr"]),
+        ({"panels": []}, ["figures[0].panels is empty"]),
+        ({"panels": [{"blocks": ["loss"]}]}, ["no block is named loss", "mse"]),
+        ({"panels": [{"blocks": []}]}, ["figures[0].panels[0].blocks"]),
+        ({"panels": [{"blocks": ["mse"], "methods": ["Adam"]}]}, ["methods: Adam", "CM"]),
+        ({"panels": [{"blocks": ["mse"], "y_range": [1, 0]}]}, ["y_range=[1,0]"]),
+    ],
+)
+def test_a_figure_that_can_not_be_drawn_is_refused_with_its_place(tmp_path, change, facts):
+    content = {"title": "t", "paper": "p", "experiment": "e", "task": "t", "protocol": {}, "numbers": [CURVES]}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**content, "figures": [FIGURE]}))
+    assert read_published("x", tmp_path).figures[0].panels[0].blocks == ["mse"]
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**content, "figures": [{**FIGURE, **change}]}))
+    with pytest.raises(ValueError) as error:
+        read_published("x", tmp_path)
+    for fact in facts:
+        assert fact in str(error.value)
+
+
+def test_units_of_a_curves_axis_become_epochs(tmp_path):
+    content = {"title": "t", "paper": "p", "experiment": "e", "task": "t", "protocol": {}}
+    halved = {**CURVES, "epochs_per_unit": 0.5, "compare_at": [2]}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**content, "numbers": [halved]}))
+    (block,) = read_published("x", tmp_path).numbers
+    assert [point.x for point in block.rows[0].points] == [0.5, 1.0] and block.compare_at == [1.0]
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump({**content, "numbers": [{**BLOCK, "epochs_per_unit": 2}]}))
+    with pytest.raises(ValueError, match=r"numbers\[0\]: epochs_per_unit goes with by=epoch"):
+        read_published("x", tmp_path)

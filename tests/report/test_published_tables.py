@@ -118,7 +118,7 @@ def test_runs_without_a_value_are_counted(tmp_path):
     write_run(tmp_path, "adam,lr=0.001", 2, 0.5, "diverged", "adam", 0.001, 10, task="mnist", config=MNIST)
     write_run(tmp_path, "adam,lr=0.001", 3, 0.5, "running", "adam", 0.001, 10, task="mnist", config=MNIST)
     row = verdict(published_table("momo/mnist_mlp", load(tmp_path)))
-    assert row["n"] == "2"
+    assert row["n"] == "2 of 3"
     assert row["verdict"] == "not comparable (1 of 4 runs diverged; 1 of 4 runs unfinished)"
 
 
@@ -268,7 +268,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     adam(tmp_path, 0.96, 0.97, lr=0.001)
     adam(tmp_path, 0.90, 0.92, lr=0.02)  # not published, drawn all the same
     runs = adam(tmp_path, 0.0, 0.0, lr=1.0, status="diverged")
-    sweep, learning = published_panels("momo/mnist_mlp", runs)
+    sweep, learning, training = published_panels("momo/mnist_mlp", runs)
     theirs, ours = sweep.lines
     assert (sweep.title, sweep.x_log, sweep.y_name, sweep.diverged_edge) == (
         "Adam",
@@ -288,6 +288,7 @@ def test_panels_hold_their_sweep_in_grey_beside_ours(tmp_path):
     assert (theirs.style.dash, theirs.style.marker) != (ours.style.dash, ours.style.marker)
     assert learning.x_name == "epoch" and learning.lines[0].x == [1, 2, 3, 5, 10]
     assert learning.lines[1].x == list(range(1, 11)) and learning.lines[1].y[-1] == pytest.approx(96.5)
+    assert training.y_name == "training loss" and training.lines[0].y[0] == 0.153
 
 
 def test_panels_name_several_published_curves_and_say_what_differs(tmp_path):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
@@ -48,14 +48,14 @@ def choose_form(trainer: StackedTrainer, num_processes: int) -> Choice:
     if min(seconds.values()) > MIN_TO_COMPILE_S:
         seconds["compile"] = steps * stacked_step_s(trainer, "compile")
     if num_processes > 1:
-        of_one = START_S + steps * single_step_s(run, trainer) + epochs * saving_s(run)
+        of_one = START_S + steps * single_step_s(run, trainer) + epochs * saving_s(run.model)
         seconds[PROCESSES] = of_one * len(trainer.members) / num_processes
     return Choice(min(seconds, key=seconds.__getitem__), seconds)
 
 
-def saving_s(run: MemberTrainer) -> float:
+def saving_s(model: nn.Module) -> float:
     """Seconds in which a run in a process of its own saves its checkpoints."""
-    parameters = sum(p.numel() for p in run.model.parameters())
+    parameters = sum(p.numel() for p in model.parameters())
     return SAVE_S + SAVE_S_PER_MILLION * parameters / 1e6
 
 

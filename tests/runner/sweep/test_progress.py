@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from runs import configure
@@ -30,11 +31,19 @@ def jobs(tmp_path, monkeypatch):
 def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
     lines = []
     table = SweepTable(jobs, tmp_path, lines.append)
-    assert describe_progress(table) == "" and table.remaining_s() is None, "nothing is known of how long it takes"
+    table.announce_duration()
+    assert lines == [] and describe_progress(table) == "" and table.remaining_s() is None, (
+        "nothing is known of how long it takes"
+    )
     write(jobs[0], 4, 8.0)
     line = describe_progress(table)
     assert "0 of 3 runs ended" in line and "seed=0: epoch 4/10, 2 s an epoch, about 12 s to go" in line
+    for _ in range(2):
+        table.announce_duration()
+    assert len(lines) == 1 and re.fullmatch(r"3 runs of 10 epochs: about \d+ s on .* \(1 at a time\)", lines.pop())
     assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2)), "the epochs before the kill are not to be done again"
+    write(jobs[1], 0, 100.0)
+    assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2) / 2), "a part of an epoch says nothing of its length"
     write(jobs[1], 2, 4.0)
     assert "(and 1 more)" in describe_progress(table) and table.remaining_s() == pytest.approx(2 * (6 + 8 + 2) / 2)
     write(jobs[0], 5, 10.0, "interrupted")

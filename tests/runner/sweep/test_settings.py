@@ -6,7 +6,14 @@ import pytest
 from small_sweeps import SmallSweep
 
 from runner.config.errors import ConfigError
-from runner.sweep.settings import LocalSettings, SearchSettings, StackedSettings, check_joblib, read_settings
+from runner.sweep.settings import (
+    GridSettings,
+    LocalSettings,
+    SearchSettings,
+    StackedSettings,
+    check_joblib,
+    read_settings,
+)
 
 BAD = [
     (LocalSettings, "n_jobs", 0, "[1, 1024]"),
@@ -17,6 +24,8 @@ BAD = [
     (LocalSettings, "jobs_per_gpu", None, "whole number"),
     (StackedSettings, "form", "foo", "auto, vmap, autograd, compile"),
     (StackedSettings, "max_runs", -1, "[1, inf)"),
+    (GridSettings, "budget_s", "2h", "number"),
+    (GridSettings, "budget_s", 0, "(0, inf)"),
     (SearchSettings, "n_trials", 0, "[1, inf)"),
     (SearchSettings, "seed", -1, "[0, inf)"),
     (SearchSettings, "sampler", "foo", "tpe, random"),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, write_mnist
 from runs import configure
 from small_sweeps import SMALL, SmallSweep, metrics, runs
 
@@ -66,6 +66,18 @@ def test_a_sweep_ends_with_its_best_settings(sweep, tmp_path):
     assert float(row["test acc"].split()[0]) == pytest.approx(sum(accs) / 2, abs=0.05)
     (picture,) = tmp_path.glob("outputs/sweeps/*/comparison_digits.png")
     assert picture.stat().st_size > 10_000 and str(picture.relative_to(tmp_path)) in console
+
+
+def test_a_papers_sweep_ends_with_the_published_numbers_beside_its_own(sweep, tmp_path):
+    write_mnist(tmp_path / "data", 300, 10)
+    small = ["epochs=1", "limit_train=256", "optim=momo", "optim.lr=1", "seed=0", "data.root=data"]
+    code, console = sweep("experiment=momo/mnist_mlp", "sweep=paper", *small, callbacks=CALLBACKS)
+    (folder,) = tmp_path.glob("outputs/sweeps/*")
+    text = " ".join(console.split())
+    assert code == 0 and "97.97 ± 0.08" in text and "epochs: 1 of 10" in text and "n: 1 of 3" in text
+    assert "at each learning rate: 0 match, 0 close, 0 miss, 1 not comparable" in text
+    table = (folder / "against_momo_mnist_mlp.md").read_text()
+    assert "97.97 ± 0.08" in table and (folder / "against_momo_mnist_mlp.png").stat().st_size > 10_000
 
 
 def test_refused_runs_leave_the_others_alone(sweep):
