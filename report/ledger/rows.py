@@ -182,8 +182,11 @@ class LedgerRow:
         if not self.entry.exists:
             return f"{runs}: {gpu}"
         gpu = f", or {gpu}" if found.cpu_hours > 1 else ""
-        how = f"by the measured {1000 * found.measured_step:.2g} ms a step" if found.measured_step else "estimated"
-        return f"the whole, {runs}: {hours_text(found.cpu_hours)} of this CPU ({how}){gpu}"
+        if found.measured_step:
+            how = f"one after another, at the measured {1000 * found.measured_step:.2g} ms a step"
+        else:
+            how = "on two CPU cores (estimated)"
+        return f"the whole, {runs}: {hours_text(found.cpu_hours)} {how}{gpu}"
 
 
 def is_of_grid(run: Run, grid: Mapping[str, Any]) -> bool:
