@@ -83,7 +83,7 @@ class LedgerRow:
 
     @cached_property
     def cost(self) -> Cost | None:
-        return cost(self.entry, self.costs, self.runs)
+        return cost(self.entry, self.costs, self.recorded)
 
     @property
     def stand(self) -> Stand:

@@ -122,9 +122,7 @@ def test_the_three_best_rates_of_each_method(tmp_path):
     assert [line.style.dash for line in drawn] == [*DASHES[:3]] * 2 and len({line.style.colour for line in drawn}) == 2
     assert not any(len(line.low) for line in drawn)
     assert drawn[3].marks[-1] == Mark(10, 97.75) and not any(line.marks for line in (*drawn[:3], *drawn[4:]))
-    assert lines(validation)["MoMo lr=1 (published)"].marks[-1] == Mark(
-        10, 97.97
-    )  # no run of ours, or no good one
+    assert lines(validation)["MoMo lr=1 (published)"].marks[-1] == Mark(10, 97.97)  # no run of ours, or no good one
     assert training.y_log and lines(training)["Adam lr=0.001"].marks[0] == Mark(1, 0.153)
 
 

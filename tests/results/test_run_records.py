@@ -76,6 +76,9 @@ def test_a_damaged_file_names_its_line(tmp_path):
         json.dumps({**line, "status": {"status": "odd", "metric": "acc", "better": "max"}}): "status=odd",
         json.dumps({key: value for key, value in line.items() if key != "seed"}): "'seed' is missing",
         json.dumps({**line, "epochs": {"val": {"epoch": 3, "step": 1, "acc": [1, 2]}}}): "val.acc has no number",
+        json.dumps({**line, "epochs": {"val": {"epoch": 10**9, "step": 1}}}): "at most 200",
+        json.dumps({**line, "steps": [{"epoch": 1, "step": 1, "r": "far"}]}): "a row has no numbers",
+        json.dumps({**line, "environment": 7}): "out of range",
     }
     for text, message in cases.items():
         file.write_text(f"{first}\n{text}\n")
