@@ -50,8 +50,8 @@ ESTIMATES = f"""Hours are of all runs of the source's grid, and estimated: opera
 counted by `torch.utils.flop_counter` on the networks as they are built here (`scripts/count_flops.py`), over
 {CPU_SHARE:.0%} of the {CPU_FLOPS / 1e9:.0f} GFLOP/s of a large product on two CPU cores, or {GPU_SHARE:.0%} of the
 {GPU_FLOPS / 1e12} TFLOP/s of an NVIDIA A100 in float32; both shares are assumed. Where runs are recorded, CPU hours
-follow from their seconds a step instead. Verdicts follow the rule of [the report](report.md): match, close, miss, not
-comparable.
+follow from their seconds a step instead, on the hardware that the row names. Verdicts follow the rule of
+[the report](report.md): match, close, miss, not comparable.
 """
 
 

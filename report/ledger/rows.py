@@ -23,10 +23,11 @@ ON_CPU_H = 48.0  # hours on two cores up to which a table is called one for this
 MOST_NAMED = 4  # optimizers of a figure
 VERDICTS = ("match", "close", "miss", "not comparable")
 #: where an entry stands, best first
-Stand = Literal["reproduced", "partly", "drawn", "CPU", "GPU", "data", "not built"]
+Stand = Literal["reproduced", "partly", "begun", "drawn", "CPU", "GPU", "data", "not built"]
 STANDS: dict[Stand, str] = {
     "reproduced": "every published number matches or is close, or the methods are proven equal step by step",
     "partly": "some numbers compared; others miss, are not comparable or not run",
+    "begun": "run here, but no number is comparable: fewer epochs, other data, as the comparison says",
     "drawn": "run and drawn here; the source prints no number",
     "CPU": f"not run yet; up to {ON_CPU_H:.0f} hours on two CPU cores",
     "GPU": "not run yet; needs a GPU",
@@ -90,6 +91,8 @@ class LedgerRow:
         verdicts = Counter(each.agreement.verdict for each in self.compared)
         if verdicts:
             agreed = verdicts["match"] + verdicts["close"]
+            if not agreed + verdicts["miss"]:
+                return "begun"
             return "reproduced" if agreed == self.total else "partly"
         if self.entry.proof:
             return "reproduced"
@@ -166,7 +169,7 @@ class LedgerRow:
         parts += [f"not built: {self.entry.missing}"] if self.entry.missing else []
         if self.runs and self.entry.exists:
             parts = [*parts, hardware_and_time(self.runs)]
-        unfinished = self.stand in ("partly", "CPU", "GPU", "data", "not built")
+        unfinished = self.stand in ("partly", "begun", "CPU", "GPU", "data", "not built")
         if self.cost and unfinished:
             parts.append(self.cost_text(self.cost))
         elif not parts and self.cost is None and self.entry.exists:
@@ -179,8 +182,11 @@ class LedgerRow:
         if not self.entry.exists:
             return f"{runs}: {gpu}"
         gpu = f", or {gpu}" if found.cpu_hours > 1 else ""
-        how = f"by the measured {1000 * found.measured_step:.2g} ms a step" if found.measured_step else "estimated"
-        return f"the whole, {runs}: {hours_text(found.cpu_hours)} of this CPU ({how}){gpu}"
+        if found.measured_step:
+            how = f"one after another, at the measured {1000 * found.measured_step:.2g} ms a step"
+        else:
+            how = "on two CPU cores (estimated)"
+        return f"the whole, {runs}: {hours_text(found.cpu_hours)} {how}{gpu}"
 
 
 def is_of_grid(run: Run, grid: Mapping[str, Any]) -> bool:

@@ -75,6 +75,8 @@ def test_a_row_counts_verdicts_and_a_record_is_judged_like_its_folder(tmp_path):
         assert "A CPU: 8 runs, 32 s" in row.took and "A100" in row.took
     best = LedgerRow(dataclasses.replace(entry, compare="best", blocks=["accuracy, last"]), rows[0].runs, {})
     assert best.verdict == f"1 match, 0 close, 0 miss, 0 not comparable, {best.total - 1} not run"
+    wide = [run for run in rows[0].runs if run.settings["optim.lr"] == 0.1]
+    assert LedgerRow(entry, wide, {}).stand == "begun"
     assert LedgerRow(entry, [], {}).stand == "CPU" and LedgerRow(entry, [], {}).verdict == "not run"
 
 
