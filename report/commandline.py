@@ -34,7 +34,7 @@ MOST_WARNINGS = 8  # on the console; the page has all
 
 def main(argv: Sequence[str]) -> int:
     """Write the report; return 0, or 2 after one line on what is wrong."""
-    options = parser().parse_args(argv)
+    options = parser().parse_intermixed_args(argv)
     os.environ["MPLBACKEND"] = "agg"  # a notebook's names one that this process may not have
     try:
         return report(options)

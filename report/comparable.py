@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from results.signature import changes_results
 
 #: keys, or groups of keys, whose values separate runs
 SEPARATING = ("task", "data", "model", "epochs", "batch_size", "limit_train", "limit_val", "limit_test")
+LONGEST = 80  # characters of a group's name in the names of files, which have at most 255
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,11 @@ class Group:
 
     @property
     def prefix(self) -> str:
-        """The name as the beginning of files' names."""
-        return re.sub(r"[^\w.=+-]+", "_", self.name)
+        """The name as the beginning of files' names; a long one is cut and told from others by a hash."""
+        whole = re.sub(r"[^\w.=+-]+", "_", self.name)
+        if len(whole) <= LONGEST:
+            return whole
+        return f"{whole[: LONGEST - 9]}_{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def comparable_groups(runs: Iterable[Run], across: Iterable[str] = ()) -> list[Group]:

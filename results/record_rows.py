@@ -61,9 +61,9 @@ def columns(rows: Sequence[Row]) -> Columns:
 def rows_of_columns(split: str, given: Mapping[str, Any]) -> list[Row]:
     """The rows that `columns` was made of. Raises ValueError where columns are missing or of different lengths."""
     epochs = given.get("epoch")
-    epochs = [*range(1, epochs + 1)] if isinstance(epochs, int) else epochs
+    epochs = [*range(1, epochs + 1)] if isinstance(epochs, int) and epochs <= MAX_EPOCHS else epochs
     if not isinstance(epochs, list) or not all(isinstance(epoch, int) for epoch in epochs):
-        raise ValueError(f"{split}.epoch is no number of epochs and no list of them")
+        raise ValueError(f"{split}.epoch is neither a number of epochs, at most {MAX_EPOCHS}, nor a list")
     steps = given.get("step")
     full = {**given, "epoch": epochs, "step": [steps * e for e in epochs] if isinstance(steps, int) else steps}
     lists = {key: value if isinstance(value, list) else [value] * len(epochs) for key, value in full.items()}

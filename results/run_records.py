@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from results.files import parse_json, read_file, write_atomic
-from results.metrics import Row
+from results.metrics import Row, is_row
 from results.paths import METRICS, TIMINGS
 from results.record_rows import epoch_columns, rounded, rows_of_columns, rows_of_step_values, step_values
 from results.records import check_config, check_environment, check_status
@@ -110,7 +110,8 @@ def recorded_run(file: Path, shared: Mapping[str, Any], line: Mapping[str, Any])
     config = check_config({**shared["settings"], **line["settings"], "seed": line["seed"]})
     folder = file.with_suffix("") / line["label"] / line["signature"] / f"seed={line['seed']}"
     run = RecordedRun(folder, config, check_status(line["status"]), line, shared["environments"][line["environment"]])
-    run.rows  # noqa: B018 - a damaged one is refused here, with its line
+    if not all(map(is_row, run.rows)):
+        raise ValueError("a row has no numbers")
     return run
 
 

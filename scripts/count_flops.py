@@ -23,8 +23,14 @@ from runner.config.compose import CONFIGS, compose  # noqa: E402
 from runner.config.validate import validate  # noqa: E402
 
 FILE = ROOT / "docs" / "results" / "costs.json"
-TRAINING_SAMPLES = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000, "cifar100": 50_000}
 IMAGENET = 1_281_167
+TRAINING_SAMPLES = {
+    "mnist": 60_000,
+    "fashion_mnist": 60_000,
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+    "imagenet32": IMAGENET,
+}
 BATCH = 2
 
 

@@ -67,11 +67,11 @@ def folders(seed: int, count: int) -> Iterator[tuple[Any, Callable[[], str]]]:
     for start in range(0, count, BATCH):
         root = Path(f"batch-{start}").absolute()
         good = [write_run(root, "adam", i, 0.5 + i / 10, optimizer="adam") for i in range(2)]
-        done = []
+        done, unseen = [], []
         for number in range(min(BATCH, count - start)):
             folder, what = spoilt_folder(rng, root, number, real if number % 5 == 0 else None)
             done.append(what)
-            yield what, lambda folder=folder: look_at(folder)
+            yield what, lambda folder=folder, unseen=unseen: look_at(folder, unseen)
         yield done, lambda root=root, good=good: report_on(root, good)
         shutil.rmtree(root)
     for _ in range(count // 10):
@@ -216,8 +216,11 @@ def replaced(rng: random.Random, node: Any, value: Any) -> Any:
     return {**node, key: replaced(rng, node[key], value) if rng.random() < 0.6 else value}
 
 
-def look_at(folder: Path) -> str:
-    """What a repeated command, a sweep and an interactive session read of a folder."""
+def look_at(folder: Path, unseen: list[Path]) -> str:
+    """What a repeated command, a sweep and an interactive session read of a folder.
+
+    unseen: a folder that no sweep has summarised yet, if any; a sweep is summarised for every second one that is found.
+    """
     from report.callbacks import draw_run, summarise_sweep
     from results.earlier_code import runs_by_other_code
     from results.find import find
@@ -238,7 +241,10 @@ def look_at(folder: Path) -> str:
     if found.runs:
         with contextlib.suppress(OSError):  # where a picture can't be written
             draw_run(folder)
-        summarise_sweep([folder], folder.parent)
+        unseen.append(folder)
+    if len(unseen) == 2:
+        summarise_sweep(unseen, folder.parent)
+        unseen.clear()
     return ""
 
 

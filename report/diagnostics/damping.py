@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from report.diagnostics.linear_systems import VelocityMethod, method_name, method_of
+from report.diagnostics.linear_systems import VelocityMethod, eigenvalues_of, method_name, method_of
 from report.figures.panel import Line, Panel
 from report.figures.series_style import COLOURS, DASHES, SeriesStyle
 from report.selection import chosen
@@ -50,14 +50,15 @@ def damping_panels(settings: Iterable[Setting], count: int | None = 1) -> list[l
 def damped(run: Run) -> Damped | None:
     import numpy
 
-    task, method = run.config["task"], method_of(run.config)
-    if task.get("objective") != "quadratic" or len(task["eigenvalues"]) != 1 or run.ending != "done":
+    eigenvalues, start = eigenvalues_of(run), run.config["model"].get("start")
+    method = method_of(run.config) if len(eigenvalues) == 1 and start and start[0] else None
+    if method is None or not 1 < len(method.betas) <= len(VELOCITIES):
         return None
     rows = [row for row in run.steps if "x0" in row]
-    if method is None or not 1 < len(method.betas) <= len(VELOCITIES) or [row["step"] for row in rows[:2]] != [1, 2]:
+    if [row["step"] for row in rows] != list(range(1, len(rows) + 1)):
         return None
-    x = numpy.array([run.config["model"]["start"][0], *(row["x0"] for row in rows)])[:-1]
-    return Damped(method, x, -method.velocities(x, task["eigenvalues"][0]))
+    x = numpy.array([start[0], *(row["x0"] for row in rows)])[:-1]
+    return Damped(method, x, -method.velocities(x, eigenvalues[0])) if len(x) > CLUSTERS else None
 
 
 def panels(found: Damped, title: str) -> list[Panel]:

@@ -20,6 +20,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from results.run import Run
+from results.values import is_number
+
 if TYPE_CHECKING:
     import numpy
 
@@ -89,10 +92,10 @@ def method_of(config: Mapping[str, Any]) -> VelocityMethod | None:
     lr, name, beta = optim["lr"], optim["name"], optim.get("momentum", 0.0)
     if name == "sgd" and not beta:
         return VelocityMethod(lr, gradient=1.0)
-    if name == "nesterov" or (name == "sgd" and optim["nesterov"]):
+    if name == "nesterov" or (name == "sgd" and optim.get("nesterov")):
         return VelocityMethod(lr, [beta], [beta], gradient=1.0)
     if name in ("sgd", "momentum"):
-        return VelocityMethod(lr, [beta], [1.0], scale=1 - optim["dampening"])
+        return VelocityMethod(lr, [beta], [1.0], scale=1 - optim.get("dampening", 0.0))
     betas = betas_of(optim) if name in ("aggmo", "aggmo_exp") else []
     return VelocityMethod(lr, betas, [1 / len(betas)] * len(betas)) if betas else None
 
@@ -102,6 +105,13 @@ def method_name(optimizer: str, method: VelocityMethod) -> str:
     betas = ",".join(f"{beta:.6g}" for beta in method.betas)
     beta = f" β=[{betas}]" if len(method.betas) > 1 else f" β={betas}" if method.betas else ""
     return f"{optimizer} lr={method.lr:g}{beta}"
+
+
+def eigenvalues_of(run: Run) -> list[float]:
+    """Of a finished run's quadratic; none of another problem's."""
+    task = run.config["task"]
+    found = task.get("eigenvalues") if task.get("objective") == "quadratic" and run.ending == "done" else None
+    return found if isinstance(found, list) and all(is_number(each) and each > 0 for each in found) else []
 
 
 def betas_of(optim: Mapping[str, Any]) -> list[float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from report.diagnostics.linear_systems import method_name, method_of, optimal_momentum_rate
+from report.diagnostics.linear_systems import eigenvalues_of, method_name, method_of, optimal_momentum_rate
 from report.figures.panel import Line, Panel
 from report.figures.series_style import SeriesStyle, styles_of
 from report.selection import chosen, legend_names
@@ -71,10 +71,7 @@ class Marks:
 
 def rates_of(run: Run) -> Rates:
     """Measured on the run's steps; no condition numbers where it is of another problem, or not finished."""
-    task = run.config["task"]
-    if task.get("objective") != "quadratic" or run.ending != "done":
-        return Rates([], [])
-    directions = sorted(enumerate(task["eigenvalues"]), key=lambda pair: -pair[1])
+    directions = sorted(enumerate(eigenvalues_of(run)), key=lambda pair: -pair[1])
     found: list[tuple[float, float]] = []
     for i, eigenvalue in directions:
         rows = [row for row in run.steps if f"x{i}" in row]
@@ -82,8 +79,9 @@ def rates_of(run: Run) -> Rates:
         if rate is None:
             break
         found.append((directions[0][1] / eigenvalue, rate))
-    slowest = list(accumulate((rate for _, rate in found), min))
-    return Rates([condition for condition, _ in found[1:]], slowest[1:])
+    slowest = accumulate((rate for _, rate in found), min)
+    points = [(condition, rate) for (condition, _), rate in zip(found, slowest, strict=True) if condition > 1]
+    return Rates([condition for condition, _ in points], [rate for _, rate in points])
 
 
 def measured_rate(steps: Sequence[float], values: Sequence[float]) -> float | None:

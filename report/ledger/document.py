@@ -10,6 +10,7 @@ from typing import Any
 from report.ledger.costs import CPU_FLOPS, CPU_SHARE, GPU_FLOPS, GPU_SHARE
 from report.ledger.entries import Entry, Source
 from report.ledger.rows import STANDS, LedgerRow, hardware_and_time
+from report.published.agreement import RULE
 from report.published.numbers import published_names
 from report.published.tables import published_sweep_table, published_table
 from report.tables.best import best_table
@@ -39,7 +40,8 @@ def document(sources: Sequence[Source], records: Mapping[str, Sequence[Run]], co
     parts = [HEADER, summary(rows), ESTIMATES]
     for source in sources:
         parts.append(f"## {source.name}\n\n{source.paper}\n\n{compact(source_table(rows[source.name]))}\n")
-    parts.append("## The experiments' comparisons\n\nAs the report prints them, from the records.\n")
+    rule = "\n".join(f"* {line}" for line in RULE)
+    parts.append(f"## The experiments' comparisons\n\nAs the report has them, from the records.\n\n{rule}\n")
     parts += [section(name, runs) for name, runs in sorted(records.items()) if runs]
     return "\n".join(parts).rstrip("\n") + "\n"
 
@@ -48,8 +50,8 @@ ESTIMATES = f"""Hours are of all runs of the source's grid, and estimated: opera
 counted by `torch.utils.flop_counter` on the networks as they are built here (`scripts/count_flops.py`), over
 {CPU_SHARE:.0%} of the {CPU_FLOPS / 1e9:.0f} GFLOP/s of a large product on two CPU cores, or {GPU_SHARE:.0%} of the
 {GPU_FLOPS / 1e12} TFLOP/s of an NVIDIA A100 in float32; both shares are assumed. Where runs are recorded, CPU hours
-follow from their seconds a step instead. Verdicts follow the rule of [the report](report.md): match, close, miss, not
-comparable.
+follow from their seconds a step instead, on the hardware that the row names. Verdicts follow the rule of
+[the report](report.md): match, close, miss, not comparable.
 """
 
 
@@ -95,14 +97,15 @@ def section(name: str, runs: Sequence[Run]) -> str:
     lines = [f"### {name}\n", f"{provenance(runs)} [The records](results/records/{name}.jsonl).\n"]
     for table in tables(name, runs):
         lines.append(f"**{table.title}**\n\n{compact(table)}\n")
-        lines.append("\n".join(f"* {note}" for note in table.notes) + "\n")
+        if notes := [f"* {note}" for note in table.notes if note not in RULE]:
+            lines.append("\n".join(notes) + "\n")
     return "\n".join(lines)
 
 
 def tables(name: str, runs: Sequence[Run]) -> Iterator[Table]:
     tried = settings(runs)
     if name not in published_names():
-        yield best_table(tried)
+        yield replace(best_table(tried), notes=[])
         return
     best, sweep = published_table(name, tried), published_sweep_table(name, tried)
     if best.rows:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from report.published.numbers import published_names
 from results.files import parse_json, read_file
 from results.typed import load_yaml, read_dataclass
+from results.values import format_value
 
 ROOT = Path(__file__).resolve().parents[2]
 LEDGER = ROOT / "docs" / "results" / "ledger.yaml"
@@ -68,9 +69,11 @@ class Entry:
     def command(self) -> str:
         if not self.exists:
             return ""
+        more = "".join(f" {key}={format_value(value)}" for key, value in self.where.items())
         if not self.grids:
-            return f"python main.py experiment={self.experiment}"
-        return f"python main.py -m experiment={self.experiment} sweep=paper{'/' if self.sweep else ''}{self.sweep}"
+            return f"python main.py experiment={self.experiment}{more}"
+        sweep = f"paper/{self.sweep}" if self.sweep else "paper"
+        return f"python main.py -m experiment={self.experiment} sweep={sweep}{more}"
 
 
 @dataclass(frozen=True, kw_only=True)

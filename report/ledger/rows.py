@@ -16,16 +16,18 @@ from report.published.numbers import Block, Published, read_published
 from report.published.tables import ComparedValue, cells, compared_points, compared_values, names_of
 from report.tables.text import ABSENT
 from results.run import Run
-from results.settings import Setting, settings
+from results.settings import Setting, best, settings
 from results.typed import load_yaml
 
 ON_CPU_H = 48.0  # hours on two cores up to which a table is called one for this CPU
+MOST_NAMED = 4  # optimizers of a figure
 VERDICTS = ("match", "close", "miss", "not comparable")
 #: where an entry stands, best first
-Stand = Literal["reproduced", "partly", "drawn", "CPU", "GPU", "data", "not built"]
+Stand = Literal["reproduced", "partly", "begun", "drawn", "CPU", "GPU", "data", "not built"]
 STANDS: dict[Stand, str] = {
     "reproduced": "every published number matches or is close, or the methods are proven equal step by step",
     "partly": "some numbers compared; others miss, are not comparable or not run",
+    "begun": "run here, but no number is comparable: fewer epochs, other data, as the comparison says",
     "drawn": "run and drawn here; the source prints no number",
     "CPU": f"not run yet; up to {ON_CPU_H:.0f} hours on two CPU cores",
     "GPU": "not run yet; needs a GPU",
@@ -82,13 +84,15 @@ class LedgerRow:
 
     @cached_property
     def cost(self) -> Cost | None:
-        return cost(self.entry, self.costs, self.runs)
+        return cost(self.entry, self.costs, self.recorded)
 
     @property
     def stand(self) -> Stand:
         verdicts = Counter(each.agreement.verdict for each in self.compared)
         if verdicts:
             agreed = verdicts["match"] + verdicts["close"]
+            if not agreed + verdicts["miss"]:
+                return "begun"
             return "reproduced" if agreed == self.total else "partly"
         if self.entry.proof:
             return "reproduced"
@@ -115,7 +119,11 @@ class LedgerRow:
     def head(self) -> tuple[Block, Any, Any]:
         """The published value that stands for all: the headline's best in the first quantity that has it."""
         name = self.entry.headline
-        found = [(block, row) for block in self.blocks for row in block.rows if not name or row.method == name]
+        every = [(block, row) for block in self.blocks for row in block.rows]
+        found = [(block, row) for block, row in every if not name or row.method == name]
+        if not found:
+            methods = ", ".join(dict.fromkeys(row.method for _, row in every))
+            raise ValueError(f"{self.entry.what}: headline={name} is not one of {methods}")
         block, row = found[0]
         return block, row, compared_points(block, row, False)[-1]
 
@@ -124,15 +132,23 @@ class LedgerRow:
         """Our value beside the headline's; of figures without numbers, what was run."""
         if not self.runs:
             return ABSENT
-        if not self.compared:
-            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+        if self.paper is None or not self.compared:
+            return self.run_text()
         block, row, point = self.head()
         names = names_of(self.settings)
         for each in self.compared:
             if each.block is block and each.row is row and each.point is point:
-                _, mine, n, _ = cells(each, names)
+                _, mine, n, _ = cells(self.paper, each, names)
                 return f"{mine} (n={n})"
         return ABSENT
+
+    def run_text(self) -> str:
+        """Of figures without numbers: each optimizer's best result on the test set, where they are few."""
+        chosen = {name: own[0] for name, own in best(self.settings).items()}
+        if not 0 < len(chosen) <= MOST_NAMED:
+            return f"{len(self.settings)} settings, {len(self.runs)} runs"
+        found = ", ".join(f"{name} {setting.mean('test'):.4g}" for name, setting in chosen.items())
+        return f"test {self.settings[0].metric}: {found}"
 
     @property
     def verdict(self) -> str:
@@ -153,7 +169,7 @@ class LedgerRow:
         parts += [f"not built: {self.entry.missing}"] if self.entry.missing else []
         if self.runs and self.entry.exists:
             parts = [*parts, hardware_and_time(self.runs)]
-        unfinished = self.stand in ("partly", "CPU", "GPU", "data", "not built")
+        unfinished = self.stand in ("partly", "begun", "CPU", "GPU", "data", "not built")
         if self.cost and unfinished:
             parts.append(self.cost_text(self.cost))
         elif not parts and self.cost is None and self.entry.exists:
@@ -166,8 +182,11 @@ class LedgerRow:
         if not self.entry.exists:
             return f"{runs}: {gpu}"
         gpu = f", or {gpu}" if found.cpu_hours > 1 else ""
-        how = f"by the measured {1000 * found.measured_step:.2g} ms a step" if found.measured_step else "estimated"
-        return f"the whole, {runs}: {hours_text(found.cpu_hours)} of this CPU ({how}){gpu}"
+        if found.measured_step:
+            how = f"one after another, at the measured {1000 * found.measured_step:.2g} ms a step"
+        else:
+            how = "on two CPU cores (estimated)"
+        return f"the whole, {runs}: {hours_text(found.cpu_hours)} {how}{gpu}"
 
 
 def is_of_grid(run: Run, grid: Mapping[str, Any]) -> bool:

@@ -92,19 +92,20 @@ def curve_series(
 
 
 def series_of(block: Block, label: str, row: Row, ours: MatchingSetting | None, style: SeriesStyle) -> Series:
-    """Our curve with the row's points as marks; without a finished run of ours the marks alone."""
-    label += ANOTHER if row.differs else ""
-    line = curve_line(block, ours, label, style, deviation) if ours else None
-    if ours is None or line is None:
-        why = "published only" if ours is None else endings_text(ours)
-        grey = SeriesStyle(MARK_COLOUR, style.dash, style.marker)
-        return Series(Line(f"{label} ({why})", grey, [], [], marks=marks_of(row)))
-    return Series(replace(line, marks=marks_of(row)), [ours])
+    """Our curve with the row's points as marks, of unfinished runs as far as they are; without one the marks alone."""
+    label, marks = label + (ANOTHER if row.differs else ""), marks_of(row)
+    if ours is None:
+        return marks_alone(f"{label} (published)", row, style)
+    done = [run for run in ours.setting.runs if run.ending == "done"]
+    unfinished = [run for run in ours.setting.runs if run.ending not in ("done", "diverged")]
+    line = curve_line(block, done or unfinished, label, style, deviation)
+    if line is None:
+        return marks_alone(f"{label} ({'unfinished' if unfinished else 'diverged'})", row, style)
+    return Series(replace(line, label=label if done else f"{label} (unfinished)", marks=marks), [ours])
 
 
-def endings_text(ours: MatchingSetting) -> str:
-    """`diverged`, or `unfinished`, of settings without a finished run."""
-    return "diverged" if all(run.ending == "diverged" for run in ours.setting.runs) else "unfinished"
+def marks_alone(label: str, row: Row, style: SeriesStyle) -> Series:
+    return Series(Line(label, SeriesStyle(MARK_COLOUR, style.dash, style.marker), [], [], marks=marks_of(row)))
 
 
 def sensitivity_series(
@@ -113,8 +114,7 @@ def sensitivity_series(
     label = row.method + (ANOTHER if row.differs else "")
     reached = settings_by_rate(paper, block, row, candidates)
     if not reached:
-        grey = SeriesStyle(MARK_COLOUR, style.dash, style.marker)
-        return [Series(Line(f"{label} (published only)", grey, [], [], marks=marks_of(row)))]
+        return [marks_alone(f"{label} (published)", row, style)]
     line = sweep_line(block, reached, label, style, deviation)
     return [Series(replace(line, marks=marks_of(row)), list(reached.values()))]
 
@@ -199,8 +199,8 @@ def smoothed_line(line: Line, series: Series, batches: int) -> Line:
     """A curve of rows a few batches each, filtered; what it was behind it."""
     if not line.y:
         return line
-    run = series.ours[0].setting.runs[0]
-    steps = max(row["step"] for row in run.rows if row.get("per") == "epoch")
+    runs = [run for ours in series.ours for run in ours.setting.runs]
+    steps = max(row["step"] for run in runs for row in run.rows if row.get("per") == "epoch")
     window = round(batches * len(line.y) / steps)
     if window <= 1:  # a row is as long
         return line

@@ -12,6 +12,7 @@ from report.figures.series_style import DASHES, MARKERS, SeriesStyle, style_of
 from report.published.agreement import interval
 from report.published.matching import MatchingSetting, curve, matching_setting, of_task, values
 from report.published.numbers import UNITS, Block, Published, Row, read_published
+from results.run import Run
 from results.settings import Setting
 
 Spread = Callable[[Sequence[float]], tuple[float, float]]  # values -> their mean and half a band's width, or nan
@@ -109,16 +110,17 @@ def sweep_line(
 def our_curve(paper: Published, block: Block, row: Row, candidates: Sequence[Setting]) -> Iterator[Line]:
     """Our curve, the seeds' mean."""
     ours = matching_setting(paper, block, row, candidates)
-    line = curve_line(block, ours, our_label(row, [ours]), our_style(row, candidates)) if ours else None
+    done = [run for run in ours.setting.runs if run.ending == "done"] if ours else []
+    line = curve_line(block, done, our_label(row, [ours]), our_style(row, candidates)) if ours else None
     if line:
         yield replace(line, markers=block.where == "val")
 
 
 def curve_line(
-    block: Block, ours: MatchingSetting, label: str, style: SeriesStyle, spread: Spread = interval
+    block: Block, runs: Sequence[Run], label: str, style: SeriesStyle, spread: Spread = interval
 ) -> Line | None:
-    """The mean of the finished seeds by epoch, with bands of `spread`; None where none has a curve."""
-    curves = [curve(run, block.where, block.metric) for run in ours.setting.runs if run.ending == "done"]
+    """The runs' mean by epoch, as far as all of them are, with bands of `spread`; None where one has no curve."""
+    curves = [curve(run, block.where, block.metric) for run in runs]
     length = min(map(len, curves), default=0)
     if not length:
         return None

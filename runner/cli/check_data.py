@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from data.check import Checked
 from results.values import one_line
 from runner.cli.errors import composed
@@ -45,7 +47,7 @@ def summary(found: list[Checked]) -> tuple[bool, str]:
     """Whether a run would read the data, and the last line."""
     if problems := [each for each in found if each.problem]:
         return False, f"not OK: {len(problems)} problem{'s' if len(problems) > 1 else ''}, named above"
-    if others := [each.name for each in found if each.published is False]:
+    if others := [Path(each.name).name for each in found if each.published is False]:
         return True, f"OK: a run reads these data; not the published files: {', '.join(others)}"
     published = found and all(each.published for each in found)
     return True, f"OK: a run reads these data{', which are the published files' if published else ''}"

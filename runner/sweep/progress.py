@@ -51,9 +51,11 @@ class SweepProgress:
 
     def run(self) -> None:
         start = shown = time.monotonic()
+        is_known = False  # at the look before: runs that keep step write their status one after another
         while not self.closing.wait(LIVE_EVERY_S):
-            if not self.table.is_announced:
+            if is_known:
                 self.table.announce_duration()
+            is_known = self.table.is_announced or self.table.remaining_s() is not None
             now = time.monotonic()
             if not self.is_live and now - shown < self.pause_s(now - start):
                 continue

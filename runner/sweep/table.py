@@ -106,7 +106,8 @@ class SweepTable:
         running = self.running()
         statuses = [status for _, status in running]
         statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
-        epochs = sum(status.get("epochs_done", 0) for status in statuses)
+        statuses = [status for status in statuses if status.get("epochs_done")]  # others have seconds of a part of one
+        epochs = sum(status["epochs_done"] for status in statuses)
         seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
         if not epochs:
             return None

@@ -6,6 +6,8 @@ tests by inductor are slow.
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 from cases import ALL, CASES, every_case
@@ -170,8 +172,13 @@ def test_a_replaced_parameter_with_new_state(name, change):
 
 @needs_cpp
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["smaller", "vector", "float32"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        *((name, "smaller") for name in METHODS),
+        *product(("momentum_damped", "aggmo_l2", "momo"), ("vector", "float32")),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_inductor_stays_inside_a_replaced_parameter(name, change):
     (error, ours), (_, theirs) = (_replaced(name, x, REPLACEMENTS[change], False) for x in ("compile", "loop"))

@@ -33,6 +33,16 @@ def test_every_published_file_and_every_record_has_a_row():
     assert sorted(there - named) == []
 
 
+def test_what_an_entry_names_is_there():
+    """Grids, published quantities, the headline's method and the network whose cost it has."""
+    for entry in (entry for source in read_ledger() for entry in source.entries):
+        assert not entry.sweep or entry.grids, entry
+        assert not entry.cost or entry.cost in read_costs(), entry
+        if entry.published and entry.compare != "none":
+            row = LedgerRow(entry, [], {})
+            assert row.blocks and row.published.startswith(entry.headline), entry
+
+
 def test_the_runs_of_a_grid_are_those_that_its_command_plans():
     entries = [entry for source in read_ledger() for entry in source.entries if entry.grids]
     planned = {entry.command: [grid for file in entry.grids for grid in read_grids(file)] for entry in entries}
@@ -65,6 +75,8 @@ def test_a_row_counts_verdicts_and_a_record_is_judged_like_its_folder(tmp_path):
         assert "A CPU: 8 runs, 32 s" in row.took and "A100" in row.took
     best = LedgerRow(dataclasses.replace(entry, compare="best", blocks=["accuracy, last"]), rows[0].runs, {})
     assert best.verdict == f"1 match, 0 close, 0 miss, 0 not comparable, {best.total - 1} not run"
+    wide = [run for run in rows[0].runs if run.settings["optim.lr"] == 0.1]
+    assert LedgerRow(entry, wide, {}).stand == "begun"
     assert LedgerRow(entry, [], {}).stand == "CPU" and LedgerRow(entry, [], {}).verdict == "not run"
 
 

@@ -124,6 +124,22 @@ def test_the_shipped_rates_of_figure_3_are_those_that_its_header_says():
     assert max(gains) == pytest.approx(3.0, abs=0.05)
 
 
+def test_equal_eigenvalues_and_short_walks_are_no_condition_numbers(run, tmp_path):
+    """A condition number of 1 has no optimal rate, and neither three steps nor every tenth tell a velocity."""
+    common = ("task=quadratic", "optim=aggmo", "optim.lr=0.1", "epochs=1", "log.every=1", "data.num_steps=60")
+    run(*common, "task.eigenvalues=[1,1,0.1,0.01,0.001]", "model.start=[1,1,1,1,1]", outputs=tmp_path / "equal")
+    one = (*common, "task.eigenvalues=[0.01]", "model.start=[1]")
+    run(*one, "data.num_steps=3", outputs=tmp_path / "short")
+    run(*one, "log.every=10", outputs=tmp_path / "seldom")
+    found = {}
+    for name in ("equal", "short", "seldom"):
+        figures = problem_figures(settings(load_runs(tmp_path / name)))
+        found[name] = {each: contents for each, _, contents in figures if contents}
+    ((rates,),) = found["equal"]["rates"]
+    assert min(rates.lines[0].x) == pytest.approx(10)
+    assert set(found["short"]) == set(found["seldom"]) == {"paths"}
+
+
 def test_runs_of_quadratics_are_drawn_beside_their_theory(run, tmp_path):
     """Figures 1 to 3 of Lucas et al., from runs: measured rates on the theory's lines, velocities that damp."""
     common = ["data.num_steps=400", "epochs=1", "log.every=1"]

@@ -52,8 +52,8 @@ def test_a_figure_is_drawn_once_there_is_a_run_and_has_all_of_its_methods(tmp_pa
     assert sgd.high[0] - sgd.y[0] == pytest.approx(0.125**0.5)  # the deviation of 1 and 0.5
     assert sgd.marks[1] == Mark(pytest.approx(5 * 31 / 30), 0.85)  # 31 epochs were drawn over 30 units
     assert [line.label for line in others] == [
-        *("SGD with momentum (published only)", "Nesterov (published only)", "SGDW* (published only)"),
-        "Momentum with learning-rate dropout (published only)",
+        *("SGD with momentum (published)", "Nesterov (published)", "SGDW* (published)"),
+        "Momentum with learning-rate dropout (published)",
     ]
     assert all(not line.y and line.marks and line.style.colour == MARK_COLOUR for line in others)
     assert len({line.style.marker for line in panel.lines}) == 5
@@ -67,10 +67,17 @@ def test_what_differs_from_the_protocol_is_said_once_or_at_its_method(tmp_path):
     nno_run(tmp_path, "radam", [], optimizer="radam", status="diverged", config={**short, "optim.weight_decay": 0.0})
     (panel,) = figures("nno/cifar10_cnn", tmp_path)["loss_cifar_adam"]
     assert list(lines(panel)) == [
-        *("Adam", "Nadam* (batch_size: 64, not 128)", "RAdam (diverged)", "RAdamW (published only)"),
+        *("Adam", "Nadam* (batch_size: 64, not 128)", "RAdam (diverged)", "RAdamW (published)"),
     ]
     assert "ours: limit_train: 500, not all" in panel.note
     assert lines(panel)["Adam"].marks[0] == Mark(pytest.approx(31 / 30), 1.26)  # of the figure that has it first
+
+
+def test_unfinished_runs_are_drawn_as_far_as_they_are(tmp_path):
+    for seed in (0, 1):
+        nno_run(tmp_path, "sgd", [(i, 1.0) for i in range(5 + seed)], seed, optimizer="sgd", status="interrupted")
+    (panel,) = figures("nno/cifar10_cnn", tmp_path)["loss_cifar_sgd"]
+    assert len(lines(panel)["SGD (unfinished)"].y) == 5
 
 
 def test_curves_of_single_batches_are_smoothed_over_as_many_as_the_sources(tmp_path):
@@ -99,7 +106,7 @@ def test_all_methods_by_learning_rate(tmp_path):
     adam = lines(wide)["Adam"]
     assert adam.x == [0.001, 0.01] and adam.y == pytest.approx([97.05, 95.05])
     assert adam.high[0] - adam.y[0] == pytest.approx(0.1 / 2**0.5) and Mark(0.001, 97.75, 0.06) in adam.marks
-    assert {"MoMo (published only)", "AdaBound (published only)"} <= lines(wide).keys()
+    assert {"MoMo (published)", "AdaBound (published)"} <= lines(wide).keys()
     assert "± standard deviation" in wide.note
 
 
@@ -115,9 +122,7 @@ def test_the_three_best_rates_of_each_method(tmp_path):
     assert [line.style.dash for line in drawn] == [*DASHES[:3]] * 2 and len({line.style.colour for line in drawn}) == 2
     assert not any(len(line.low) for line in drawn)
     assert drawn[3].marks[-1] == Mark(10, 97.75) and not any(line.marks for line in (*drawn[:3], *drawn[4:]))
-    assert lines(validation)["MoMo lr=1 (published only)"].marks[-1] == Mark(
-        10, 97.97
-    )  # no run of ours, or no good one
+    assert lines(validation)["MoMo lr=1 (published)"].marks[-1] == Mark(10, 97.97)  # no run of ours, or no good one
     assert training.y_log and lines(training)["Adam lr=0.001"].marks[0] == Mark(1, 0.153)
 
 

@@ -11,6 +11,7 @@ from conftest import ROOT
 from run_folders import write_run
 
 from report.commandline import main
+from report.comparable import Group
 
 
 def sweep(root, optimizers=("adam", "aggmo"), rates=(0.01, 0.1, 1.0), seeds=3):
@@ -59,7 +60,7 @@ def test_a_second_report_does_not_read_the_first(tmp_path, capsys):
 def test_filters_and_another_place(tmp_path, capsys):
     sweep(tmp_path)
     out = tmp_path / "elsewhere" / "here"
-    assert main([str(tmp_path), "optim=aggmo", "optim.lr=0.1", "--out", str(out), "--no-html", "--formats", "png"]) == 0
+    assert main([str(tmp_path), "optim=aggmo", "--out", str(out), "--no-html", "--formats", "png", "optim.lr=0.1"]) == 0
     assert "digits: 3 runs, 1 setting " in capsys.readouterr().out
     assert {"best.md", "comparison.png"} <= files(out) and not {"report.html", "comparison.pdf"} & files(out)
     assert not (tmp_path / "report").exists()
@@ -195,3 +196,10 @@ def test_the_script_needs_no_torch(tmp_path):
     code = "import sys; from report.commandline import main; main(sys.argv[1:]); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_groups_that_differ_in_much_have_names_that_files_can_have():
+    many = " ".join(f"data.key{i}=0.1666666" for i in range(40))
+    prefixes = [Group(name, ()).prefix for name in ("mnist", f"mnist {many}", f"mnist {many} epochs=3")]
+    assert prefixes[0] == "mnist" and len(set(prefixes)) == 3
+    assert all(prefix.startswith("mnist") and len(prefix) <= 80 for prefix in prefixes)

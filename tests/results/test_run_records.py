@@ -76,6 +76,9 @@ def test_a_damaged_file_names_its_line(tmp_path):
         json.dumps({**line, "status": {"status": "odd", "metric": "acc", "better": "max"}}): "status=odd",
         json.dumps({key: value for key, value in line.items() if key != "seed"}): "'seed' is missing",
         json.dumps({**line, "epochs": {"val": {"epoch": 3, "step": 1, "acc": [1, 2]}}}): "val.acc has no number",
+        json.dumps({**line, "epochs": {"val": {"epoch": 10**9, "step": 1}}}): "at most 200",
+        json.dumps({**line, "steps": [{"epoch": 1, "step": 1, "r": "far"}]}): "a row has no numbers",
+        json.dumps({**line, "environment": 7}): "out of range",
     }
     for text, message in cases.items():
         file.write_text(f"{first}\n{text}\n")
@@ -83,26 +86,29 @@ def test_a_damaged_file_names_its_line(tmp_path):
             read_records(file)
 
 
-def test_the_command_records_refuses_and_replaces(tmp_path, capsys):
+def test_the_command_records_runs_of_the_experiment_and_names_others(tmp_path, capsys):
     places = ("--experiment", "momo/mnist_mlp", "--to", str(tmp_path / "records"))
-    write_run(tmp_path / "out", task="mnist", seed=0)
-    write_run(tmp_path / "out", task="mnist", seed=1, status="interrupted")
+    mnist = {"data.name": "mnist", "data.val_fraction": 0.1, "data.split": "test", "model.hidden": [100, 100]}
+    write_run(tmp_path / "out", task="mnist", seed=0, config=mnist)
+    write_run(tmp_path / "out", task="mnist", seed=1, config=mnist, status="interrupted")
+    write_run(tmp_path / "out", "other", task="mnist", config={**mnist, "model.hidden": [64]})
+    write_run(tmp_path / "out", "other", task="digits")
     assert main([str(tmp_path / "out"), *places]) == 0
+    said = capsys.readouterr()
     file = tmp_path / "records" / "momo" / "mnist_mlp.jsonl"
-    assert "1 runs, 1 of them now (1 done)" in capsys.readouterr().out and len(read_records(file)) == 1
-    write_run(tmp_path / "more", task="mnist", seed=2)
+    assert "1 runs, 1 of them now (1 done)" in said.out and len(read_records(file)) == 1
+    for reason in ("not finished", "task.name=digits, not mnist", "model.hidden=[64], not [100,100]"):
+        assert reason in said.err
+    write_run(tmp_path / "more", task="mnist", seed=2, config=mnist)
     assert main([str(tmp_path / "more"), *places]) == 0 and len(read_records(file)) == 2
     assert main([str(tmp_path / "more"), *places, "--replace"]) == 0 and len(read_records(file)) == 1
-    write_run(tmp_path / "more", "other", task="digits")
-    write_run(tmp_path / "path", task="mnist", config={"model.weights": "/home/me/x.pt"})
+    write_run(tmp_path / "path", task="mnist", config={**mnist, "model.weights": "/home/me/x.pt"})
     for words, message in (
-        ([str(tmp_path / "more")], "there: digits; add task=mnist"),
         ([str(tmp_path / "path")], "model.weights=/home/me/x.pt is a path of this machine"),
-        ([str(tmp_path / "out"), "status=interrupted"], "no finished run"),
+        ([str(tmp_path / "out"), "status=interrupted"], "no finished run of experiment=momo/mnist_mlp"),
+        (["--experiment", "momo/mnist", str(tmp_path / "out")], "momo/mnist is unknown; there are"),
     ):
-        assert main([*words, *places]) == 2 and message in capsys.readouterr().err
-    assert main([str(tmp_path / "out"), "--experiment", "momo/mnist"]) == 2
-    assert "momo/mnist_mlp" in capsys.readouterr().err
+        assert main([*places, *words]) == 2 and message in capsys.readouterr().err
 
 
 def test_the_committed_records_can_be_read():

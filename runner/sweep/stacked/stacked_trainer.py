@@ -80,6 +80,9 @@ class StackedTrainer:
                 if not member.ended:
                     with self.ending_diverged(member):
                         member.record_steps(outcome, {})
+            for member in self.active:
+                if member.progress.step_in_epoch < member.steps_per_epoch:  # else it is written at the epoch's end
+                    member.write_status()  # as running, all of them: how many there are counts for the remaining time
             self.raise_if_stopped()
 
     def train_steps(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> list[list[StepResult]]:

@@ -91,8 +91,9 @@ def until(condition, seconds=180.0):
 
 
 def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
-    sweep = Sweep(tmp_path, launcher, "epochs=400")
-    sgd = tmp_path / validate(compose("task=digits", "logger=[]", "optim=sgd", "epochs=400")).run_path
+    length = ["epochs=400", "limit_train=400"]
+    sweep = Sweep(tmp_path, launcher, *length)
+    sgd = tmp_path / validate(compose("task=digits", "logger=[]", "optim=sgd", *length)).run_path
     obstacle = sgd / "timings.jsonl"
     obstacle.mkdir(parents=True)
     sweep.start()

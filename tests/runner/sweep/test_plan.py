@@ -94,6 +94,8 @@ def test_every_run_of_a_papers_grid_is_valid(share, composer, monkeypatch, tmp_p
     """A run that would be refused is one that the paper's table lacks. Quick: the last run of each experiment."""
     monkeypatch.chdir(tmp_path)
     for name in experiments_with_grids():
+        header = (CONFIGS / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+        assert f"experiment={name} sweep=paper" in header, "the command of the experiment's file"
         runs = expand_grid([f"experiment={name}"], composer.parser, "paper")
         jobs = plan_jobs(runs if share == "all" else runs[-1:], composer)
         assert {job.state for job in jobs} <= {TODO, REPEATED}, plan_summary(jobs)

@@ -42,6 +42,8 @@ def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
         table.announce_duration()
     assert len(lines) == 1 and re.fullmatch(r"3 runs of 10 epochs: about \d+ s on .* \(1 at a time\)", lines.pop())
     assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2)), "the epochs before the kill are not to be done again"
+    write(jobs[1], 0, 100.0)
+    assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2) / 2), "a part of an epoch says nothing of its length"
     write(jobs[1], 2, 4.0)
     assert "(and 1 more)" in describe_progress(table) and table.remaining_s() == pytest.approx(2 * (6 + 8 + 2) / 2)
     write(jobs[0], 5, 10.0, "interrupted")
