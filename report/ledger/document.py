@@ -25,8 +25,9 @@ Written by `python scripts/ledger.py` from the records of runs in `docs/results/
 `configs/published` and the list of tables and figures in `docs/results/ledger.yaml`; a test holds it up to date. Change
 those, not this file.
 
-Each command repeats the whole table or figure: methods, learning rates and seeds of the source. `--budget` shortens it,
-and `python scripts/report.py outputs --against records` sets your runs beside the recorded ones.
+A command follows `python main.py`. One with `-m` repeats the whole table or figure, with the source's methods, learning
+rates and seeds as far as it prints them; the headers of the grids (`configs/sweep/paper`) say what is ours. `--budget`
+shortens it, and `python scripts/report.py outputs --against records` sets your runs beside the recorded ones.
 """
 COLUMNS = ("table or figure", "command", "published", "ours ± 95 %", "verdict", "took, or needs")
 

@@ -96,7 +96,7 @@ def test_the_command_records_runs_of_the_experiment_and_names_others(tmp_path, c
     assert main([str(tmp_path / "out"), *places]) == 0
     said = capsys.readouterr()
     file = tmp_path / "records" / "momo" / "mnist_mlp.jsonl"
-    assert "1 runs, 1 of them now (1 done)" in said.out and len(read_records(file)) == 1
+    assert "1 run, 1 of them now (1 done)" in said.out and len(read_records(file)) == 1
     for reason in ("not finished", "task.name=digits, not mnist", "model.hidden=[64], not [100,100]"):
         assert reason in said.err
     write_run(tmp_path / "more", task="mnist", seed=2, config=mnist)
