@@ -26,6 +26,10 @@ BAD = [
     ("optim=sgd optim.eps=0.9", ["optim.eps", "optim (sgd)", "weight_decay"]),
     ("optim=sgd optim.nesterov=true", ["optim.nesterov", "momentum"]),
     ("optim=aggmo optim.k=3", ["optim.k is not a key", "betas"]),
+    (
+        "experiment=aggmo/autoencoder optim=momentum",
+        ["optim.betas is not a key", "experiment=aggmo/autoencoder sets it", "'~optim.betas'"],
+    ),
     ("model.widths=[3]", ["model.widths", "hidden"]),
     ("model.hiden=[3]", ["model.hiden", "model.hidden?"]),
     ("data.valfraction=0.2", ["data.valfraction", "data.val_fraction?"]),
