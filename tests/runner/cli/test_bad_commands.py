@@ -73,6 +73,7 @@ BAD = [
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.foreach=3", ["groups.a.foreach=3 is not true or false"]),
     ("groups.a.ndim=1 groups.a.optim.name=numpy/Adam", ["numpy is none of the packages", "; the packages are torch"]),
     ("groups=muon groups.adamw.optim.name=torch/AdamW wrap=ema", ["wrap=[ema]", "torch/AdamW"]),
+    ("-m seed=0,1 --budget 1h --budget=2h", ["--budget", "twice"]),
     ("experiment=aggmo/autoencoders", ["autoencoders", "autoencoder"]),
     ("optin=aggmo", ["optin", "optim?"]),
     ("optim.name=os.system", ["optim.name=os.system", "aggmo"]),
