@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from results.values import is_number, one_line
+from results.values import format_metric, is_number, one_line
 
 FINISHED = ("done", "diverged")
 STATUSES = (*FINISHED, "failed", "interrupted", "running")
@@ -31,15 +31,17 @@ def has_numbers(result: Any, *keys: str) -> bool:
 def result_text(status: dict[str, Any], metric: str) -> str:
     """A finished run's result in one line."""
     best, final = status.get("best"), status.get("final")
+    results = {which: status.get(which) or {} for which in ("best", "final", "test", "test_last")}
+    text = {which: format_metric(result.get(metric)) for which, result in results.items()}
     if status["status"] == "diverged":
         where = status["diverged"]
-        reached = f"; best before: validation {metric} {best[metric]:.4f} (epoch {best['epoch']})" if best else ""
+        reached = f"; best before: validation {metric} {text['best']} (epoch {best['epoch']})" if best else ""
         return f"diverged at epoch {where['epoch']}, step {where['step']}: {one_line(where['what'])}{reached}"
     assert best and final
     early = " (stopped early)" if status.get("stopped_early") else ""
     return (
-        f"test {metric} {status['test'][metric]:.4f} with the best weights "
-        f"(epoch {best['epoch']}, validation {metric} {best[metric]:.4f}), "
-        f"{status['test_last'][metric]:.4f} with the last (epoch {final['epoch']}{early}, "
-        f"validation {metric} {final[metric]:.4f}); {status['seconds']['train']:.1f} s of training"
+        f"test {metric} {text['test']} with the best weights "
+        f"(epoch {best['epoch']}, validation {metric} {text['best']}), "
+        f"{text['test_last']} with the last (epoch {final['epoch']}{early}, validation {metric} {text['final']}); "
+        f"{status['seconds']['train']:.1f} s of training"
     )

@@ -34,6 +34,13 @@ def format_value(value: Any) -> str:
     return f"[{','.join(map(format_value, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
+def format_metric(value: Any) -> str:
+    """A loss or metric for the console: four decimals; below 0.001 and from a million on, two significant digits."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.1e}"
+
+
 def quote(value: Any, max_length: int = 80) -> str:
     """A value for an error message: on one line, control characters escaped, cut after so many characters."""
     text = one_line(format_value(value))

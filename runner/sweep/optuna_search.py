@@ -27,6 +27,7 @@ from optuna.trial import TrialState, create_trial
 from results.paths import SWEEP_TABLE
 from results.signature import digest
 from results.status import FINISHED
+from results.values import format_metric
 from runner.callbacks import Callbacks
 from runner.config.validate import validate
 from runner.sweep.composer import Composer
@@ -205,7 +206,7 @@ class OptunaSearch:
             best = self.study.best_trial
             overrides = [override.lstrip("+") for override in self.space.runs(best.params)[0]]
             command = f"python main.py {shlex.join(overrides)}"
-            print_line(f"\nbest: trial {best.number}, validation {best.value:.4f}:\n{command}")
+            print_line(f"\nbest: trial {best.number}, validation {format_metric(best.value)}:\n{command}")
         print_line(str(self.folder / SWEEP_TABLE))
 
 
@@ -216,7 +217,7 @@ def trial_result(rows: Sequence[Row]) -> tuple[TrialState, float | None, str]:
         metric = rows[0]["metric"]
         value = sum(row[f"best_{metric}"] for row in rows) / len(rows)
         mean = f", mean of {len(rows)}" if len(rows) > 1 else ""
-        return TrialState.COMPLETE, value, f"validation {metric} {value:.4f}{mean}"
+        return TrialState.COMPLETE, value, f"validation {metric} {format_metric(value)}{mean}"
     if statuses <= set(FINISHED):
         return TrialState.PRUNED, None, "diverged"
     failed = next(row for row in rows if row["status"] not in FINISHED)

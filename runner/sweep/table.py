@@ -17,7 +17,7 @@ from results.paths import LOG, STATUS, SWEEP_TABLE
 from results.records import read_status
 from results.signature import digest
 from results.status import FINISHED, is_finished
-from results.values import flat
+from results.values import flat, format_metric
 from runner.config.errors import ConfigError
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job, run_count
 from runner.train.signals import STOPPED_BY_SIGNAL
@@ -206,10 +206,6 @@ def metric_columns(rows: Iterable[Row]) -> list[str]:
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
     return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs), "seed"]))
-
-
-def format_metric(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def format_duration(seconds: float) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from results.values import format_metric
+
 #: without bars, this many epochs are printed, and every epoch that ends this long after the last line
 MAX_LINES, SECONDS_BETWEEN_LINES = 10, 10.0
 
@@ -63,10 +65,11 @@ class Console:
 
     def end_epoch(self, epoch: int, epochs: int, train: dict[str, Any], val: dict[str, Any], metric: str) -> None:
         """Show the rows of a finished epoch: in a line, or beside the bar."""
-        means = (f"{row['split']} loss {row['loss']:.4f} {metric} {row[metric]:.4f}" for row in (train, val))
+        values = ((row["split"], format_metric(row["loss"]), format_metric(row[metric])) for row in (train, val))
+        means = (f"{split} loss {loss} {metric} {value}" for split, loss, value in values)
         line = f"epoch {epoch}/{epochs}  {'  '.join(means)}"
         if self.epochs_bar is not None:
-            self.epochs_bar.set_postfix_str(f"val {metric} {val[metric]:.4f}", refresh=False)
+            self.epochs_bar.set_postfix_str(f"val {metric} {format_metric(val[metric])}", refresh=False)
             self.epochs_bar.update()
         is_due = epoch in (1, epochs) or epoch % max(1, epochs // MAX_LINES) == 0
         if self.progress == "plain" and (is_due or time.monotonic() - self.last_line_time > SECONDS_BETWEEN_LINES):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from results.values import flat, format_value, is_number, varying_keys
+from results.values import flat, format_metric, format_value, is_number, varying_keys
 
 
 def test_flat_joins_keys_with_dots_and_leaves_lists():
@@ -34,6 +34,27 @@ def test_flat_joins_keys_with_dots_and_leaves_lists():
 )
 def test_values_are_written_as_the_command_line_takes_them(value, text):
     assert format_value(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.98765, "0.9877"),
+        (1.0, "1.0000"),
+        (0.0, "0.0000"),
+        (0.001, "0.0010"),
+        (1.2e-7, "1.2e-07"),
+        (-4.5e-4, "-4.5e-04"),
+        (123456.0, "123456.0000"),
+        (1.25e9, "1.2e+09"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (3, "3"),
+        ("", ""),
+    ],
+)
+def test_metrics_have_four_decimals_unless_they_are_small_or_huge(value, text):
+    assert format_metric(value) == text
 
 
 def test_numbers_that_differ_have_different_texts():
