@@ -75,7 +75,8 @@ def write(options: argparse.Namespace) -> int:
     if options.replace:
         file.unlink(missing_ok=True)
     total = write_records(file, options.experiment, runs)
-    print(f"{file}: {total} run{'s' if total > 1 else ''}, {len(runs)} of them now ({statuses(runs)}), {file.stat().st_size / 1000:.0f} kB")
+    count = f"{total} run{'s' if total > 1 else ''}"
+    print(f"{file}: {count}, {len(runs)} of them now ({statuses(runs)}), {file.stat().st_size / 1000:.0f} kB")
     return 0
 
 

@@ -115,6 +115,8 @@ def test_refused_command_is_reported_once(tmp_path):
         (3, ["task=digits", "task.mixup=0.4", "task.cutmix=1", "task.label_smoothing=0.1", "accumulate=3"]),
         (2, ["task=digits", "optim=momo_adam", "optim/lr_schedule=plateau", "optim.lr_schedule.patience=0"]),
         (2, ["finetune.epochs=1", "data.shuffle=false", "drop_last=true"]),
+        (2, ["task=regression", "optim=momo", "drop_last=true"]),
+        (2, ["task=logistic", "optim=momo_adam"]),
     ],
 )
 def test_several_processes_give_the_results_of_one(size, words, tmp_path):
