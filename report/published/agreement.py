@@ -15,8 +15,9 @@ RULE = (
     "match: the published value lies within the 95 % interval of our mean (Student's t over our n runs), if that is no "
     "wider than what is close, or within the error of rounding or reading; or neither learns.",
     "close: the two means differ by no more than the bound. miss: they differ by more, or all our runs diverged.",
-    "not comparable: the protocols differ as said, some of our runs have no value, one run has no interval, or the "
-    "means differ by more than is close but by less than our interval, which is then too wide to decide.",
+    "not comparable: the protocols differ as said, the best published learning rate was not run, some of our runs have "
+    "no value, one run has no interval, or the means differ by more than is close but by less than our interval, which "
+    "is then too wide to decide.",
 )
 
 

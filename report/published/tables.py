@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 
 from report.published.agreement import RULE, Agreement, format_like, judge
@@ -13,6 +13,7 @@ from report.selection import setting_names
 from report.tables.table import Table
 from report.tables.text import ABSENT
 from results.settings import Setting
+from results.values import format_value
 
 COLUMNS = ("method", "quantity", "published", "ours, 95 % interval", "n", "our setting", "verdict")
 
@@ -79,6 +80,8 @@ def compared_values(paper: Published, every: Sequence[Setting], sweep: bool = Fa
             for point in compared_points(block, row, sweep):
                 ours = matching_setting(paper, block, row, candidates, point.x if sweep else None)
                 if ours:
+                    if block.by == "lr" and not sweep:
+                        ours = with_rate_difference(paper, block, row, candidates, ours)
                     yield ComparedValue(block, row, point, ours, judge(paper, block, row, point, ours))
 
 
@@ -86,10 +89,28 @@ def compared_points(block: Block, row: Row, sweep: bool) -> Sequence[Point]:
     if sweep:
         return row.points if block.by == "lr" else ()
     if block.by == "lr":
-        return [(max if block.better == "max" else min)(row.points, key=lambda point: point.value)]
+        return best_points(block, row)[:1]
     if block.by == "epoch":
         return [point for point in row.points if point.x in block.compare_at]
     return row.points
+
+
+def with_rate_difference(
+    paper: Published, block: Block, row: Row, candidates: Sequence[Setting], ours: MatchingSetting
+) -> MatchingSetting:
+    """The setting, with a difference where the settings that it was chosen among lack the best published rate."""
+    best = best_points(block, row)
+    at_rates = [matching_setting(paper, block, row, candidates, point.x) for point in best]
+    if any(each and len(each.differences) == len(ours.differences) for each in at_rates):
+        return ours
+    rates = " or ".join(format_value(point.x) for point in best)
+    return replace(ours, differences=[*ours.differences, f"not run at the best published lr, {rates}"])
+
+
+def best_points(block: Block, row: Row) -> list[Point]:
+    """The points of a row by learning rate with the best value: several where values are equal."""
+    best = (max if block.better == "max" else min)(point.value for point in row.points)
+    return [point for point in row.points if point.value == best]
 
 
 def quantity(paper: Published, compared: ComparedValue) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,15 +99,15 @@ def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks:
             raise ConfigError(f"{BUDGET} shrinks a sweep; add -m to run one")
     sys.argv = [sys.argv[0], *words]
     if not any(word.startswith("-") or word.lstrip("+~").startswith("hydra") for word in words):
-        return run_one(lambda: compose(*words), distributed, callbacks)  # hydra.main would compose twice
+        return run_one(lambda: compose(*words), distributed, callbacks, words)  # hydra.main would compose twice
     import hydra
 
     task = HydraTask(distributed, callbacks)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise instead of printing: describe_error has a clearer message
     try:
         if any(word == "-c" or word.startswith("--cfg") for word in words):
-            given = (word for word in words if "=" in word or word.startswith("~"))
-            validate(compose(*(word for word in given if not word.startswith("-"))))
+            given = [word for word in words if ("=" in word or word[0] == "~") and not word.startswith("-")]
+            validate(compose(*given), given)
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="config")(task)()
     except ConfigError:
         raise
@@ -120,15 +120,20 @@ def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks:
     return max(task.exit_codes, default=0)
 
 
-def run_one(compose_it: Callable[[], Any], distributed: DistributedContext, callbacks: Callbacks) -> int:
-    """Run the experiment that `compose_it` returns as plain containers.
+def run_one(
+    compose_it: Callable[[], Any],
+    distributed: DistributedContext,
+    callbacks: Callbacks,
+    overrides: Sequence[str] = (),
+) -> int:
+    """Run the experiment that `compose_it` returns as plain containers. overrides: that it composes, if known.
 
     Returns an exit code for the user's mistakes too, so that a sweep goes on.
     """
     try:
         raw = composed(compose_it)
         with distributed.raise_together():
-            config = validate(raw)
+            config = validate(raw, overrides)
         from runner.train.run import run
 
         return run(config, distributed=distributed, callbacks=callbacks)

@@ -37,6 +37,8 @@ def hydra_arguments(argv: list[str]) -> list[str]:
         check_word(word)
         if word.partition("=")[0] == BUDGET:
             value = word.partition("=")[2] or next(words, "")
+            if any(override.startswith(BUDGET_S) for override in overrides):
+                raise ConfigError(f"{BUDGET} is given twice; give one time")
             overrides.append(f"{BUDGET_S}{parse_duration(value, BUDGET):g}")
         elif word.startswith("-"):
             if word.partition("=")[0] not in FLAGS:

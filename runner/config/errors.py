@@ -10,6 +10,14 @@ class ConfigError(ValueError):
     """The configuration asks for something that can't be done."""
 
 
+class UnknownKeyError(ConfigError):
+    """A key that its group does not have. path: the whole key, such as optim.betas."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 class RunInProgressError(ConfigError):
     """Another process runs the same experiment."""
 

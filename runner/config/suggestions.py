@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from results.typed import type_hints
 from results.values import quote
-from runner.config.errors import ConfigError
+from runner.config.errors import UnknownKeyError
 from runner.config.schema import Settings
 
 GROUPS = ("task", "data", "model", "optim", "wrap", "groups", "experiment")
@@ -38,15 +38,15 @@ class KnownKeys:
             self.paths += field_paths(owner, f"wrap.{name}.")
         self.paths += ["wrap", "groups", "experiment"]
 
-    def error(self, path: str, owner: type) -> ConfigError:
+    def error(self, path: str, owner: type) -> UnknownKeyError:
         """The error for a key that `owner`, the dataclass of the group it lies in, does not have."""
         group = path.rpartition(".")[0]
         siblings = {field.name for field in dataclasses.fields(owner)} | (set() if group else set(GROUPS))
         nearest = self.nearest(path)
         meant = f"did you mean {nearest}? The" if nearest else "the"
         whose = f"{group} ({choice_name(owner)})" if group else "this program"
-        return ConfigError(
-            f"{quote(path)} is not a key; {meant} keys of {whose} are {', '.join(sorted(siblings)) or 'none'}"
+        return UnknownKeyError(
+            f"{quote(path)} is not a key; {meant} keys of {whose} are {', '.join(sorted(siblings)) or 'none'}", path
         )
 
     def nearest(self, path: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from optim.config import check_wrappers
@@ -15,7 +15,8 @@ from optim.grouping.settings import checked_rules
 from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
 from runner.config.branch import with_stem
-from runner.config.errors import ConfigError
+from runner.config.errors import ConfigError, UnknownKeyError
+from runner.config.experiment_keys import origin_hint
 from runner.config.external import CONTRACTS, config_class, is_external
 from runner.config.groups import check_groups, read_groups, with_argument_types
 from runner.config.groups import to_node as rule_node
@@ -25,12 +26,17 @@ from runner.config.schema import Config, Settings
 from runner.config.suggestions import KnownKeys, list_choices
 
 
-def validate(raw: Mapping[str, Any]) -> Config:
-    """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError."""
+def validate(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
+    """Check a composed configuration (plain containers, interpolations resolved); raise ConfigError.
+
+    overrides: it was composed of, for the message on a key that the experiment sets.
+    """
     try:
         config = with_stem(read_config(dict(raw)))
         check_resolved(config.plain)
         check_combinations(config)
+    except UnknownKeyError as error:
+        raise ConfigError(f"{error}{origin_hint(error.path, overrides)}") from None
     except ConfigError:
         raise
     except ValueError as error:

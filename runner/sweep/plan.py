@@ -57,7 +57,7 @@ def plan_jobs(runs: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], 
     folders: set[Path] = set()
     for number, overrides in enumerate(runs):
         try:
-            config = validate(compose(overrides))
+            config = validate(compose(overrides), overrides)
         except ConfigError as error:
             jobs.append(Job(number, tuple(overrides), REFUSED, error=str(error)))
             continue

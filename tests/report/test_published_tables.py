@@ -159,6 +159,18 @@ def test_learning_rates_are_compared_one_by_one(tmp_path):
     assert published_sweep_table("momo/mnist_mlp", load(tmp_path / "other")) is None
 
 
+def test_a_best_rate_compares_only_where_the_best_published_rate_was_run(tmp_path):
+    other = adam(tmp_path, 0.1, 0.1, lr=0.1)
+    reason = "not run at the best published lr, 0.001"
+    assert verdict(published_table("momo/mnist_mlp", other), column="validation")["verdict"] == (
+        f"not comparable ({reason})"
+    )
+    decayed = adam(tmp_path, 0.9775, 0.9776, config={"optim.weight_decay": 0.1})
+    assert reason in verdict(published_table("momo/mnist_mlp", decayed))["verdict"]
+    both = adam(tmp_path, 0.9, 0.9)  # without weight decay: ours may be best at another rate
+    assert "miss" in verdict(published_table("momo/mnist_mlp", both))["verdict"]
+
+
 def test_smaller_is_better_and_the_bound_is_relative(tmp_path):
     runs = momentum(tmp_path, 3.40, 3.41, 3.39)
     row = verdict(published_table("aggmo/autoencoder", runs), "CM", "validation")

@@ -26,6 +26,10 @@ BAD = [
     ("optim=sgd optim.eps=0.9", ["optim.eps", "optim (sgd)", "weight_decay"]),
     ("optim=sgd optim.nesterov=true", ["optim.nesterov", "momentum"]),
     ("optim=aggmo optim.k=3", ["optim.k is not a key", "betas"]),
+    (
+        "experiment=aggmo/autoencoder optim=momentum",
+        ["optim.betas is not a key", "experiment=aggmo/autoencoder sets it", "'~optim.betas'"],
+    ),
     ("model.widths=[3]", ["model.widths", "hidden"]),
     ("model.hiden=[3]", ["model.hiden", "model.hidden?"]),
     ("data.valfraction=0.2", ["data.valfraction", "data.val_fraction?"]),
@@ -69,6 +73,7 @@ BAD = [
     ("optim=torch/NAdam groups.a.ndim=1 groups.a.foreach=3", ["groups.a.foreach=3 is not true or false"]),
     ("groups.a.ndim=1 groups.a.optim.name=numpy/Adam", ["numpy is none of the packages", "; the packages are torch"]),
     ("groups=muon groups.adamw.optim.name=torch/AdamW wrap=ema", ["wrap=[ema]", "torch/AdamW"]),
+    ("-m seed=0,1 --budget 1h --budget=2h", ["--budget", "twice"]),
     ("experiment=aggmo/autoencoders", ["autoencoders", "autoencoder"]),
     ("optin=aggmo", ["optin", "optim?"]),
     ("optim.name=os.system", ["optim.name=os.system", "aggmo"]),
