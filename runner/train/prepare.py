@@ -27,6 +27,9 @@ def prepare_torch(config: Config, distributed: DistributedContext = SINGLE_PROCE
         torch.cuda.set_device(device)
     torch.use_deterministic_algorithms(settings.deterministic)
     torch.backends.cudnn.benchmark = not settings.deterministic  # every full batch has one shape
+    # Velocities of units that no longer get gradients decay to numbers below 1e-38, with which x86 CPUs are slow. Only
+    # threads that torch starts after this do so too: before the first parallel operation it holds for all.
+    torch.set_flush_denormal(True)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     return device

@@ -24,6 +24,15 @@ def repeat(run, tmp_path):
 # --- the folder ---------------------------------------------------------------------------------------------------
 
 
+def test_numbers_below_the_smallest_normal_one_are_zero_in_a_run(run):
+    """Velocities of units without gradients decay to such numbers, with which x86 CPUs take many times as long."""
+    if not torch.set_flush_denormal(False):
+        pytest.skip("this CPU has no such mode")
+    product = []
+    run(*SMALL, callbacks=Callbacks(on_run_end=lambda _: product.append(float(torch.tensor(1e-38) * 0.1)) or ""))
+    assert product == [0.0]
+
+
 def test_folder_holds_everything_when_the_callback_is_called(run):
     files = []
     callbacks = Callbacks(on_run_end=lambda folder: files.extend(folder.rglob("*")))
