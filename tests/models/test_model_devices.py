@@ -9,6 +9,7 @@ from torch import nn
 
 from models.autoencoder import Autoencoder
 from models.cnn import CNN5, CNNBatchNorm
+from models.linear_map import LinearMap, MatrixFactorization
 from models.mlp import MLP
 from models.point import Point
 from models.resnet import ResNet
@@ -23,6 +24,7 @@ from tasks.autoencoder import Reconstruction
 from tasks.classification import Classification
 from tasks.cosine import Cosine
 from tasks.quadratic import Quadratic
+from tasks.regression import Logistic, Regression
 from tasks.regret import Regret
 from tasks.rosenbrock import Rosenbrock
 
@@ -42,6 +44,8 @@ FITS = [  # a network, and the tasks that train it
     (ViT(**VIT), SCORES),
     (ViT(**VIT, patch_norm=False, qkv_bias=True), SCORES),
     (Autoencoder(encoder=(20, 5)), IMAGE),
+    (LinearMap(), (Regression(), Logistic())),
+    (MatrixFactorization(rank=4), (Regression(),)),
     (Point(start=(1.0, 1.0, 1.0)), (Rosenbrock(),)),
     (Point(start=(1.0, 1.0)), (Quadratic(eigenvalues=(1.0, 0.1)), Cosine())),
     (Point(start=(0.5,), bounds=(-1.0, 1.0)), (Regret(),)),
@@ -62,11 +66,12 @@ def _built(model, shape):
 
 def _pass(network, tasks, shape, settings):
     """A training pass without the backward one: losses, metrics and what the tasks observe."""
-    x, y = torch.ones(2, *shape, device="cuda"), torch.zeros(2, dtype=torch.int64, device="cuda")
+    x, labels = torch.ones(2, *shape, device="cuda"), torch.zeros(2, dtype=torch.int64, device="cuda")
     with no_waiting():
         output = forward(network, x, settings)
         found = [output]
         for task in tasks:
+            y = torch.zeros_like(output) if isinstance(task, Regression | Logistic) else labels
             found += [task.loss(output, x, y), task.metric_sum(output.detach(), x, y), *task.observe(network).values()]
         if project := getattr(network, "project", None):
             project()

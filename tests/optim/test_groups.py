@@ -68,8 +68,8 @@ OUT_OF_RANGE = [
     (lambda: SGDConfig(lr="fast"), "SGD: lr='fast' is not in [0, inf)"),  # type: ignore
     (lambda: SGDConfig(lr=None), "SGD: lr=None is not in [0, inf)"),  # type: ignore
     (lambda: SGDConfig(lr=torch.tensor(-0.1)), "SGD: lr=tensor(-0.1000) is not in [0, inf)"),  # type: ignore
-    (lambda: SGDConfig(nesterov=True), "SGD: nesterov and dampening need momentum, which is 0"),
-    (lambda: SGDConfig(dampening=0.5), "SGD: nesterov and dampening need momentum, which is 0"),
+    (lambda: SGDConfig(nesterov=True), "SGD: nesterov, dampening and lr_in_velocity need momentum, which is 0"),
+    (lambda: SGDConfig(dampening=0.5), "SGD: nesterov, dampening and lr_in_velocity need momentum, which is 0"),
     (lambda: SGDConfig(momentum=0.9, dampening=0.5, nesterov=True), "SGD: nesterov needs dampening=0, not 0.5"),
     (lambda: SGDConfig(weight_decay=-0.1), "SGD: weight_decay=-0.1 is not in [0, inf)"),
     (lambda: MomentumConfig(momentum=1.0), "Momentum: momentum=1.0 is not in [0, 1)"),
