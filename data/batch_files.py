@@ -7,13 +7,12 @@ of other formats are read also if they are not, with a note.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from data.check import NOT_DOWNLOADED, Checked, missing_files
+from data.check import NOT_DOWNLOADED, Checked, md5_of, missing_files
 from data.dataset import DataSet
 from data.samples import Part
 
@@ -161,7 +160,7 @@ class BatchFiles(DataSet):
     def read_file(self, form: FileFormat, path: Path, known: PublishedFile) -> BatchFile:
         """One file's content. Raises ValueError for a damaged file, and for a pickle that is not the published one."""
         content = path.read_bytes()
-        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        md5 = md5_of(content)
         if form.pickled and md5 != known.md5:  # before anything is unpickled
             raise ValueError(
                 f"{path} is damaged or not the published file (its MD5 is {md5}, not {known.md5}), and a pickle is "

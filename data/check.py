@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 NOT_DOWNLOADED = "--check-data downloads nothing"
 MOST_COUNTS = 10  # classes whose counts are printed one by one
+
+
+def md5_of(content: bytes) -> str:
+    """The checksum of a file's content, as data sets publish it."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ the same names and form, and are told apart by their checksums; files of neither
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from data.check import NOT_DOWNLOADED, Checked, missing_files
+from data.check import NOT_DOWNLOADED, Checked, md5_of, missing_files
 from data.dataset import DataSet, Statistics
 from data.download import download
 from data.idx import parse_idx, read_bytes
@@ -165,10 +164,6 @@ class FashionMNIST(MNIST):
     name: ClassVar[str] = "fashion_mnist"
     statistics: ClassVar[Statistics | None] = ((0.2860,), (0.3530,))
     torchvision_class: ClassVar[str] = "FashionMNIST"
-
-
-def md5_of(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def existing(folder: Path, file: str) -> Path | None:

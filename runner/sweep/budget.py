@@ -150,9 +150,8 @@ def decide(jobs: Sequence[Job], cost: Callable[[Config], RunCost], at_a_time: in
 def shorter_obstacle(jobs: Sequence[Job], epochs: int) -> str:
     """Why the runs can't have so few epochs; empty where they can."""
     configs = [job.checked_config for job in jobs]
-    if longest := max(config.settings.finetune.epochs for config in configs):
-        if longest > epochs:
-            return f"finetune.epochs={longest}"
+    if (longest := max(config.settings.finetune.epochs for config in configs)) > epochs:
+        return f"finetune.epochs={longest}"
     problems = [config.lr_schedule.problem(epochs) for config in configs]
     return next((f"optim.lr_schedule.{problem}" for problem in problems if problem), "")
 
