@@ -109,7 +109,7 @@ def test_an_edited_rule_is_another_setting(tmp_path):
     rule.write_text(f"# a comment\n{rule.read_text()}")
     assert "This run is finished" in call("main.py", *SMALL, "seed=0")
 
-    update = "ratio_(m, denominator(v, h, ctx))"
+    update = "ratio_(m, denominator(v, h, ctx, self.eps_inside_sqrt))"
     assert rule.read_text().count(update) == 1
     rule.write_text(rule.read_text().replace(update, f"{update}.mul_(0.5)"))
     shown = call("main.py", *SMALL, "seed=0")
