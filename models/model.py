@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 #: of `Model.output`, for error messages
-OUTPUT_DESCRIPTIONS = {"scores": "scores classes", "image": "draws images", "point": "is a single point"}
+OUTPUT_DESCRIPTIONS = {
+    **{"scores": "scores classes", "image": "draws images", "point": "is a single point"},
+    "tokens": "predicts the next token of text",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +24,14 @@ class Model:
     """
 
     name: ClassVar[str]
-    #: "scores": one logit a class; "image": one logit a pixel of the input; "point": itself, whatever the input is
-    output: ClassVar[Literal["scores", "image", "point"]] = "scores"
+    #: "scores": one logit a class; "image": one logit a pixel of the input; "point": itself, whatever the input is;
+    #: "tokens": of (n, length) int64 tokens, (n, length, types) logits of each one's next token
+    output: ClassVar[Literal["scores", "image", "point", "tokens"]] = "scores"
     #: the fewest pixels of an image's side that leave something after the network's strides and pools
     smallest: ClassVar[int] = 1
+    #: whether the network carries a state from batch to batch: it then has `reset_state()`, and the state is part of
+    #: its state_dict
+    stateful: ClassVar[bool] = False
 
     def validate(self) -> None:
         """Raise ValueError for a combination of fields that can't be."""

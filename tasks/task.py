@@ -42,6 +42,10 @@ class Task:
         """Sum of the metric over the batch's samples, 0-dim."""
         raise NotImplementedError
 
+    def lr_factor(self, x: Tensor, shape: tuple[int, ...]) -> float:
+        """What multiplies the learning rate of the step on x. shape: of the data's samples, before they are cut."""
+        return 1.0
+
     def mixing(self, classes: int) -> Mixing | None:
         """How the samples of training batches are mixed; None: they are not. classes: of the data."""
         return None
