@@ -203,7 +203,7 @@ class Trainer:
         progress.check_validation(val["loss"], val[metric], settings.divergence_threshold)
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
             self.save_best()
-        progress.val_losses.append(val["loss"])
+        progress.val_losses += (val["loss"],)
         if self.optimizer.end_epoch(progress.val_losses):
             progress.averaging_from = epoch + 1
             self.console.print(f"Validation is no longer improving: from epoch {epoch + 1} on weights are averaged.")
