@@ -37,7 +37,7 @@ class Model:
         """Raise ValueError for a combination of fields that can't be."""
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Raise ValueError if samples of `shape` (channels, height, width) can't go through the network."""
+        """Raise ValueError if samples of `shape` (channels, height, width), of text (context,), can't go through it."""
         if any(side < self.smallest for side in shape[1:]):
             size = "x".join(map(str, shape[1:]))
             raise ValueError(
@@ -45,5 +45,8 @@ class Model:
             )
 
     def build(self, shape: tuple[int, ...], classes: int) -> nn.Module:
-        """Return the network for samples of `shape` (channels, height, width), freshly initialised on the CPU."""
+        """Return the network for samples of `shape`, as for `check_shape`, freshly initialised on the CPU.
+
+        classes: of the data; of text the types of its vocabulary.
+        """
         raise NotImplementedError

@@ -16,7 +16,7 @@ from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
 from runner.config.branch import with_stem
 from runner.config.errors import ConfigError, UnknownKeyError
-from runner.config.experiment_keys import origin_hint
+from runner.config.experiment_keys import origin_hint, other_choice_hint
 from runner.config.external import CONTRACTS, config_class, is_external
 from runner.config.groups import check_groups, read_groups, with_argument_types
 from runner.config.groups import to_node as rule_node
@@ -40,7 +40,7 @@ def validate(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(with_place(error)) from None
+        raise ConfigError(f"{with_place(error)}{other_choice_hint(str(error), overrides)}") from None
     except Exception as error:
         if not place_of(error):
             raise
@@ -167,7 +167,9 @@ def check_tokens(config: Config) -> None:
     if data.has_tokens != (model.output == "tokens"):
         of_text = f"data={data.name}" if data.has_tokens else f"model={model.name}"
         other = f"model={model.name}" if data.has_tokens else f"data={data.name}"
-        raise ValueError(f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens")
+        raise ValueError(
+            f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens, as model=gpt"
+        )
     if data.has_tokens and config.settings.channels_last:
         raise ValueError(f"channels_last=true is of images, and data={data.name} is a text; leave it out")
 
