@@ -45,6 +45,14 @@ def fitting(group, name):
         return [f"task={numbers[name]}"]
     if name == "libsvm":
         return ["task=logistic", "data.path=signs.svm"]
+    if name == "awd_lstm":
+        return [
+            *fitting(group, "lstm"),
+            "data.cut=stream",
+            "data.shuffle=false",
+            "data.val_columns=4",
+            "model.hidden=20",
+        ]
     if name in ("gpt", "lstm", "gru", "text", "char_lm"):
         return ["data.path=text.txt", "task.sample_tokens=3", *(["task=char_lm"] if group != "task" else [])]
     if name in ("imagefolder", "imagenet"):
