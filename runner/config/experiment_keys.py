@@ -18,6 +18,13 @@ def origin_hint(path: str, overrides: Sequence[str]) -> str:
     return f". experiment={experiment} sets it; leave it out with '~{path}'"
 
 
+def other_choice_hint(message: str, overrides: Sequence[str]) -> str:
+    """`origin_hint` for a message such as "optim.betas=[0,0.9] has ...", of a value that was set for another choice."""
+    path, _, rest = message.partition("=")
+    groups = {word.lstrip("+~").partition("=")[0] for word in overrides}
+    return origin_hint(path, overrides) if rest and path.partition(".")[0] in groups else ""
+
+
 def sets_key(experiment: str, path: str) -> bool:
     file = CONFIGS / "experiment" / f"{experiment}.yaml"
     if not experiment or not file.is_file():

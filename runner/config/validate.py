@@ -16,7 +16,7 @@ from results.typed import as_mapping, read_dataclass
 from results.values import flat, quote
 from runner.config.branch import with_stem
 from runner.config.errors import ConfigError, UnknownKeyError
-from runner.config.experiment_keys import origin_hint
+from runner.config.experiment_keys import origin_hint, other_choice_hint
 from runner.config.external import CONTRACTS, config_class, is_external
 from runner.config.groups import check_groups, read_groups, with_argument_types
 from runner.config.groups import to_node as rule_node
@@ -40,7 +40,7 @@ def validate(raw: Mapping[str, Any], overrides: Sequence[str] = ()) -> Config:
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError(with_place(error)) from None
+        raise ConfigError(f"{with_place(error)}{other_choice_hint(str(error), overrides)}") from None
     except Exception as error:
         if not place_of(error):
             raise

@@ -30,6 +30,10 @@ BAD = [
         "experiment=aggmo/autoencoder optim=momentum",
         ["optim.betas is not a key", "experiment=aggmo/autoencoder sets it", "'~optim.betas'"],
     ),
+    (
+        "experiment=aggmo/autoencoder optim=adam",
+        ["optim.betas=[0,0.9,0.99,0.999] has 4 values", "experiment=aggmo/autoencoder sets it", "'~optim.betas'"],
+    ),
     ("model.widths=[3]", ["model.widths", "hidden"]),
     ("model.hiden=[3]", ["model.hiden", "model.hidden?"]),
     ("data.valfraction=0.2", ["data.valfraction", "data.val_fraction?"]),
