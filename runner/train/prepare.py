@@ -44,6 +44,8 @@ def check_process_count(config: Config, distributed: DistributedContext) -> None
         )
     if size > 1 and settings.cuda_graphs:
         raise ConfigError(f"cuda_graphs=true records the work of one process; leave it out with {size} processes")
+    if size > 1 and (reason := config.data.one_process_only):
+        raise ConfigError(f"{reason}; run data={config.data.name} in one process, not {size}")
     if settings.full_pass < size:
         passes = f" in accumulate={settings.accumulate} passes" if settings.accumulate > 1 else ""
         raise ConfigError(
