@@ -166,7 +166,9 @@ def check_tokens(config: Config) -> None:
     if data.has_tokens != (model.output == "tokens"):
         of_text = f"data={data.name}" if data.has_tokens else f"model={model.name}"
         other = f"model={model.name}" if data.has_tokens else f"data={data.name}"
-        raise ValueError(f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens")
+        raise ValueError(
+            f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens, as model=gpt"
+        )
     if data.has_tokens and config.settings.channels_last:
         raise ValueError(f"channels_last=true is of images, and data={data.name} is a text; leave it out")
 

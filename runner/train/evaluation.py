@@ -33,7 +33,7 @@ def evaluate(
             output = forward(network, x, settings)
             losses.append(task.loss(output, x, y))
             metric_sums.append(task.metric_sum(output, x, y))
-            sizes.append(len(y))
+            sizes.append(task.batch_weight(len(y), y))
     numbers = [torch.stack(each).tolist() if each else [] for each in (losses, metric_sums)]
     means = Means()
     for loss, metric_sum, size in zip(*numbers, sizes, strict=True):

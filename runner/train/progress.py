@@ -34,7 +34,10 @@ class StepResult(NamedTuple):
 
 @dataclass
 class Means:
-    """Sums over samples in double precision, so that a smaller last batch has the weight of its samples."""
+    """Sums over samples in double precision, so that a smaller last batch has the weight of its samples.
+
+    samples: or what else a loss is a mean over (Task.batch_weight), such as predicted tokens.
+    """
 
     loss: float = 0.0
     metric: float = 0.0
@@ -45,9 +48,11 @@ class Means:
         self.metric += metric_sum
         self.samples += samples
 
-    def means(self, metric: str) -> dict[str, float]:
-        """{"loss": mean loss, metric: mean metric}."""
-        return {"loss": self.loss / self.samples, metric: self.metric / self.samples}
+    def means(self, metric: str, values_of_loss: Callable[[float], dict[str, float]] | None = None) -> dict[str, float]:
+        """{"loss": mean loss, metric: mean metric} and what else follows from the loss, of a task the metric too."""
+        loss = self.loss / self.samples
+        further = values_of_loss(loss) if values_of_loss else {}
+        return {"loss": loss, metric: self.metric / self.samples, **further}
 
 
 @dataclass

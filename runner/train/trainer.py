@@ -147,10 +147,11 @@ class Trainer:
         for x, y in islice(batches, steps):
             lr = self.set_lr(first + len(losses))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
+            weight = self.task.batch_weight(n, y)
             loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
             metric_sums.append(metric_sum)
-            batch_infos.append((n, lr))
+            batch_infos.append((weight, lr))
             if self.step.gradient_norm is not None:
                 norms.append(self.step.gradient_norm)
             if self.stop.number and self.distributed.size == 1:
@@ -159,7 +160,7 @@ class Trainer:
         values.append(torch.stack(norms).tolist() if norms else [None] * len(losses))  # equal in all processes
         self.progress.add_optimizer_time(*self.step.timer.read())
         rows = zip(*values, batch_infos, strict=True)
-        results = [StepResult(loss, total, n, lr, norm) for loss, total, norm, (n, lr) in rows]
+        results = [StepResult(loss, total, weight, lr, norm) for loss, total, norm, (weight, lr) in rows]
         return results, self.extra_metrics() if has_row and len(losses) == steps else {}
 
     def set_lr(self, step: int) -> float:
@@ -244,7 +245,8 @@ class Trainer:
 
     def add_row(self, split: str, epoch: int, means: Means, **more: float | str) -> dict:
         """Write a row of metrics.jsonl, unless a value is not finite, and return it."""
-        row = {"split": split, "epoch": epoch, "step": self.progress.step, **means.means(self.task.metric), **more}
+        values = means.means(self.task.metric, self.task.values_of_loss)
+        row = {"split": split, "epoch": epoch, "step": self.progress.step, **values, **more}
         if all(isfinite(value) for value in row.values() if isinstance(value, float)):
             self.metrics.add(row)
         return row

@@ -58,6 +58,8 @@ def model_obstacle(model: Any, in_memory: bool) -> str:
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
             return "dropout would draw other masks than in a run by itself"
+        if isinstance(module, nn.RNNBase):
+            return "torch can't map recurrent layers (vmap) over runs"
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
             return "batch norm with a cumulative average counts its batches in Python"
     return ""
