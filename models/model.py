@@ -29,6 +29,9 @@ class Model:
     output: ClassVar[Literal["scores", "image", "point", "tokens"]] = "scores"
     #: the fewest pixels of an image's side that leave something after the network's strides and pools
     smallest: ClassVar[int] = 1
+    #: whether the network carries a state from batch to batch: it then has `reset_state()`, and the state is part of
+    #: its state_dict
+    stateful: ClassVar[bool] = False
 
     def validate(self) -> None:
         """Raise ValueError for a combination of fields that can't be."""

@@ -51,6 +51,7 @@ class StatusRecord:
     diverged: Divergence | None = None
     error: str | None = None
     stopped_early: bool = False
+    averaging_from: int | None = None
     seconds: Mapping[str, float | None] | None = None
 
 

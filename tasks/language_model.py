@@ -24,7 +24,8 @@ class LanguageModel(Task):
     character where tokens are characters; or `perplexity`, exp(loss), which is recorded with either.
 
     sample_tokens: length of the text that the best weights write into sample.txt at a run's end, from the test part's
-    first token on; 0: none. temperature: T of its draws from softmax(logits / T).
+    first token on; 0: none. temperature: T of its draws from softmax(logits / T). scale_lr: the learning rate of a step
+    is multiplied by the length of its batch over `data.context`, as Merity et al. (ICLR 2018) do where lengths vary.
     """
 
     objective: ClassVar[str] = "language_model"
@@ -33,6 +34,7 @@ class LanguageModel(Task):
     metric: Literal["bpc", "perplexity"] = "bpc"  # type: ignore[misc]  # of the base a constant of the class
     sample_tokens: int = field(default=500, metadata={"range": "[0, inf)"})
     temperature: float = field(default=0.8, metadata={"range": "(0, inf)"})
+    scale_lr: bool = False
 
     def check(self, data: DataSet, model: Model) -> None:
         if not isinstance(data, TextData):
@@ -52,6 +54,9 @@ class LanguageModel(Task):
         """0: the metric is a function of the mean loss."""
         return output.new_zeros(())
 
+    def lr_factor(self, x: Tensor, shape: tuple[int, ...]) -> float:
+        return x.shape[-1] / shape[0] if self.scale_lr else 1.0
+
     def batch_weight(self, samples: int, y: Tensor) -> int:
         return samples * y.shape[-1]
 
@@ -66,10 +71,13 @@ class LanguageModel(Task):
             return None
         (context,), generator = data.shape, torch.Generator().manual_seed(seed)
         x, _ = next(samples.eval_batches("test", 1))
-        tokens = x[:1, :1]
+        tokens, reset_state = x[:1, :1], getattr(model, "reset_state", None)
+        if reset_state:
+            reset_state()
         with torch.no_grad():
             for _ in range(self.sample_tokens):
-                logits = model(tokens[:, -context:])[:, -1].float().cpu()
+                # a network that carries a state has read what is before the last token
+                logits = model(tokens[:, -1 if reset_state else -context :])[:, -1].float().cpu()
                 drawn = torch.multinomial((logits / self.temperature).softmax(-1), 1, generator=generator)
                 tokens = torch.cat([tokens, drawn.to(tokens.device)], 1)
         return data.decode(tokens[0])

@@ -43,6 +43,10 @@ class Task:
         """Sum of the metric over the batch's samples, 0-dim."""
         raise NotImplementedError
 
+    def lr_factor(self, x: Tensor, shape: tuple[int, ...]) -> float:
+        """What multiplies the learning rate of the step on x. shape: of the data's samples, before they are cut."""
+        return 1.0
+
     def values_of_loss(self, loss: float) -> dict[str, float]:
         """Values of a row that are functions of its mean loss, by their keys; a metric among them is not the mean of
         `metric_sum`. Infinity where they overflow."""

@@ -88,6 +88,8 @@ class Progress:
     clipping: Clipping = field(default_factory=Clipping)  # of the same steps
     best: dict[str, Any] | None = None  # {"epoch": n, "step": n, "loss": x, <metric>: x} on validation
     last: dict[str, Any] | None = None  # the same of the last finished epoch
+    val_losses: tuple[float, ...] = ()  # of each finished epoch
+    averaging_from: int | None = None  # the epoch whose steps the optimizer has begun to average after (nt_asgd)
     best_checksum: int | None = None  # of best.pt, in the process that has written it
     epochs_since_best: int = 0
     stopped_early: bool = False

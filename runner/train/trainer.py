@@ -89,6 +89,8 @@ class Trainer:
         progress, checkpoints = self.progress, self.settings.checkpoint
         batches = self.train_batches()
         self.model.train()
+        if progress.step_in_epoch == 0 and hasattr(self.model, "reset_state"):
+            self.model.reset_state()  # type: ignore[operator]
         self.console.start_epoch(progress.epoch + 1, progress.step_in_epoch)
         while progress.step_in_epoch < self.steps_per_epoch:
             results, extra = self.train_chunk(batches, self.chunk_size())
@@ -145,7 +147,7 @@ class Trainer:
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metric_sums, batch_infos, norms = [], [], [], []
         for x, y in islice(batches, steps):
-            lr = self.set_lr(first + len(losses))
+            lr = self.set_lr(first + len(losses), self.task.lr_factor(x, self.config.data.shape))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
             weight = self.task.batch_weight(n, y)
             loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
@@ -163,9 +165,10 @@ class Trainer:
         results = [StepResult(loss, total, weight, lr, norm) for loss, total, norm, (weight, lr) in rows]
         return results, self.extra_metrics() if has_row and len(losses) == steps else {}
 
-    def set_lr(self, step: int) -> float:
-        """Give every param group its learning rate for the 0-based step; return the run's own."""
-        self.scheduler.set_lr(self.optimizer, self.base_lrs, step)
+    def set_lr(self, step: int, factor: float = 1.0) -> float:
+        """Give every param group its learning rate for the 0-based step, times `factor`; return the run's own without
+        it."""
+        self.scheduler.set_lr(self.optimizer, [lr * factor for lr in self.base_lrs], step)
         return self.group_rates.lr * self.scheduler.factor(step)
 
     def batch_size(self, number: int) -> int:
@@ -201,6 +204,10 @@ class Trainer:
         progress.check_validation(val["loss"], val[metric], settings.divergence_threshold)
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
             self.save_best()
+        progress.val_losses += (val["loss"],)
+        if self.optimizer.end_epoch(progress.val_losses):
+            progress.averaging_from = epoch + 1
+            self.console.print(f"Validation is no longer improving: from epoch {epoch + 1} on weights are averaged.")
         progress.stopped_early = settings.patience is not None and progress.epochs_since_best > settings.patience
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()

@@ -91,7 +91,8 @@ class StackedTrainer:
         found, sizes, rates = [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append([each.set_lr(start + number) for each in self.members])
+            factor = self.first.task.lr_factor(x, self.first.config.data.shape)
+            rates.append([each.set_lr(start + number, factor) for each in self.members])
             found.append(self.steps.train(x, y, self.same_batches))
             sizes.append(self.first.task.batch_weight(y.shape[0 if self.same_batches else 1], y))
             if self.stop.number:
