@@ -102,10 +102,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Samples:
-    """A data set: uint8 images (0-255) or float32 features, split three ways.
+    """A data set: uint8 images (0-255), float32 features or int64 tokens, split three ways.
 
     `prepare` turns a batch into the network's input: uint8 is divided by 255, as torchvision's ToTensor does,
     and then, if asked for, normalised by a mean and standard deviation: numbers, or a tensor (channels, 1, 1) each.
+    Tokens stay as they are.
     """
 
     train: AnyPart
@@ -119,6 +120,10 @@ class Samples:
         return self.train.device
 
     def prepare(self, x: Tensor) -> Tensor:
+        import torch
+
+        if x.dtype == torch.int64:
+            return x
         if not x.is_floating_point():
             x = x.float().div_(255)
         if self.statistics is None:

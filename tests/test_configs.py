@@ -43,6 +43,8 @@ def fitting(group, name):
     numbers = {"synthetic_linear": "regression", "synthetic_matrix": "regression", "synthetic_signs": "logistic"}
     if name in numbers:
         return [f"task={numbers[name]}"]
+    if name == "text":
+        pytest.skip("no task learns texts yet")
     if name == "libsvm":
         return ["task=logistic", "data.path=signs.svm"]
     if name in ("imagefolder", "imagenet"):

@@ -67,10 +67,10 @@ def load_training_samples(config: Config, distributed: DistributedContext = SING
 
 def load_samples(config: Config) -> Samples:
     """The samples of `data`; ConfigError if they are missing, unreadable or too few for drop_last."""
-    data, threads = config.data, config.settings.threads
+    data, threads, batch_size = config.data, config.settings.threads, config.settings.batch_size
     with data_errors(data.name):
-        samples = (data.with_threads(threads) if threads else data).load(config.limits)
-    batch_size, n = config.settings.batch_size, len(samples.train)
+        samples = (data.with_threads(threads) if threads else data).load(config.limits, batch_size)
+    n = len(samples.train)
     if config.settings.drop_last and n < batch_size:
         raise ConfigError(f"drop_last=true with batch_size={batch_size} leaves nothing of {n} training samples")
     return samples
