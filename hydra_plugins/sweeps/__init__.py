@@ -176,6 +176,7 @@ class Registration(SearchPathPlugin):
     def manipulate_search_path(self, search_path: Any) -> None:
         halving = {"halving": None, "min_epochs": None, "brackets": None}
         register("sweeper", "runs", RunsSweeper, params=None, grid=None, budget_s=None, **halving)
-        register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
+        search = {"n_trials": 20, "seed": 0, "sampler": "tpe", "batch": None, "pruner": None}
+        register("sweeper", "optuna", OptunaSweeper, params=None, **search)
         register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
         register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

@@ -66,11 +66,12 @@ class HalvingSettings:
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """n_trials: in all, those of earlier commands included. seed: of the sampler. batch: trials drawn at a time; None:
-    as many as the launcher runs at a time."""
+    as many as the launcher runs at a time. pruner: Optuna's, that stops bad trials early; None: all are run."""
 
     n_trials: int = field(default=20, metadata={"range": "[1, inf)"})
     seed: int = field(default=0, metadata={"range": "[0, inf)"})
     sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["hyperband", "median", "wilcoxon"] | None = None
     batch: int | None = field(default=None, metadata={"range": "[1, inf)"})
 
 

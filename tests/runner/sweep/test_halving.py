@@ -1,5 +1,6 @@
 """sweep.halving: which settings go on, and that a run that does is the run that it would have been."""
 
+import importlib.util
 import json
 from types import SimpleNamespace
 
@@ -169,3 +170,33 @@ def test_words_of_halving_that_cannot_be(tmp_path, monkeypatch, capsys):
         message = capsys.readouterr().err
         assert message.startswith("error: ") and message.count("\n") == 1 and named in message, message
     assert not runs(tmp_path)
+
+
+@pytest.mark.slow
+def test_every_launcher_stops_the_same_runs(tmp_path, monkeypatch, capsys):
+    words = ["task=digits", "optim=sgd,adam", "optim.lr=0.01,0.1,1e8", "seed=0,1", "epochs=4", "sweep.halving=2"]
+    found = {}
+    for launcher in ("basic", "local", "joblib", "stacked"):
+        if launcher == "joblib" and importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None:
+            continue
+        (folder := tmp_path / launcher).mkdir()
+        form = ["hydra.launcher.form=vmap"] if launcher == "stacked" else []
+        code, console = SmallSweep(folder, monkeypatch, capsys)(*words, f"hydra/launcher={launcher}", *form)
+        assert code == 0, console
+        assert "rung 3 of 3: 2 settings (4 runs) to epoch 4" in console, console
+        ends = {name: (each["status"], each["epochs_done"]) for name, each in statuses(folder).items()}
+        found[launcher] = ends, metrics(folder) if launcher != "stacked" else None
+    endings = [status for status, _ in found["basic"][0].values()]
+    assert sorted(endings) == ["diverged"] * 4 + ["done"] * 4 + ["stopped"] * 4
+    assert all(each == found["basic"] for launcher, each in found.items() if launcher != "stacked")
+    assert found["stacked"][0] == found["basic"][0]
+
+
+@pytest.mark.slow
+def test_hyperbands_brackets_begin_at_different_rungs(tmp_path, monkeypatch, capsys):
+    words = ["task=digits", "optim=adam", "optim.lr=0.001,0.003,0.01,0.03,0.1,0.3", "epochs=4", "sweep.halving=2"]
+    code, console = SmallSweep(tmp_path, monkeypatch, capsys)(*words, "sweep.brackets=hyperband")
+    assert code == 0, console  # of weights 4, 3 and 3: two settings each
+    for line in ("rung 1 of 3: 2 settings to epoch 1", "rung 2 of 3: 3 settings to epoch 2", "rung 3 of 3: 4 settings"):
+        assert line in console, console
+    assert [row["status"] for row in table(tmp_path)].count("done") == 4
