@@ -77,14 +77,19 @@ class Trainer:
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
-        """Train the epochs that are left. Raises Diverged or Interrupted."""
+        """Train the epochs that are left, or those up to a pause. Raises Diverged or Interrupted."""
         settings, progress = self.settings, self.progress
-        while progress.epoch < settings.epochs and not progress.stopped_early:
+        while progress.epoch < self.config.last_epoch and not progress.stopped_early:
             if progress.step_in_epoch == 0 and progress.epoch == settings.epochs - settings.finetune.epochs:
                 self.optimizer.set_momentum(settings.finetune.final_mom, warm=settings.finetune.warm)
             self.train_epoch()
             self.end_epoch()
             self.raise_if_stopped()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it has ended before its last epoch, by Config.pause."""
+        return self.progress.epoch < self.settings.epochs and not self.progress.stopped_early
 
     def train_epoch(self) -> None:
         """Train the current epoch from its next step to its end."""
@@ -216,7 +221,7 @@ class Trainer:
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)
-        is_over = epoch == settings.epochs or progress.stopped_early
+        is_over = epoch == self.config.last_epoch or progress.stopped_early
         if is_over or (settings.checkpoint.unit == "epoch" and epoch % settings.checkpoint.every == 0):
             self.save()
         else:

@@ -230,7 +230,7 @@ class StackedTrainer:
 
     def end_if_complete(self, member: MemberTrainer) -> None:
         progress = member.progress
-        if not member.ended and (progress.epoch >= member.settings.epochs or progress.stopped_early):
+        if not member.ended and (progress.epoch >= member.config.last_epoch or progress.stopped_early):
             self.end(member)
 
     def end(self, member: MemberTrainer) -> None:
