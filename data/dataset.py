@@ -18,6 +18,7 @@ from data.samples import AnyPart, Samples
 if TYPE_CHECKING:
     from torch import Tensor
 
+Limits = tuple[int | None, int | None, int | None]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # means and standard deviations, one a channel
 
 
@@ -35,6 +36,9 @@ class DataSet:
     unit_range: ClassVar[bool] = True  # inputs lie in [0, 1] unless normalised
     has_classes: ClassVar[bool] = True  # whether labels mean something; known without reading the data
     has_signs: ClassVar[bool] = False  # whether targets are -1 and +1
+    has_tokens: ClassVar[bool] = False  # whether samples are tokens of a text, and targets the next ones
+
+    one_process_only: ClassVar[str] = ""  # why several processes can't share the batches; empty: they can
 
     root: str = ""  # folder of downloaded data sets; empty: $DATA_ROOT, else ./datasets
     val_fraction: float = field(default=0.1, metadata={"range": "(0, 1)"})  # of the training samples
@@ -88,6 +92,11 @@ class DataSet:
                     f"data.{key}={list(values)} is neither one value nor one for each of {self.shape[0]} channels"
                 )
 
+    def versions(self) -> dict[str, str]:
+        """What decides the samples beside settings, code and published files, such as packages with their versions. It
+        is part of a run's signature."""
+        return {}
+
     def with_threads(self, threads: int) -> DataSet:
         """The same data set for a run that has so many CPU threads to itself."""
         return self
@@ -108,8 +117,9 @@ class DataSet:
             labels = part.y if self.has_classes else None
             yield Checked(name, content=f"{len(part):,} samples", labels=labels, classes=self.classes)
 
-    def load(self, limits: tuple[int | None, int | None, int | None] = (None, None, None)) -> Samples:
-        """Read, split and cut. limits: the most samples to keep of train, val and test."""
+    def load(self, limits: Limits = (None, None, None), batch_size: int = 1) -> Samples:
+        """Read, split and cut. limits: the most samples to keep of train, val and test. batch_size: of training, for
+        data whose samples are cut for it."""
         training, test = self.read()
         notes = tuple(dict.fromkeys(part.note for part in (training, test) if part.note))
         train, val = self.split_parts(training, test)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from data.augment import CropFlip
+    from data.decoding_rate import DecodingRate
 
     Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -102,10 +103,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Samples:
-    """A data set: uint8 images (0-255) or float32 features, split three ways.
+    """A data set: uint8 images (0-255), float32 features or int64 tokens, split three ways.
 
     `prepare` turns a batch into the network's input: uint8 is divided by 255, as torchvision's ToTensor does,
     and then, if asked for, normalised by a mean and standard deviation: numbers, or a tensor (channels, 1, 1) each.
+    Tokens stay as they are.
     """
 
     train: AnyPart
@@ -113,12 +115,18 @@ class Samples:
     test: AnyPart
     statistics: tuple[float | Tensor, float | Tensor] | None = None  # mean and standard deviation to normalise with
     notes: tuple[str, ...] = ()  # lines for the user on what was found where the data were read
+    fingerprint: str = ""  # of samples in files: which files a resumed run must find again
+    decoding: DecodingRate | None = None  # of samples in files, how fast training batches have been decoded
 
     @property
     def device(self) -> torch.device:
         return self.train.device
 
     def prepare(self, x: Tensor) -> Tensor:
+        import torch
+
+        if x.dtype == torch.int64:
+            return x
         if not x.is_floating_point():
             x = x.float().div_(255)
         if self.statistics is None:

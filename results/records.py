@@ -58,6 +58,7 @@ class StatusRecord:
     error: str | None = None
     stopped: Stop | None = None
     stopped_early: bool = False
+    averaging_from: int | None = None
     seconds: Mapping[str, float | None] | None = None
 
 

@@ -49,9 +49,11 @@ def result_text(status: dict[str, Any], metric: str) -> str:
     if status["status"] == STOPPED:
         return f"{stopped_text(status)}; validation {metric} {text['best']} (epoch {best['epoch']})"
     early = " (stopped early)" if status.get("stopped_early") else ""
+    averaging = status.get("averaging_from")
+    averaged = f"weights averaged from epoch {averaging} on; " if averaging else ""
     return (
         f"test {metric} {text['test']} with the best weights "
         f"(epoch {best['epoch']}, validation {metric} {text['best']}), "
         f"{text['test_last']} with the last (epoch {final['epoch']}{early}, validation {metric} {text['final']}); "
-        f"{status['seconds']['train']:.1f} s of training"
+        f"{averaged}{status['seconds']['train']:.1f} s of training"
     )

@@ -171,8 +171,9 @@ class Config:
     @property
     def code(self) -> dict[str, str]:
         """The source files of optimizer, wrappers, model, task and data set, and a hash of each, as this process has
-        them."""
-        return source_digests(map(type, (self.task, self.data, self.model, *self.optimizers, *self.wrap)))
+        them; and the versions of what the data are made of."""
+        digests = source_digests(map(type, (self.task, self.data, self.model, *self.optimizers, *self.wrap)))
+        return {**digests, **self.data.versions()}
 
     @property
     def optimizers(self) -> tuple[OptimizerConfig, ...]:

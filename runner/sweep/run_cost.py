@@ -95,7 +95,7 @@ class CostMeter:
         return RunCost(RUN_S + 2 * test_s, steps * step_s + val_s + saving_s(model))  # best and last weights are tested
 
     def load(self, config: Config, device: str) -> Samples:
-        key = json.dumps([config.plain["data"], config.limits, device], default=str)
+        key = json.dumps([config.plain["data"], config.limits, config.settings.batch_size, device], default=str)
         if key not in self.samples:
             self.samples = {key: load_training_samples(config).to(device)}  # one at a time: they may be large
         return self.samples[key]

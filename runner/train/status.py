@@ -39,6 +39,7 @@ def write_status(folder: RunFolder, task: Task, status: str, progress: Progress,
         "final": progress.last,
         "test": None,
         "stopped_early": progress.stopped_early,
+        **({} if progress.averaging_from is None else {"averaging_from": progress.averaging_from}),
         "seconds": {kind: None if value is None else round(value, 6) for kind, value in seconds.items()},
         **more,
     }
