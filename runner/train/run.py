@@ -174,7 +174,7 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
     console.start(config.settings.epochs, trainer.progress.epoch, trainer.steps_per_epoch)
     try:
         trainer.fit()
-        if trainer.is_paused and config.pause:
+        if config.pause and not trainer.progress.is_over(config.settings.epochs):
             status, results = "stopped", {"stopped": {"epoch": trainer.progress.epoch, "by": config.pause.by}}
         else:
             tested = trainer.test()
@@ -197,8 +197,7 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
             save_trajectory(folder.path, trajectory)
         if message := callbacks.on_run_end(folder.path):
             console.print(message)
-    trainer.metrics.loggers.close(
-        "interrupted" if status == "stopped" else status
-    )  # before the run counts as finished: its rows would not be sent again
+    ending = "interrupted" if status == "stopped" else status
+    trainer.metrics.loggers.close(ending)  # before the run counts as finished: its rows would not be sent again
     content = write_status(folder, config.task, status, trainer.progress, **results)
     console.print(result_lines(config, content, folder))

@@ -86,11 +86,6 @@ class Trainer:
             self.end_epoch()
             self.raise_if_stopped()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether it has ended before its last epoch, by Config.pause."""
-        return self.progress.epoch < self.settings.epochs and not self.progress.stopped_early
-
     def train_epoch(self) -> None:
         """Train the current epoch from its next step to its end."""
         progress, checkpoints = self.progress, self.settings.checkpoint

@@ -9,6 +9,7 @@ optuna = pytest.importorskip("optuna")
 
 from optuna.trial import TrialState  # noqa: E402
 
+from results.run import read_run  # noqa: E402
 from runner.config.errors import ConfigError  # noqa: E402
 from runner.sweep.pruning import Stage, stages_of  # noqa: E402
 
@@ -68,8 +69,8 @@ def test_hyperband_sees_the_means_of_all_epochs_and_stops_all_seeds(launcher, tm
     assert len(ends) == 2 * len(pruned) and {end["by"] for end in ends} == {"hyperband"}
     assert {end["epoch"] for end in ends} <= {1, 3}
     for trial in found:
-        lr = f"{trial.params['optim.lr']:.4g}"
-        seeds = [best_so_far(run) for name, run in runs(whole).items() if f"lr={lr}" in str(name)]
+        lr = trial.params["optim.lr"]
+        seeds = [best_so_far(run) for run in runs(whole).values() if read_run(run).config["optim"]["lr"] == lr]
         assert len(seeds) == 2
         means = dict(enumerate(map(lambda *each: sum(each) / 2, *seeds), 1))
         assert trial.intermediate_values == pytest.approx(means)
