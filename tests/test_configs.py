@@ -48,16 +48,11 @@ def fitting(group, name):
     if name in ("ptb", "shakespeare", "wikitext2", "docstrings"):
         return ["task=char_lm", "model=gru", "model.dim=8", "data.context=9", "task.sample_tokens=3"]
     if name in ("gpt", "lstm", "gru", "text", "char_lm", "word_lm"):
-        words = ["data.path=text.txt", "data.context=5", "data.min_count=1", "task.sample_tokens=3"]
-        return [*words, *(["task=char_lm"] if group != "task" else [])]
-    if name in ("awd_lstm", "merity/awd_lstm", "aggmo/ptb_lstm"):
-        stream = ["data=text", "data.cut=stream", "data.shuffle=false", "data.val_columns=4"]
-        return [
-            *stream,
-            *fitting(group, "lstm")[: 5 if group == "model" else 4],
-            "model.hidden=20",
-            "model.embedding=8",
-        ]
+        words = ["data=text", "data.path=text.txt", "data.context=5", "data.min_count=1", "task.sample_tokens=3"]
+        return [*words, *(["task=char_lm"] if group in ("data", "model") else [])]
+    if name in ("awd_lstm", "merity/awd_lstm", "merity/small_text", "aggmo/ptb_lstm"):
+        stream = ["data.cut=stream", "data.shuffle=false", "data.val_columns=4"]
+        return [*fitting(group, "lstm"), *stream, "model.hidden=20", "model.embedding=8"]
     if name in ("imagefolder", "imagenet"):
         return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0"]
     if group != "model":

@@ -77,9 +77,9 @@ class Trainer:
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
-        """Train the epochs that are left. Raises Diverged or Interrupted."""
+        """Train the epochs that are left, or those up to a pause. Raises Diverged or Interrupted."""
         settings, progress = self.settings, self.progress
-        while progress.epoch < settings.epochs and not progress.stopped_early:
+        while progress.epoch < self.config.last_epoch and not progress.stopped_early:
             if progress.step_in_epoch == 0 and progress.epoch == settings.epochs - settings.finetune.epochs:
                 self.optimizer.set_momentum(settings.finetune.final_mom, warm=settings.finetune.warm)
             self.train_epoch()
@@ -216,7 +216,7 @@ class Trainer:
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)
-        is_over = epoch == settings.epochs or progress.stopped_early
+        is_over = epoch == self.config.last_epoch or progress.stopped_early
         if is_over or (settings.checkpoint.unit == "epoch" and epoch % settings.checkpoint.every == 0):
             self.save()
         else:
