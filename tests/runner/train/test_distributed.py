@@ -117,6 +117,8 @@ def test_refused_command_is_reported_once(tmp_path):
         (2, ["finetune.epochs=1", "data.shuffle=false", "drop_last=true"]),
         (2, ["task=regression", "optim=momo", "drop_last=true"]),
         (2, ["task=logistic", "optim=momo_adam"]),
+        (2, ["task=char_lm", "model.dim=8", "model.heads=2", "accumulate=3", "groups=[muon,no_decay]"]),
+        (2, ["task=char_lm", "model=gru", "model.dim=8", "batch_size=7"]),
     ],
 )
 def test_several_processes_give_the_results_of_one(size, words, tmp_path):
