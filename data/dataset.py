@@ -38,6 +38,8 @@ class DataSet:
     has_signs: ClassVar[bool] = False  # whether targets are -1 and +1
     has_tokens: ClassVar[bool] = False  # whether samples are tokens of a text, and targets the next ones
 
+    one_process_only: ClassVar[str] = ""  # why several processes can't share the batches; empty: they can
+
     root: str = ""  # folder of downloaded data sets; empty: $DATA_ROOT, else ./datasets
     val_fraction: float = field(default=0.1, metadata={"range": "(0, 1)"})  # of the training samples
     #: "first": the first 1-val_fraction train (AggMo's code). "test": every training sample trains and the test
@@ -89,6 +91,11 @@ class DataSet:
                 raise ValueError(
                     f"data.{key}={list(values)} is neither one value nor one for each of {self.shape[0]} channels"
                 )
+
+    def versions(self) -> dict[str, str]:
+        """What decides the samples beside settings, code and published files, such as packages with their versions. It
+        is part of a run's signature."""
+        return {}
 
     def with_threads(self, threads: int) -> DataSet:
         """The same data set for a run that has so many CPU threads to itself."""

@@ -42,9 +42,11 @@ class TextData(DataSet):
     """Base of the texts. A subclass gives `sources`: one, which is cut in three, or those of train, val and test.
 
     One text is cut in contiguous parts: test is its last `test_fraction`, validation the last `val_fraction` of the
-    rest, and what is before them trains. The vocabulary is that of the training part; other tokens of validation and
-    test are <unk>, which they then have to be predicted as, and counted in a note. Text is UTF-8, and a line's end is
-    "\\n" however the file writes it; by byte it is taken as it is.
+    rest, and what is before them trains. With split=test the rest trains and test validates too.
+
+    The vocabulary is that of the training part; other tokens of validation and test are <unk>, which they then have to
+    be predicted as, and counted in a note. Text is UTF-8, and a line's end is "\n" however the file writes it; by byte
+    it is taken as it is.
     """
 
     has_tokens: ClassVar[bool] = True
@@ -82,6 +84,12 @@ class TextData(DataSet):
         if self.unit == "byte" and self.min_count > 1:
             raise ValueError(f"data.min_count={self.min_count}: data.unit=byte knows every byte; leave it out")
 
+    @property
+    def one_process_only(self) -> str:  # type: ignore[override]
+        if self.cut == "windows":
+            return ""
+        return "data.cut=stream has a batch's columns go on from the last one in the network of one process"
+
     def vocabulary(self) -> tuple[str | bytes, ...]:
         """The tokens by their number."""
         return self.corpus().vocabulary.tokens
@@ -101,24 +109,17 @@ class TextData(DataSet):
         return self.tokenized(self.sources())
 
     def tokenized(self, sources: tuple[Source, ...]) -> Corpus:
-        fractions = (self.val_fraction, self.test_fraction) if len(sources) == 1 else None
-        return tokenized(sources, self.unit, self.min_count, self.is_tokenized, fractions)
+        fractions = None if len(sources) > 1 else (self.val_fraction, self.test_fraction)
+        return tokenized(sources, self.unit, self.min_count, self.is_tokenized, fractions, self.split == "test")
 
     def load(self, limits: Limits = (None, None, None), batch_size: int = 1) -> Samples:
         sources = self.sources()
         corpus = self.tokenized(sources)
-        tokens = self.arranged(corpus.parts)
         train, val, test = (
-            self.part(name, each, limit, batch_size) for name, each, limit in zip(PARTS, tokens, limits, strict=True)
+            self.part(name, each, limit, batch_size)
+            for name, each, limit in zip(PARTS, corpus.parts, limits, strict=True)
         )
         return Samples(train, val, test, notes=(self.note(sources, corpus),))
-
-    def arranged(self, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The tokens of train, val and test as data.split has them."""
-        import torch
-
-        train, val, test = parts
-        return (torch.cat((train, val)), test, test) if self.split == "test" else parts
 
     def part(self, name: str, tokens: Tensor, limit: int | None, batch_size: int) -> Windows | Stream:
         """A part of the samples; ValueError where it is too short."""
@@ -172,21 +173,23 @@ def tokenized(
     min_count: int,
     is_tokenized: bool,
     fractions: tuple[float, float] | None,
+    validate_on_test: bool,
 ) -> Corpus:
     """Kept, since a run asks for the text's vocabulary more than once. fractions: of val and test, of one text."""
-    parts = [cut(decoded(source, unit), unit, is_tokenized) for source in sources]
-    if fractions is not None:
-        parts = split(parts[0], *fractions)
-    vocabulary = Vocabulary.of(parts[0], unit, min_count, is_tokenized)
-    unknown = tuple(map(vocabulary.num_unknown, parts))
-    return Corpus(vocabulary, tuple(map(vocabulary.ids, parts)), unknown)
+    texts = [cut(decoded(source, unit), unit, is_tokenized) for source in sources]
+    train, val, test = texts if fractions is None else split(texts[0], *fractions)
+    if validate_on_test:
+        train, val = train + val, test  # type: ignore[operator]
+    vocabulary = Vocabulary.of(train, unit, min_count, is_tokenized)
+    parts = train, val, test
+    return Corpus(vocabulary, tuple(map(vocabulary.ids, parts)), tuple(map(vocabulary.num_unknown, parts)))
 
 
-def split(tokens: list[str] | bytes, val_fraction: float, test_fraction: float) -> list:
+def split(tokens: list[str] | bytes, val_fraction: float, test_fraction: float) -> tuple:
     """Contiguous parts for train, val and test."""
-    end = int(len(tokens) * (1 - test_fraction) + 0.5)
-    middle = int(end * (1 - val_fraction) + 0.5)
-    return [tokens[:middle], tokens[middle:end], tokens[end:]]
+    end = int(len(tokens) * (1 - test_fraction))
+    middle = int(end * (1 - val_fraction))
+    return tokens[:middle], tokens[middle:end], tokens[end:]
 
 
 def decoded(source: Source, unit: Unit) -> str | bytes:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .wrapping import (
         EMA,
         MARS,
+        NTASGD,
         SWA,
         Cautious,
         GradientDropout,
@@ -87,7 +88,7 @@ _LAZY = {  # what is imported, and torch with it, when it is first asked for
     "statistics": ("evaluation_statistics", "update_statistics"),
     "wrapping": (
         *("Cautious", "EMA", "GradientDropout", "GradientNoise", "LearningRateDropout", "Lookahead", "MARS"),
-        *("SWA", "ScheduleFree"),
+        *("NTASGD", "SWA", "ScheduleFree"),
     ),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
@@ -122,8 +123,8 @@ __all__ = [
     "ADOPT", "AMSBound", "AMSGrad", "AdEMAMix", "AdaBelief", "AdaBound", "Adadelta", "Adafactor", "Adam", "AdamP",
     "AdamW", "Adan", "AggMo", "AggMoExp", "AggMoGeneral", "Cautious", "CombinedOptimizer", "ComposedOptimizer",
     "EMA", "GradientDropout", "GradientNoise", "LAMB", "LARS", "LearningRateDropout", "Lion", "Lookahead", "MARS",
-    "Momentum", "Momo", "MomoAdam", "Muon", "NAdam", "Nesterov", "OptimizerConfig", "Prodigy", "QHAdam", "QHM",
-    "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SWA", "ScheduleFree", "SettingError", "Signum",
+    "Momentum", "Momo", "MomoAdam", "Muon", "NAdam", "NTASGD", "Nesterov", "OptimizerConfig", "Prodigy", "QHAdam",
+    "QHM", "RAdam", "RAdamW", "RMSprop", "SGD", "SGDP", "SGDW", "SOAP", "SWA", "ScheduleFree", "SettingError", "Signum",
     "Transform", "Wrapper", "Yogi", "build", "build_grouped", "check_wrappers", "configs", "evaluation_statistics",
     "parameter_groups", "update_statistics", "wrappers",
 ]

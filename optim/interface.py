@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -39,6 +39,10 @@ class TrainingOptimizer(Protocol):
 
     def step_metrics(self, old: list[Tensor]) -> dict[str, Tensor]:
         """What the step just taken tells beside the weights. old: the parameters before it."""
+        ...
+
+    def end_epoch(self, losses: Sequence[float]) -> bool:
+        """Tell it the validation losses, one of each epoch so far; return whether a mean of the weights begins."""
         ...
 
     def register_step_post_hook(self, hook: Any) -> Any: ...

@@ -11,7 +11,7 @@ state, and no other's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
 from typing import Any, Literal, TypeAlias
@@ -165,6 +165,14 @@ class ComposedOptimizer(torch.optim.Optimizer):
         for p, s, group in self._stepped():
             ctx = Context(s["step"], None)
             real(p).copy_(self.pipeline.evaluator.evaluation_weights(working(p), s, group, ctx))
+
+    @torch.no_grad()
+    def end_epoch(self, losses: Sequence[float]) -> bool:
+        """Tell wrappers that watch validation, as NTASGD, its losses: one of each epoch so far, the last one last.
+
+        Return whether a mean of the weights begins with it.
+        """
+        return any([end_epoch(losses, (s for _, s, _ in self._stepped())) for end_epoch in self.pipeline.end_epochs])
 
     def _stepped(self) -> Iterator[tuple[Tensor, dict[str, Any], dict[str, Any]]]:
         """Every parameter that has taken a step, with its state and group."""

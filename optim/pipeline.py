@@ -6,7 +6,7 @@ A method's transforms use their own names ("betas", state "v0"), wrappers prefix
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .config import OptimizerConfig, check_wrappers
@@ -83,6 +83,9 @@ class BoundTransform:
     def evaluation_weights(self, p: Any, s: dict[str, Any], group: Mapping[str, Any], ctx: Context) -> Any:
         return self.transform.evaluation_weights(p, self._own(s), self.hyper(group), ctx)
 
+    def end_epoch(self, losses: Sequence[float], states: Iterable[dict[str, Any]]) -> bool:
+        return self.transform.end_epoch(losses, map(self._own, states))
+
     def post_update(self, p: Any, s: dict[str, Any], h: Any, ctx: Context) -> Any:
         own = self._own(s)
         p = self.transform.post_update(p, own, h, ctx)
@@ -151,6 +154,7 @@ class Pipeline:
         self.post_updates = [(b.post_update, i) for i, b in enumerate(self.bound_transforms) if b.has_post_update()]
         evaluators = [b for b in self.bound_transforms if overrides(b.transform, "evaluation_weights")]
         self.evaluator = evaluators[-1] if evaluators else None
+        self.end_epochs = [b.end_epoch for b in self.bound_transforms if overrides(b.transform, "end_epoch")]
         self.reductions, self.updates = self._split()
         self.global_state = {
             b.prefix + n: x for _, b, _ in self.reductions for n, x in b.transform.global_state().items()

@@ -17,7 +17,7 @@ scheduled and set per group, and reach the transform in `h`. Others (`int`, `boo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -124,6 +124,11 @@ class Wrapper(Checked, Transform):
     def evaluation_weights(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         """The weights to evaluate with."""
         return p
+
+    def end_epoch(self, losses: Sequence[float], states: Iterable[State]) -> bool:
+        """Called after validation: update the parameters' states in place; return whether the evaluation weights are
+        from now on others than the training weights. losses: of validation, one of each epoch so far."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from .wrappers.gradient_noise import GradientNoiseWrapper
 from .wrappers.learning_rate_dropout import LearningRateDropoutWrapper
 from .wrappers.lookahead import LookaheadWrapper
 from .wrappers.mars import MARSWrapper
+from .wrappers.nt_asgd import NTASGDWrapper
 from .wrappers.schedule_free import ScheduleFreeWrapper
 from .wrappers.swa import SWAWrapper
 
@@ -88,6 +89,24 @@ def SWA(optimizer: ComposedOptimizer, start: int = 1, every: int = 1) -> Compose
     The defaults, ours, average from the first step: Polyak's average.
     """
     return wrap(SWAWrapper(start, every), optimizer)
+
+
+def NTASGD(optimizer: ComposedOptimizer, n: int = 5) -> ComposedOptimizer:
+    """From the trigger on m <- m + (p - m) / max(1, t - 1), t the steps since; evaluated at m, before at p.
+
+        optimizer = NTASGD(SGD(model.parameters(), lr=30.0))
+        losses.append(validation_loss)          after each epoch, of the weights inside optimizer.evaluation_weights()
+        optimizer.end_epoch(losses)             True for the call that triggers
+
+    The trigger: a validation loss is worse than the best of those before it, the last `n` of them left out. Then the
+    mean starts, and the method goes on with its own steps. n a positive integer, in epochs. A parameter that joins
+    later is averaged from the end of its first epoch on. Batch norm's statistics for the mean: `evaluation_statistics`.
+    Source: Merity, Keskar and Socher, ICLR 2018, algorithm 1; the trigger and the mean of the authors' code,
+    torch.optim.ASGD(lambd=0, t0=0), which leaves the weights after the first step out of it.
+    Deviations: the authors' is SGD before and after the trigger, here it is any method, whose state and learning-rate
+    schedule the trigger leaves alone.
+    """
+    return wrap(NTASGDWrapper(n), optimizer)
 
 
 def ScheduleFree(

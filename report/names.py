@@ -5,7 +5,7 @@ from __future__ import annotations
 FRACTIONS = ("acc", "error")  # drawn on a linear axis
 NAMES = {
     **{"train": "training", "val": "validation", "test": "test", "loss": "loss"},
-    **{"acc": "accuracy", "error": "error", "mse": "squared error", "lr": "learning rate"},
+    **{"acc": "accuracy", "error": "error", "mse": "squared error", "bpc": "bits per character", "lr": "learning rate"},
 }
 
 

@@ -26,13 +26,14 @@ LOGGERS = "loggers.json"
 CHECKPOINTS = "checkpoints"
 LAST, BEST = f"{CHECKPOINTS}/last.pt", f"{CHECKPOINTS}/best.pt"
 KEPT = f"{CHECKPOINTS}/epoch=*.pt"  # what checkpoint.keep asks for
+SAMPLE = "sample.txt"
 EVENTS = "events.out.tfevents.*"
 SWEEP_TABLE = "sweep.csv"
 
 #: what a run writes in its folder, and rerun=true removes
 RUN_FILES = (
     *(CONFIG, ENVIRONMENT, STATUS, METRICS, TIMINGS, LOG, LOGGERS, LAST, BEST, KEPT, EVENTS),
-    *("curves.png", "reconstructions.png", "reconstructions.npz", "trajectory.png", "trajectory.npz"),
+    *("curves.png", "reconstructions.png", "reconstructions.npz", "trajectory.png", "trajectory.npz", SAMPLE),
 )
 Groups = Mapping[str, Mapping[str, Any]]
 NO_GROUPS: Groups = {}

@@ -37,7 +37,7 @@ LEFT_OUT = ("outputs", "rerun", "logger", "log", "checkpoint", "device", "thread
 LEFT_OUT_BELOW = {"data": ("root", "num_workers"), "branch": ("run",)}
 STATUS_KEYS = (
     *("status", "metric", "better", "epochs_done", "steps_done", "best", "final", "test", "test_last", "diverged"),
-    "stopped_early",
+    *("stopped_early", "averaging_from"),
 )
 MACHINE_PATH = re.compile(r"[/~\\]|[A-Za-z]:[\\/]")
 

@@ -74,7 +74,7 @@ class LoadedRun:
     def evaluate(self, part: Literal["val", "test"] = "test") -> dict[str, float]:
         """Means over all samples of a part: {"loss": ..., "acc": ...}."""
         means = evaluate(self.model, self.config.task, self.samples, part, self.config.settings)
-        return means.means(self.config.task.metric)
+        return means.means(self.config.task.metric, self.config.task.values_of_loss)
 
 
 def load_run(folder: Path | str, weights: Weights = "best", changes: Sequence[str] = ("device=cpu",)) -> LoadedRun:

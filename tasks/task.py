@@ -31,7 +31,8 @@ class Task:
         raise NotImplementedError
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Mean over the batch's samples, 0-dim. x: the network's input, (n, channels, height, width)."""
+        """Mean over the batch's samples, 0-dim. x: the network's input, (n, channels, height, width),
+        or tokens of text (n, length)."""
         raise NotImplementedError
 
     def training_loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -41,6 +42,20 @@ class Task:
     def metric_sum(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Sum of the metric over the batch's samples, 0-dim."""
         raise NotImplementedError
+
+    def lr_factor(self, x: Tensor, shape: tuple[int, ...]) -> float:
+        """What multiplies the learning rate of the step on x. shape: of the data's samples, before they are cut."""
+        return 1.0
+
+    def values_of_loss(self, loss: float) -> dict[str, float]:
+        """Values of a row that are functions of its mean loss, by their keys; a metric among them is not the mean of
+        `metric_sum`. Infinity where they overflow."""
+        return {}
+
+    def batch_weight(self, samples: int, y: Tensor) -> int:
+        """The weight of a batch's mean loss in a mean over batches: how many samples, or parts of them, it is a mean
+        of. y: of the batch, or of one process's shard of it."""
+        return samples
 
     def mixing(self, classes: int) -> Mixing | None:
         """How the samples of training batches are mixed; None: they are not. classes: of the data."""
@@ -55,6 +70,10 @@ class Task:
 
     def images(self, model: nn.Module, samples: Samples) -> ImageGrid | None:
         """Images for reconstructions.png; `model` holds the weights that were tested. None: there are none."""
+        return None
+
+    def written_text(self, model: nn.Module, samples: Samples, data: DataSet, seed: int) -> str | None:
+        """Text for sample.txt, the same for one seed; `model` holds the weights that were tested. None: no text."""
         return None
 
     def trajectory(self, model: nn.Module, rows: list[dict[str, Any]]) -> Trajectory | None:

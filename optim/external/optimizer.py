@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,6 +99,9 @@ class ExternalOptimizer:
 
     def step_metrics(self, old: list[Tensor]) -> dict[str, Tensor]:
         return {}
+
+    def end_epoch(self, losses: Sequence[float]) -> bool:
+        return False
 
     def register_step_post_hook(self, hook: Callable[..., None]) -> Any:
         return self.optimizer.register_step_post_hook(hook)

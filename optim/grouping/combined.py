@@ -5,7 +5,7 @@ CombinedOptimizer({"default": Momentum(matrices, lr=0.02), "adamw": AdamW(others
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -101,6 +101,10 @@ class CombinedOptimizer:
             found |= {f"{prefix}{key}": x for key, x in part.step_metrics(old[at : at + size]).items()}
             at += size
         return found
+
+    def end_epoch(self, losses: Sequence[float]) -> bool:
+        """Tell every part the validation losses; return whether a mean of the weights begins in one of them."""
+        return any([part.end_epoch(losses) for part in self.parts.values()])
 
     def register_step_post_hook(self, hook: Any) -> Any:
         """Call the hook once all parts have taken their step."""

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from results.files import find_file_problem
+from results.paths import SAMPLE
 from results.run import Run
 from results.run_labels import labels
 
 MAX_TEXT = 64 * 1024  # bytes of one text, before it is compressed
 MAX_LOGS = 16 * 1024 * 1024  # bytes of all logs together, before they are compressed
 TEXTS = ("config.yaml", "environment.json", "status.json", "log.txt")
+OF_SOME = (SAMPLE,)  # texts that runs of some tasks have
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")  # ECMA-48: colours, titles
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -38,13 +40,14 @@ def runs_data(runs: Sequence[Run]) -> dict[str, Any]:
     """The runs for runs.js: a row each, and the compressed texts of their folders, equal ones only once."""
     root = os.path.commonpath([run.folder for run in runs]) if runs else ""
     limit = min(MAX_TEXT, MAX_LOGS // max(len(runs), 1))
+    names = *TEXTS, *(name for name in OF_SOME if any((run.folder / name).exists() for run in runs))
     pool: dict[str, int] = {}
     rows = []
     for run, label in zip(runs, labels(runs), strict=True):
-        texts = [pool.setdefault(read_text(run.folder / name, limit), len(pool)) for name in TEXTS]
-        names = {"setting": clean(label), "folder": clean(os.path.relpath(run.folder, root))}
-        rows.append({**row_of(run), **names, "texts": texts})
-    return {"names": TEXTS, "rows": rows, "texts": [packed(text) for text in pool]}
+        texts = [pool.setdefault(read_text(run.folder / name, limit), len(pool)) for name in names]
+        where = {"setting": clean(label), "folder": clean(os.path.relpath(run.folder, root))}
+        rows.append({**row_of(run), **where, "texts": texts})
+    return {"names": names, "rows": rows, "texts": [packed(text) for text in pool]}
 
 
 def row_of(run: Run) -> dict[str, Any]:

@@ -157,6 +157,7 @@ def check_combinations(config: Config) -> None:
     check_loggers(config.settings.logger)
     check_epochs(config)
     check_batch_size(config)
+    check_stateful(config)
     check_groups(config.groups, config.optim, config.wrap, config.model, config.data)
 
 
@@ -166,7 +167,9 @@ def check_tokens(config: Config) -> None:
     if data.has_tokens != (model.output == "tokens"):
         of_text = f"data={data.name}" if data.has_tokens else f"model={model.name}"
         other = f"model={model.name}" if data.has_tokens else f"data={data.name}"
-        raise ValueError(f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens")
+        raise ValueError(
+            f"{of_text} is of the tokens of a text, and {other} is not; a text needs a network of tokens, as model=gpt"
+        )
     if data.has_tokens and config.settings.channels_last:
         raise ValueError(f"channels_last=true is of images, and data={data.name} is a text; leave it out")
 
@@ -219,6 +222,20 @@ def check_batch_size(config: Config) -> None:
     if mixing := config.task.mixing(0):  # whether there is any; the data, which know their classes, are not read yet
         key = "mixup" if mixing.mixup else "cutmix"
         raise ValueError(f"task.{key}={getattr(mixing, key)} mixes the samples of a batch, and batch_size=1 has one")
+
+
+def check_stateful(config: Config) -> None:
+    """Raise ValueError for what can't be done with a network that carries a state from batch to batch."""
+    if not config.model.stateful:
+        return
+    settings, which = config.settings, f"model={config.model.name} carries a state from batch to batch"
+    if getattr(config.data, "cut", None) != "stream":
+        raise ValueError(f"{which}, each batch going on where the one before ended: it needs data.cut=stream")
+    if settings.accumulate > 1:
+        raise ValueError(f"{which}, of all columns at once; accumulate={settings.accumulate} would cut them apart")
+    for key in ("compile", "cuda_graphs"):
+        if getattr(settings, key):
+            raise ValueError(f"{which}, and batches may differ in length: {key}=true is for passes of one shape")
 
 
 def to_plain(

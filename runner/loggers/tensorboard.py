@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from results.paths import SAMPLE
 from runner.loggers.logger import Logger, Row
 from runner.loggers.scalars import RowScalars
 
@@ -52,6 +53,10 @@ class TensorBoard(Logger):
         self.writer.flush()
 
     def close(self, status: str) -> None:
+        sample = self.info.folder / SAMPLE
+        if status == "done" and sample.exists():
+            lines = sample.read_text(encoding="utf-8").splitlines()
+            self.writer.add_text("sample", "\n".join(f"    {line}" for line in lines))  # as code: kept as it is
         if status != "interrupted":
             status = "STATUS_SUCCESS" if status == "done" else "STATUS_FAILURE"
             self.write_hparams("session_end_info", status=status, end_time_secs=time.time())

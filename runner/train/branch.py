@@ -83,7 +83,7 @@ def branch_state(trainer: Trainer, stem: Run, saved: Mapping[str, Any]) -> dict[
     trainer.model.load_state_dict(saved["model"])  # a wrapper's state may start from the weights
     changed, late = (find(stem.config, trainer.config.plain) for find in (changed_numbers, late_wrappers))
     fresh = Progress()
-    anew = ("best", "last", "best_checksum", "epochs_since_best", "stopped_early")
+    anew = ("best", "last", "best_checksum", "epochs_since_best", "stopped_early", "val_losses")
     return {
         **saved,
         "progress": {**saved["progress"], **{key: getattr(fresh, key) for key in anew}},

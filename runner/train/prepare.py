@@ -38,8 +38,14 @@ def prepare_torch(config: Config, distributed: DistributedContext = SINGLE_PROCE
 def check_process_count(config: Config, distributed: DistributedContext) -> None:
     """ConfigError for settings that do not go with this number of processes."""
     settings, size = config.settings, distributed.size
+    if size > 1 and config.model.stateful:
+        raise ConfigError(
+            f"model={config.model.name} carries the state of all columns and needs one process, not {size}"
+        )
     if size > 1 and settings.cuda_graphs:
         raise ConfigError(f"cuda_graphs=true records the work of one process; leave it out with {size} processes")
+    if size > 1 and (reason := config.data.one_process_only):
+        raise ConfigError(f"{reason}; run data={config.data.name} in one process, not {size}")
     if settings.full_pass < size:
         passes = f" in accumulate={settings.accumulate} passes" if settings.accumulate > 1 else ""
         raise ConfigError(
@@ -55,6 +61,10 @@ def load_local_main_first(config: Config, distributed: DistributedContext) -> Sa
             if is_local_main == (distributed.local_rank == 0):
                 samples = load_training_samples(config, distributed)
     assert samples is not None
+    if len(set(distributed.all_gather(samples.fingerprint))) > 1:
+        raise ConfigError(
+            f"data={config.data.name}: the processes of this run see different files; they must be the same everywhere"
+        )
     return samples
 
 

@@ -34,7 +34,10 @@ class StepResult(NamedTuple):
 
 @dataclass
 class Means:
-    """Sums over samples in double precision, so that a smaller last batch has the weight of its samples."""
+    """Sums over samples in double precision, so that a smaller last batch has the weight of its samples.
+
+    samples: or what else a loss is a mean over (Task.batch_weight), such as predicted tokens.
+    """
 
     loss: float = 0.0
     metric: float = 0.0
@@ -45,9 +48,11 @@ class Means:
         self.metric += metric_sum
         self.samples += samples
 
-    def means(self, metric: str) -> dict[str, float]:
-        """{"loss": mean loss, metric: mean metric}."""
-        return {"loss": self.loss / self.samples, metric: self.metric / self.samples}
+    def means(self, metric: str, values_of_loss: Callable[[float], dict[str, float]] | None = None) -> dict[str, float]:
+        """{"loss": mean loss, metric: mean metric} and what else follows from the loss, of a task the metric too."""
+        loss = self.loss / self.samples
+        further = values_of_loss(loss) if values_of_loss else {}
+        return {"loss": loss, metric: self.metric / self.samples, **further}
 
 
 @dataclass
@@ -83,6 +88,8 @@ class Progress:
     clipping: Clipping = field(default_factory=Clipping)  # of the same steps
     best: dict[str, Any] | None = None  # {"epoch": n, "step": n, "loss": x, <metric>: x} on validation
     last: dict[str, Any] | None = None  # the same of the last finished epoch
+    val_losses: tuple[float, ...] = ()  # of each finished epoch
+    averaging_from: int | None = None  # the epoch whose steps the optimizer has begun to average after (nt_asgd)
     best_checksum: int | None = None  # of best.pt, in the process that has written it
     epochs_since_best: int = 0
     stopped_early: bool = False
@@ -128,6 +135,10 @@ class Progress:
         if loss > threshold * max(abs(self.first_loss), 1e-12):
             reason = f"{what} {loss:.4g} is more than {threshold:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(epoch, self.step, reason)
+
+    def is_over(self, epochs: int) -> bool:
+        """Whether a run of so many epochs has come to its end, or early stopping has ended it."""
+        return self.epoch >= epochs or self.stopped_early
 
     def end_epoch(self) -> None:
         """Count the current epoch as finished."""

@@ -26,7 +26,7 @@ from runner.config.schema import Settings
 from runner.train.acceleration import Compiler, accelerated, compile_network, state_restored
 from runner.train.data_parallel import data_parallel
 from runner.train.distributed import SINGLE_PROCESS, DistributedContext
-from runner.train.forward import Network, forward
+from runner.train.forward import Network, forward_with_penalty
 from runner.train.norm_tracker import NormTracker
 from runner.train.sharding import BatchSharding, Shard
 from runner.train.step_timer import StepTimer
@@ -59,6 +59,7 @@ class TrainingStep:
         self.preparation_s = 0.0  # seconds of compiling or recording, which are not training time
         self.timer = StepTimer(self.parameters[0].device)
         self.gradient_norm: Tensor | None = None  # of the last gradients, before clip_norm; None without
+        self.penalty: Tensor | None = None  # of the last gradients, added to their loss; None without
 
     def __call__(
         self, x: Tensor, y: Tensor, tracker: NormTracker | None = None, batch_size: int | None = None
@@ -70,7 +71,7 @@ class TrainingStep:
         """
         optimizer, n = self.optimizer, len(y) if batch_size is None else batch_size
         loss, metric_sum = self.compute_gradients(x, y, n, tracker)
-        batch_loss = self.loss_for_optimizer(loss)
+        batch_loss = self.loss_for_optimizer(self.differentiated(loss))
         closure = (lambda: self.batch_loss(x, y, n)) if optimizer.needs_closure else None
         with tracker.measure_update(optimizer) if tracker else nullcontext(), self.timer:
             optimizer.step(closure, loss=batch_loss)
@@ -93,7 +94,11 @@ class TrainingStep:
 
     def batch_loss(self, x: Tensor, y: Tensor, n: int) -> Tensor:
         """The whole batch's loss, after its gradients are set: what an optimizer's closure returns."""
-        return self.distributed.all_reduce(self.compute_gradients(x, y, n)[0])
+        return self.distributed.all_reduce(self.differentiated(self.compute_gradients(x, y, n)[0]))
+
+    def differentiated(self, loss: Tensor) -> Tensor:
+        """The loss with the network's penalty, whose gradients were computed."""
+        return loss if self.penalty is None else loss + self.penalty
 
     def loss_for_optimizer(self, loss: Tensor) -> Tensor | None:
         """The whole batch's loss for an optimizer that uses it; for others there is no need to communicate."""
@@ -106,6 +111,7 @@ class TrainingStep:
         shards = self.sharding.shards(n)
         sizes = [shard.size for shard in shards]
         losses, metric_sums = [], []
+        self.penalty = None
         for shard, x_part, y_part in zip(shards, x.split(sizes), y.split(sizes), strict=True):
             with self.gradient_sync(shard is shards[-1]):
                 loss, metric_sum = self.backward_pass(x_part, y_part, shard, n)
@@ -126,11 +132,15 @@ class TrainingStep:
         is_full = shard.pass_size == self.sharding.full_pass
         if is_full and not self.is_accelerated:
             self.accelerate(x, y)
-        output = forward(self.full_pass_network if is_full else self.parallel_network, x, self.settings)
+        network = self.full_pass_network if is_full else self.parallel_network
+        output, penalty = forward_with_penalty(network, x, self.settings)
         loss, size = self.task.training_loss(output, x, y), self.distributed.size
         if shard.counted * size != n:
             loss = loss * (shard.counted * size / n)
-        loss.backward()
+            penalty = None if penalty is None else penalty * (shard.counted * size / n)
+        (loss if penalty is None else loss + penalty).backward()
+        if penalty is not None:
+            self.penalty = penalty.detach() / size + (0 if self.penalty is None else self.penalty)
         metric_sum = self.task.metric_sum(output.detach(), x, y)
         if not shard.counted:
             metric_sum = torch.zeros_like(metric_sum)
@@ -144,7 +154,9 @@ class TrainingStep:
             try:
                 fast = accelerated(self.parallel_network, x, self.settings, self.compiler)
                 with self.gradient_sync(False):
-                    self.task.training_loss(forward(fast, x, self.settings), x, y).backward()
+                    output, penalty = forward_with_penalty(fast, x, self.settings)
+                    loss = self.task.training_loss(output, x, y)
+                    (loss if penalty is None else loss + penalty).backward()
                 self.full_pass_network = fast
             except Exception as error:  # compilers raise many kinds; the plain network raises the user's errors again
                 key = "compile" if self.settings.compile else "cuda_graphs"

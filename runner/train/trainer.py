@@ -32,6 +32,7 @@ from runner.train.signals import Interrupted, StopRequest
 from runner.train.state import TrainState
 from runner.train.status import write_status
 from runner.train.step import TrainingStep
+from runner.train.throughput import Throughput
 
 if TYPE_CHECKING:
     from data.samples import Batches
@@ -62,6 +63,7 @@ class Trainer:
         self.folder, self.console, self.stop, self.distributed = folder, console, stop, distributed
         self.step = TrainingStep(model, optimizer, self.task, self.settings, console.print, distributed)
         self.tracker = NormTracker(model) if self.settings.track else None
+        self.throughput = Throughput(samples.decoding, samples.device, distributed.size)
         self.mixing = self.task.mixing(config.data.classes)
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.group_rates = GroupRates(config, optimizer.param_groups)
@@ -75,9 +77,9 @@ class Trainer:
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
-        """Train the epochs that are left. Raises Diverged or Interrupted."""
+        """Train the epochs that are left, or those up to a pause. Raises Diverged or Interrupted."""
         settings, progress = self.settings, self.progress
-        while progress.epoch < settings.epochs and not progress.stopped_early:
+        while progress.epoch < self.config.last_epoch and not progress.stopped_early:
             if progress.step_in_epoch == 0 and progress.epoch == settings.epochs - settings.finetune.epochs:
                 self.optimizer.set_momentum(settings.finetune.final_mom, warm=settings.finetune.warm)
             self.train_epoch()
@@ -89,10 +91,13 @@ class Trainer:
         progress, checkpoints = self.progress, self.settings.checkpoint
         batches = self.train_batches()
         self.model.train()
+        if progress.step_in_epoch == 0 and hasattr(self.model, "reset_state"):
+            self.model.reset_state()  # type: ignore[operator]
         self.console.start_epoch(progress.epoch + 1, progress.step_in_epoch)
         while progress.step_in_epoch < self.steps_per_epoch:
             results, extra = self.train_chunk(batches, self.chunk_size())
             self.record_steps(results, extra)
+            self.throughput.report(self.console.print, progress.step_in_epoch == self.steps_per_epoch)
             self.raise_if_stopped()
             if checkpoints.unit == "step" and progress.step % checkpoints.every == 0:
                 self.save()
@@ -145,12 +150,14 @@ class Trainer:
         has_row = self.settings.log.every and (first + steps) % self.settings.log.every == 0
         losses, metric_sums, batch_infos, norms = [], [], [], []
         for x, y in islice(batches, steps):
-            lr = self.set_lr(first + len(losses))
+            lr = self.set_lr(first + len(losses), self.task.lr_factor(x, self.config.data.shape))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
-            loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
+            weight = self.task.batch_weight(n, y)
+            with self.throughput.step(len(y)):
+                loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
             metric_sums.append(metric_sum)
-            batch_infos.append((n, lr))
+            batch_infos.append((weight, lr))
             if self.step.gradient_norm is not None:
                 norms.append(self.step.gradient_norm)
             if self.stop.number and self.distributed.size == 1:
@@ -159,12 +166,13 @@ class Trainer:
         values.append(torch.stack(norms).tolist() if norms else [None] * len(losses))  # equal in all processes
         self.progress.add_optimizer_time(*self.step.timer.read())
         rows = zip(*values, batch_infos, strict=True)
-        results = [StepResult(loss, total, n, lr, norm) for loss, total, norm, (n, lr) in rows]
+        results = [StepResult(loss, total, weight, lr, norm) for loss, total, norm, (weight, lr) in rows]
         return results, self.extra_metrics() if has_row and len(losses) == steps else {}
 
-    def set_lr(self, step: int) -> float:
-        """Give every param group its learning rate for the 0-based step; return the run's own."""
-        self.scheduler.set_lr(self.optimizer, self.base_lrs, step)
+    def set_lr(self, step: int, factor: float = 1.0) -> float:
+        """Give every param group its learning rate for the 0-based step, times `factor`; return the run's own without
+        it."""
+        self.scheduler.set_lr(self.optimizer, [lr * factor for lr in self.base_lrs], step)
         return self.group_rates.lr * self.scheduler.factor(step)
 
     def batch_size(self, number: int) -> int:
@@ -200,11 +208,15 @@ class Trainer:
         progress.check_validation(val["loss"], val[metric], settings.divergence_threshold)
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
             self.save_best()
+        progress.val_losses += (val["loss"],)
+        if self.optimizer.end_epoch(progress.val_losses):
+            progress.averaging_from = epoch + 1
+            self.console.print(f"Validation is no longer improving: from epoch {epoch + 1} on weights are averaged.")
         progress.stopped_early = settings.patience is not None and progress.epochs_since_best > settings.patience
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)
-        is_over = epoch == settings.epochs or progress.stopped_early
+        is_over = epoch == self.config.last_epoch or progress.stopped_early
         if is_over or (settings.checkpoint.unit == "epoch" and epoch % settings.checkpoint.every == 0):
             self.save()
         else:
@@ -244,7 +256,8 @@ class Trainer:
 
     def add_row(self, split: str, epoch: int, means: Means, **more: float | str) -> dict:
         """Write a row of metrics.jsonl, unless a value is not finite, and return it."""
-        row = {"split": split, "epoch": epoch, "step": self.progress.step, **means.means(self.task.metric), **more}
+        values = means.means(self.task.metric, self.task.values_of_loss)
+        row = {"split": split, "epoch": epoch, "step": self.progress.step, **values, **more}
         if all(isfinite(value) for value in row.values() if isinstance(value, float)):
             self.metrics.add(row)
         return row
@@ -268,7 +281,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write last.pt. Rows are flushed first, so that a crash loses none that the checkpoint counts."""
-        content = {"file_lengths": self.metrics.lengths(), **self.state.state_dict()}
+        known = {"file_lengths": self.metrics.lengths(), "samples": self.samples.fingerprint}
+        content = {**known, **self.state.state_dict()}
         if self.distributed.is_main:
             checkpoint.save(self.folder.path / LAST, content)
 

@@ -8,6 +8,7 @@ from fake_cuda import WAITS, fake_cuda, no_waiting
 from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError
 
 from data.samples import Part, Samples
+from data.tokens import Stream, Windows
 
 N = 7
 
@@ -30,6 +31,23 @@ def test_batches_wait_for_nothing(augment, normalize):
             batches += [*training, *samples.eval_batches("val", 3)]
         assert [len(y) for _, y in batches] == [2, 2, 2, 1, 3, 3, 1]
         assert all(x.device.type == y.device.type == "cuda" and x.dtype == torch.float32 for x, y in batches)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [lambda tokens: Windows(tokens, 4, shifts=True), lambda tokens: Stream.of(tokens, 3, 4, jitter=True)],
+    ids=["windows", "stream"],
+)
+def test_batches_of_tokens_wait_for_nothing(part):
+    with fake_cuda():
+        part = part(torch.zeros(100, dtype=torch.uint8))
+        samples = Samples(part, part, part).to("cuda")
+        training = samples.train_batches(torch.arange(len(part)), 3, 0, seed=3)
+        batches = [next(training)]
+        with no_waiting():
+            batches += [*training, *samples.eval_batches("val", 3)]
+        tensors = [each for batch in batches for each in batch]
+        assert all(x.device.type == "cuda" and x.dtype == torch.int64 and x.ndim == 2 for x in tensors)
 
 
 MISTAKES = {

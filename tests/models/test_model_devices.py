@@ -9,9 +9,11 @@ from torch import nn
 
 from models.autoencoder import Autoencoder
 from models.cnn import CNN5, CNNBatchNorm
+from models.gpt import GPT
 from models.linear_map import LinearMap, MatrixFactorization
 from models.mlp import MLP
 from models.point import Point
+from models.recurrent import GRU, LSTM
 from models.resnet import ResNet
 from models.resnet_cifar import ResNetCifar
 from models.torchvision_resnet import TorchvisionResNet
@@ -23,6 +25,7 @@ from runner.train.forward import forward
 from tasks.autoencoder import Reconstruction
 from tasks.classification import Classification
 from tasks.cosine import Cosine
+from tasks.language_model import LanguageModel
 from tasks.quadratic import Quadratic
 from tasks.regression import Logistic, Regression
 from tasks.regret import Regret
@@ -30,7 +33,7 @@ from tasks.rosenbrock import Rosenbrock
 
 SHAPE = (3, 32, 32)
 VIT = {"dim": 12, "depth": 1, "heads": 3, "dim_head": 4, "mlp": 8}
-SCORES, IMAGE = (Classification(),), (Reconstruction(),)
+SCORES, IMAGE, TEXT = (Classification(),), (Reconstruction(),), (LanguageModel(),)
 FITS = [  # a network, and the tasks that train it
     (MLP(), SCORES),
     (CNN5(), SCORES),
@@ -44,6 +47,7 @@ FITS = [  # a network, and the tasks that train it
     (ViT(**VIT), SCORES),
     (ViT(**VIT, patch_norm=False, qkv_bias=True), SCORES),
     (Autoencoder(encoder=(20, 5)), IMAGE),
+    (GPT(depth=1, dim=12, heads=3), TEXT),
     (LinearMap(), (Regression(), Logistic())),
     (MatrixFactorization(rank=4), (Regression(),)),
     (Point(start=(1.0, 1.0, 1.0)), (Rosenbrock(),)),
@@ -51,9 +55,14 @@ FITS = [  # a network, and the tasks that train it
     (Point(start=(0.5,), bounds=(-1.0, 1.0)), (Regret(),)),
 ]
 
+FUSED = [(LSTM(), TEXT), (GRU(), TEXT)]  # torch's own kernels ask the driver, which is not there
+
 
 def test_every_network_and_every_task_is_listed():
-    for group, listed in (("model", [model for model, _ in FITS]), ("task", [t for _, tasks in FITS for t in tasks])):
+    for group, listed in (
+        ("model", [model for model, _ in FITS + FUSED]),
+        ("task", [t for _, tasks in FITS for t in tasks]),
+    ):
         shipped = {entry for entry in entries(group).values() if entry.__module__.split(".")[0] in ("models", "tasks")}
         assert {type(x) for x in listed} == shipped
 
@@ -67,6 +76,8 @@ def _built(model, shape):
 def _pass(network, tasks, shape, settings):
     """A training pass without the backward one: losses, metrics and what the tasks observe."""
     x, labels = torch.ones(2, *shape, device="cuda"), torch.zeros(2, dtype=torch.int64, device="cuda")
+    if tasks == TEXT:
+        x = labels = x.long()
     with no_waiting():
         output = forward(network, x, settings)
         found = [output]
@@ -80,7 +91,7 @@ def _pass(network, tasks, shape, settings):
 
 @pytest.mark.parametrize(("model", "tasks"), FITS, ids=lambda x: type(x).__name__ if not isinstance(x, tuple) else "")
 def test_forward_and_loss_wait_for_nothing(model, tasks):
-    shape = (1, 1, 2) if isinstance(model, Point) else SHAPE
+    shape = (1, 1, 2) if isinstance(model, Point) else (4,) if tasks == TEXT else SHAPE
     with fake_cuda():
         network = _built(model, shape)
         found = _pass(network, tasks, shape, Settings())

@@ -28,13 +28,15 @@ SMALL = [  # one of each kind of network, quick enough to differentiate twice
     ViT(dim=12, depth=2, heads=3, dim_head=4, mlp=8),
     ViT(dim=12, depth=2, heads=3, dim_head=4, mlp=8, patch_norm=False, qkv_bias=True, init="timm"),
 ]
+TEXT = ["gpt", "lstm", "gru"]
 LARGE = [ResNet(depth=18), ResNet(depth=50), VGG16(), TorchvisionResNet(depth=18)]
 
 
 def choice(name):
     """The checked model=name of the configuration files."""
-    fits = ["task=autoencoder"] if name == "autoencoder" else ["data=synthetic", "data.sample_shape=[3,32,32]"]
-    return validate(compose(f"model={name}", *fits)).model
+    fits = {"autoencoder": ["task=autoencoder"], **dict.fromkeys(TEXT, ["task=char_lm", "data.path=x"])}
+    fit = fits.get(name, ["data=synthetic", "data.sample_shape=[3,32,32]"])
+    return validate(compose(f"model={name}", *fit)).model
 
 
 @pytest.mark.parametrize(
@@ -71,12 +73,13 @@ def test_parameter_counts_are_the_papers(name, shape, classes, parameters):
 
 
 @pytest.mark.parametrize("name", [name for name, _ in summaries(CONFIGS, "model") if name != "point"])
-def test_every_choice_scores_images_and_sends_gradients_everywhere(name):
+def test_every_choice_has_its_output_and_sends_gradients_everywhere(name):
     torch.manual_seed(0)
     model = choice(name)
-    network = model.build(CIFAR, 7)
-    output = network(torch.rand(2, *CIFAR))
-    assert output.shape == ((2, 7) if model.output == "scores" else (2, 3 * 32 * 32))
+    shape = (4,) if model.output == "tokens" else CIFAR
+    network = model.build(shape, 7)
+    output = network(torch.randint(7, (2, 4)) if model.output == "tokens" else torch.rand(2, *CIFAR))
+    assert output.shape == {"scores": (2, 7), "image": (2, 3 * 32 * 32), "tokens": (2, 4, 7)}[model.output]
     output.square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 

@@ -61,6 +61,7 @@ from optim.wrappers.gradient_noise import GradientNoiseWrapper
 from optim.wrappers.learning_rate_dropout import LearningRateDropoutWrapper
 from optim.wrappers.lookahead import LookaheadWrapper
 from optim.wrappers.mars import MARSWrapper
+from optim.wrappers.nt_asgd import NTASGDWrapper
 from optim.wrappers.schedule_free import ScheduleFreeWrapper
 from optim.wrappers.swa import SWAWrapper
 
@@ -204,6 +205,7 @@ WRAPPED_CASES = {
     "cautious": Case(AdamWConfig(*_ADAM), formula(cautious_adamw), wrap=(CautiousWrapper(),)),
     "mars": Case(AdamWConfig(*_ADAM), mars_adamw, wrap=(MARSWrapper(0.1, BETAS[0]), CautiousWrapper("nnz"))),
     "swa": Case(MomentumConfig(LR), built_by(torch.optim.SGD, momentum=0.9), wrap=(SWAWrapper(2, 3),)),
+    "nt_asgd": Case(SGDConfig(LR), built_by(torch.optim.SGD), wrap=(NTASGDWrapper(2),)),
     "wrapped_in_all": Case(AdamConfig(LR), wrap=ALL),
 }
 MODERN_CASES = {name: Case(config, reference) for name, (config, reference) in MODERN.items()}

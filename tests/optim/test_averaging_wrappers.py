@@ -1,4 +1,4 @@
-"""Schedule-Free and SWA: the authors' averages, hand-written loops around every method, what they don't go with."""
+"""Schedule-Free, SWA, NT-ASGD: the authors' averages, hand-written loops around every method, what they refuse."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from references import BETAS, DECAY, EPS, LR
 import optim
 from optim.rules.adam import AdamConfig
 from optim.rules.adamw import AdamWConfig
+from optim.rules.aggmo import AggMoConfig
 from optim.rules.sgd import MomentumConfig, SGDConfig
+from optim.wrappers.nt_asgd import NTASGDWrapper
 from optim.wrappers.schedule_free import ScheduleFreeWrapper
 from optim.wrappers.swa import SWAWrapper
 
@@ -110,13 +112,63 @@ def test_swa_put_around_in_mid_training_averages_what_it_has_seen():
     close(evaluated(optimizer, params), [torch.stack(xs).mean(0) for xs in zip(*seen, strict=True)])
 
 
+@pytest.fixture
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@both_backends
+def test_nt_asgd_is_the_authors_switch_to_torchs_asgd(backend, float64):
+    """torch's ASGD keeps its rates in float64 where that is the default. Each epoch goes on from a saved state."""
+    ours, theirs, losses, switched = parameters(), parameters(), [], []
+    config, wrapper = SGDConfig(LR, weight_decay=DECAY), NTASGDWrapper(2)
+    optimizer, other = optim.build(config, ours, [wrapper], backend=backend), None
+    sgd = torch.optim.SGD(theirs, lr=LR, weight_decay=DECAY)
+    for epoch, loss in enumerate([5, 4, 3, 3.5, 4.5, 6, 1, 2]):
+        train(optimizer, ours, 3, start=3 * epoch)
+        train(other or sgd, theirs, 3, start=3 * epoch)
+        close(ours, theirs)
+        close(evaluated(optimizer, ours), [other.state[p]["ax"] for p in theirs] if other else theirs)
+        if other is None and len(losses) > 2 and loss > min(losses[:-2]):
+            other = torch.optim.ASGD(theirs, lr=LR, t0=0, lambd=0.0, weight_decay=DECAY)
+        losses.append(loss)
+        switched.append(optimizer.end_epoch(losses))
+        saved, optimizer = optimizer.state_dict(), optim.build(config, ours, [wrapper], backend=backend)
+        optimizer.load_state_dict(saved)
+    assert switched == [False] * 4 + [True] + [False] * 3
+
+
+def test_nt_asgd_triggers_as_the_authors_list_of_losses_does():
+    generator, triggers = torch.Generator().manual_seed(0), set()
+    for length in range(1, 40):
+        losses, n = torch.rand(length, generator=generator).add(length * 0.02).tolist(), 1 + length % 6
+        authors = [i for i in range(length) if len(losses[:i]) > n and losses[i] > min(losses[:i][:-n])]
+        triggers.add(NTASGDWrapper(n).trigger(losses))
+        assert NTASGDWrapper(n).trigger(losses) == next(iter(authors), None)
+    assert {None, 2} < triggers
+
+
+def test_nt_asgd_leaves_a_methods_steps_alone():
+    params, plain, losses, seen = parameters(), parameters(), [1.0, 0.5, 2.0, 3.0, 4.0, 5.0], []
+    optimizer, other = optim.NTASGD(optim.build(AggMoConfig(LR), params), n=1), optim.build(AggMoConfig(LR), plain)
+    for step in range(6):
+        seen.append(train(optimizer, params, 1, start=step))
+        close(params, train(other, plain, 1, start=step))
+        optimizer.end_epoch(losses[: step + 1])
+    close(evaluated(optimizer, params), [torch.stack(xs).mean(0) for xs in zip(*seen[4:], strict=True)])
+
+
 def test_a_configurations_epochs_become_steps():
     assert SWAWrapper(20, 3).in_steps(7) == SWAWrapper(140, 21)
     assert ScheduleFreeWrapper(0.8).in_steps(7) == ScheduleFreeWrapper(0.8)
 
 
 @pytest.mark.parametrize(
-    "pair", [("lookahead", "schedule_free"), ("ema", "schedule_free"), ("swa", "schedule_free"), ("ema", "swa")]
+    "pair",
+    [("lookahead", "schedule_free"), ("ema", "schedule_free"), ("swa", "schedule_free"), ("ema", "swa")]
+    + [(name, "nt_asgd") for name in ("ema", "swa", "schedule_free")],
 )
 def test_two_averages_and_two_movers_of_the_weights_are_refused(pair):
     for names in (pair, pair[::-1]):

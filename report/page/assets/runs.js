@@ -1,6 +1,6 @@
 // The list of runs: filtered, sorted, and each with the texts of its folder in a dialog.
 const AT_ONCE = 100; // rows shown before one asks for all
-const TITLES = { "config.yaml": "Configuration", "environment.json": "Environment", "status.json": "Status", "log.txt": "Console log" };
+const TITLES = { "config.yaml": "Configuration", "environment.json": "Environment", "status.json": "Status", "log.txt": "Console log", "sample.txt": "Sample" };
 
 function showRuns(element) {
   const data = JSON.parse(element.querySelector("script").textContent);

@@ -55,9 +55,13 @@ def model_obstacle(model: Any, in_memory: bool) -> str:
         return "its samples are read by a loader"
     if hasattr(model, "project"):
         return "its weights are projected after each step"
+    if hasattr(model, "reset_state"):
+        return "it carries a state from batch to batch"
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd) and module.p:
             return "dropout would draw other masks than in a run by itself"
+        if isinstance(module, nn.RNNBase):
+            return "torch can't map recurrent layers (vmap) over runs"
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
             return "batch norm with a cumulative average counts its batches in Python"
     return ""

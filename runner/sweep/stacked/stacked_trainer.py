@@ -91,9 +91,10 @@ class StackedTrainer:
         found, sizes, rates = [], [], []
         for number in range(steps):
             x, y = next(batches)
-            rates.append([each.set_lr(start + number) for each in self.members])
+            factor = self.first.task.lr_factor(x, self.first.config.data.shape)
+            rates.append([each.set_lr(start + number, factor) for each in self.members])
             found.append(self.steps.train(x, y, self.same_batches))
-            sizes.append(y.shape[0 if self.same_batches else 1])
+            sizes.append(self.first.task.batch_weight(y.shape[0 if self.same_batches else 1], y))
             if self.stop.number:
                 break
         columns = [torch.stack(each).tolist() for each in zip(*found, strict=True)]
@@ -178,7 +179,7 @@ class StackedTrainer:
                 loss, metric_sum = self.steps.evaluate(x, y)
                 losses.append(loss)
                 sums.append(metric_sum)
-                sizes.append(len(y))
+                sizes.append(self.first.task.batch_weight(len(y), y))
         numbers = (torch.stack(each).tolist() for each in (losses, sums))
         for loss, metric_sum, n in zip(*numbers, sizes, strict=True):
             for r, means in enumerate(found):
@@ -228,8 +229,7 @@ class StackedTrainer:
             self.end(member)
 
     def end_if_complete(self, member: MemberTrainer) -> None:
-        progress = member.progress
-        if not member.ended and (progress.epoch >= member.settings.epochs or progress.stopped_early):
+        if not member.ended and member.progress.is_over(member.config.last_epoch):
             self.end(member)
 
     def end(self, member: MemberTrainer) -> None:
