@@ -13,9 +13,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+from data.check import md5_of
+from data.decoding_rate import DecodingRate
+from data.image_reading import Examined, examine, ignore_warnings, read_rgb, unreadable
 
 if TYPE_CHECKING:
     import numpy
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from data.samples import Batches
+
+    Item = tuple[Tensor, Tensor] | str
 
 #: Of the workers. In a run that a fork server has started, as in a sweep of parallel processes, Python's own choice
 #: would be a server of its own, and each worker would import torch anew, in every epoch. Elsewhere: Python's choice.
@@ -46,8 +53,10 @@ class ImageFiles:
     image_size: int
     num_workers: int
     device: torch.device
+    folder: str = ""  # of the part
     random: bool = False
     note: str = ""
+    decoding: DecodingRate = field(default_factory=DecodingRate, compare=False)  # of the batches `in_turn`
 
     def __len__(self) -> int:
         return len(self.files)
@@ -71,29 +80,33 @@ class ImageFiles:
 
         generator = torch.Generator().manual_seed(seed)
         seeds = torch.randint(2**63 - 1, (len(self),), generator=generator) if self.random else None
-        return self.decoded(order.split(batch_size)[start:], seeds)
+        return self.decoded(order.split(batch_size)[start:], seeds, self.decoding)
 
     def in_order(self, size: int) -> Batches:
         import torch
 
         return self.decoded(torch.arange(len(self)).split(size), None)
 
-    def problem(self, i: int) -> str:
-        """What is wrong with the file of sample i, which is decoded; empty if it can be read."""
-        path = os.fsdecode(self.files[i])
-        try:
-            read_rgb(path)
-        except Exception as error:  # PIL raises many kinds for damaged files
-            return unreadable(path, error)
-        return ""
+    def examined(self, i: int) -> Examined:
+        """The file of sample i, which is decoded."""
+        return examine(os.fsdecode(self.files[i]))
 
-    def decoded(self, batches: Sequence[Tensor], seeds: Tensor | None) -> Batches:
-        """The images of each index tensor; seeds: of each image's own draws (n,). ValueError names a damaged file."""
+    @property
+    def fingerprint(self) -> str:
+        """Of the files' names below `folder`, in their order."""
+        start = len(os.fsencode(self.folder))
+        return md5_of(b"\0".join(file[start:] for file in self.files.tolist()))
+
+    def decoded(self, batches: Sequence[Tensor], seeds: Tensor | None, decoding: DecodingRate | None = None) -> Batches:
+        """The images of each index tensor; seeds: of each image's own draws (n,). decoding: where they are counted.
+
+        ValueError names a damaged file."""
         import torch
         from torch.utils.data import DataLoader
 
         cuda, num_workers = self.device.type == "cuda", min(self.num_workers, len(batches))
         check_semaphores(num_workers)
+        ignore_warnings()
         loader = DataLoader(
             Decoder(self.files, self.y, transform(self.image_size, seeds is not None), seeds),  # type: ignore[arg-type]
             batch_sampler=[index.tolist() for index in batches],
@@ -101,7 +114,7 @@ class ImageFiles:
             multiprocessing_context=START_METHOD if num_workers else None,
             collate_fn=stack,
             pin_memory=cuda,
-            worker_init_fn=ignore_signals,
+            worker_init_fn=start_worker,
             generator=torch.Generator(),  # else it draws from the global one, and a resumed run would draw once more
         )
         with blocked_signals():  # in the workers until they ignore them
@@ -109,8 +122,10 @@ class ImageFiles:
         with shut_down_in_the_end(stream):
             for batch in stream:
                 if isinstance(batch, str):
-                    raise ValueError(batch)
-                x, y = map(torch.as_tensor, batch)
+                    raise ValueError(f"{batch}; replace it, or leave such files out by data.on_error=skip")
+                x, y = map(torch.as_tensor, batch[:2])
+                if decoding:
+                    decoding.add(len(y), batch[2], num_workers)
                 yield x.to(self.device, non_blocking=cuda), y.to(self.device, non_blocking=cuda)
 
 
@@ -126,7 +141,13 @@ class Decoder:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, i: int) -> tuple[Tensor, Tensor] | str:
+    def __getitems__(self, index: Sequence[int]) -> list[Item | float]:
+        """The items, and last the seconds that they took; called by torch's loader for each batch."""
+        start = perf_counter()
+        items = [self.item(i) for i in index]
+        return [*items, perf_counter() - start]
+
+    def item(self, i: int) -> Item:
         path = os.fsdecode(self.files[i])
         try:
             image = read_rgb(path)
@@ -136,31 +157,6 @@ class Decoder:
             return self.transform(image), self.y[i]
         with global_generator(int(self.seeds[i])):
             return self.transform(image), self.y[i]
-
-
-def unreadable(path: str, error: Exception) -> str:
-    reason = str(error).replace(f" file '{path}'", " it")
-    return f"{path} is not an image that can be read ({reason}); replace or remove it"
-
-
-def read_rgb(path: str) -> Image:
-    """An image file as RGB of 8 bits; 16-bit greys are scaled to them, where PIL would cut them off at 255.
-
-    Raises ValueError for pixels of 32 bits or with a sign, whose range no file names; else whatever PIL raises.
-    """
-    import numpy
-    from PIL import Image
-
-    with Image.open(path) as file:
-        is_16_bit = file.mode.startswith("I;16") or (file.mode == "I" and file.format == "PPM")  # PGM, as PIL reads it
-        if file.mode in ("I", "F") and not is_16_bit:
-            raise ValueError(
-                f"its pixels have 32 bits or a sign (PIL's mode {file.mode}); convert them to unsigned 8 or 16 bits"
-            )
-        if is_16_bit:
-            greys = numpy.asarray(file).astype(numpy.uint32)
-            return Image.fromarray(((greys + 128) // 257).astype(numpy.uint8)).convert("RGB")
-        return file.convert("RGB")
 
 
 @contextmanager
@@ -184,8 +180,8 @@ def transform(size: int, random: bool) -> Callable[[Image], Tensor]:
     return v2.Compose([v2.Resize(size * 256 // 224), v2.CenterCrop(size), v2.PILToTensor()])
 
 
-def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Any, Any] | str:
-    """A batch, or the first complaint: raised in a worker, it would reach the user inside a traceback.
+def stack(items_and_seconds: list[Any]) -> tuple[Any, Any, float] | str:
+    """A batch and its seconds, or the first complaint: raised in a worker, it would reach the user inside a traceback.
 
     A worker's batch lies in shared memory. Where that is too small (64 MB in a container, for all its processes), it is
     numpy arrays, which go through a pipe: left to itself, torch loses the batch and waits for it for ever.
@@ -193,16 +189,17 @@ def stack(items: list[tuple[Tensor, Tensor] | str]) -> tuple[Any, Any] | str:
     import torch
     from torch.utils.data import get_worker_info
 
+    *items, seconds = items_and_seconds
     for item in items:
         if isinstance(item, str):
             return item
     x, y = (torch.stack(each) for each in zip(*items, strict=True))  # type: ignore[arg-type]
     if get_worker_info() is None:
-        return x, y
+        return x, y, seconds
     if free_shared_memory() > 2 * (x.nbytes + y.nbytes):
         with suppress(RuntimeError):  # another process has taken it; torch's attempt leaves an empty file there
-            return x.share_memory_(), y.share_memory_()
-    return x.numpy(), y.numpy()
+            return x.share_memory_(), y.share_memory_(), seconds
+    return x.numpy(), y.numpy(), seconds
 
 
 def check_semaphores(num_workers: int) -> None:
@@ -259,8 +256,9 @@ def blocked_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def ignore_signals(worker: int) -> None:
+def start_worker(worker: int) -> None:
     """Ctrl-C and a scheduler's SIGTERM reach the whole group of processes: a run saves first, and its workers end with
     it. Ended by the signal themselves, they would fail it."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    ignore_warnings()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from data.augment import CropFlip
+    from data.decoding_rate import DecodingRate
 
     Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -114,6 +115,8 @@ class Samples:
     test: AnyPart
     statistics: tuple[float | Tensor, float | Tensor] | None = None  # mean and standard deviation to normalise with
     notes: tuple[str, ...] = ()  # lines for the user on what was found where the data were read
+    fingerprint: str = ""  # of samples in files: which files a resumed run must find again
+    decoding: DecodingRate | None = None  # of samples in files, how fast training batches have been decoded
 
     @property
     def device(self) -> torch.device:

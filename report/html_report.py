@@ -31,7 +31,9 @@ def facts(reports: Sequence[GroupReport]) -> list[tuple[str, str]]:
         ("optimizers", str(len({run.optimizer for run in runs}))),
         ("seeds", str(len(seeds))),
     ]
-    found += [(each, str(endings.count(each))) for each in ("diverged", "failed", "running") if each in endings]
+    found += [
+        (each, str(endings.count(each))) for each in ("diverged", "stopped", "failed", "running") if each in endings
+    ]
     for name, key in (("device", "device_name"), ("commit", "git")):
         values = {name_of(run.environment.get(key)) for run in runs} - {""}
         found += [(name, values.pop())] if len(values) == 1 else []

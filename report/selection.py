@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from results.labels import varying_keys
 from results.run_labels import code_of, commit_of, labels
 from results.settings import Setting, usual_seeds
+from results.status import STOPPED, stopped_text
 
-UNFINISHED = ("running", "interrupted", "failed")
+UNFINISHED = ("running", "interrupted", "failed", STOPPED)
 
 
 def by_optimizer(settings: Iterable[Setting]) -> dict[str, list[Setting]]:
@@ -77,8 +78,9 @@ def legend_names(drawn: Sequence[Setting], tried: Sequence[Setting] = ()) -> lis
 
 
 def statuses(setting: Setting) -> str:
-    """` (2 of 3 diverged)`, ` (running)`; empty where all runs are done."""
-    found = Counter(run.ending for run in setting.runs if run.ending != "done")
+    """` (2 of 3 diverged)`, ` (running)`, ` (stopped at epoch 3 by halving)`; empty where all runs are done."""
+    endings = (stopped_text(run.status) if run.ending == STOPPED else run.ending for run in setting.runs)
+    found = Counter(ending for ending in endings if ending != "done")
     parts = [
         status if status != "diverged" and n == len(setting.runs) else f"{n} of {len(setting.runs)} {status}"
         for status, n in sorted(found.items())

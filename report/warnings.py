@@ -11,6 +11,7 @@ from report.tables.text import count as counted
 from results.run import Run
 from results.settings import FEWEST_SEEDS, Setting, best, usual_seeds
 from results.signature import changes_results
+from results.status import STOPPED, stopped_text
 from results.values import format_value, is_number
 
 MOST = 4  # names in a list before "and so many more"
@@ -22,14 +23,17 @@ SAME = ("task", "data", "model")  # groups that must agree in all runs
 def warnings(settings: Iterable[Setting]) -> list[str]:
     """A sentence for each reason to doubt a comparison of these settings of one task; none if there is none.
 
-    Compared are runs that are done or diverged; unfinished ones are only named.
+    Compared are runs that are done or diverged; unfinished ones are only named. Settings that were stopped early count
+    as tried.
     """
     settings = list(settings)
+    tried = [setting for setting in settings if any(has_ended(run) or run.ending == STOPPED for run in setting.runs)]
     ended = [setting for setting in settings if any(has_ended(run) for run in setting.runs)]
     runs = [run for setting in ended for run in setting.runs if has_ended(run)]
     parts = (
-        edges(ended),
-        budgets(ended),
+        edges(tried),
+        budgets(tried),
+        stopped(settings),
         few_seeds(ended),
         differences(runs),
         protocol(runs),
@@ -76,6 +80,34 @@ def budgets(settings: Sequence[Setting]) -> Iterator[str]:
     elif len(set(map(tuple, seeds.values()))) > 1:
         lists = grouped_text((" ".join(map(str, each)), optimizer) for optimizer, each in seeds.items())
         yield f"The best settings ran with different seeds and can't be paired: {lists}."
+
+
+def stopped(settings: Sequence[Setting]) -> Iterator[str]:
+    """Settings whose runs were stopped early, where, and what the sweep has cost with that."""
+    halted = [setting for setting in settings if any(run.ending == STOPPED for run in setting.runs)]
+    if not halted:
+        return
+    names = setting_names(settings)
+    texts = [
+        f"{name} ({stopped_text(next(run for run in setting.runs if run.ending == STOPPED).status)})"
+        for setting, name in zip(settings, names, strict=True)
+        if setting in halted
+    ]
+    done, whole = steps_done_and_whole([run for setting in settings for run in setting.runs])
+    yield (
+        f"{len(halted)} of {len(settings)} settings were stopped early, and what they would have reached is not known: "
+        f"{names_text(texts)}. {done:,} steps were trained in place of {whole:,}."
+    )
+
+
+def steps_done_and_whole(runs: Sequence[Run]) -> tuple[int, int]:
+    """The steps of runs, and those that they would have with every stopped one trained to its end."""
+    done = whole = 0
+    for run in runs:
+        steps, epochs = run.status.get("steps_done", 0), run.status.get("epochs_done", 0)
+        done += steps
+        whole += steps * run.config["epochs"] // epochs if run.ending == STOPPED and epochs else steps
+    return done, whole
 
 
 def few_seeds(settings: Sequence[Setting]) -> Iterator[str]:
@@ -151,7 +183,7 @@ def unfinished(settings: Sequence[Setting]) -> Iterator[str]:
     runs = [
         (run, f"{name} seed={run.seed}") for setting, name in zip(settings, names, strict=True) for run in setting.runs
     ]
-    if rest := [f"{name} ({run.ending})" for run, name in runs if not has_ended(run)]:
+    if rest := [f"{name} ({run.ending})" for run, name in runs if not has_ended(run) and run.ending != STOPPED]:
         yield f"Settings with unfinished runs are left out: {names_text(rest)}."
     if empty := [name for run, name in runs if run.ending == "done" and not run.has_rows]:
         yield f"Finished runs whose metrics.jsonl is empty or missing have no curve: {names_text(empty)}."

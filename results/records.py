@@ -36,6 +36,12 @@ class Divergence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stop:
+    epoch: int = field(metadata=COUNT)
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatusRecord:
     """The keys of status.json that are read; others may stand beside them."""
 
@@ -50,6 +56,7 @@ class StatusRecord:
     test_last: Numbers = None
     diverged: Divergence | None = None
     error: str | None = None
+    stopped: Stop | None = None
     stopped_early: bool = False
     averaging_from: int | None = None
     seconds: Mapping[str, float | None] | None = None

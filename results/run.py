@@ -88,7 +88,7 @@ class Run:
 
     @property
     def ending(self) -> str:
-        """done, diverged, failed, interrupted or running."""
+        """One of results.status.STATUSES."""
         return self.status["status"]
 
     @property

@@ -76,6 +76,11 @@ def usual_seeds(own: Sequence[Setting]) -> int:
 
     Where none has as many, the largest number that there is.
     """
-    counts = Counter(len(setting.runs) for setting in own)
+    return usual_number([len(setting.runs) for setting in own])
+
+
+def usual_number(seeds_of_each: Iterable[int]) -> int:
+    """The same, of the settings' numbers of seeds."""
+    counts = Counter(seeds_of_each)
     most_common = max(counts, key=lambda seeds: (counts[seeds], seeds))
     return min(max(counts), max(most_common, FEWEST_SEEDS))

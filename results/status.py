@@ -8,7 +8,8 @@ from typing import Any
 from results.values import format_metric, is_number, one_line
 
 FINISHED = ("done", "diverged")
-STATUSES = (*FINISHED, "failed", "interrupted", "running")
+STOPPED = "stopped"  # before its last epoch, by a sweep that stops bad runs early; a later command may go on with it
+STATUSES = (*FINISHED, STOPPED, "failed", "interrupted", "running")
 
 
 def is_finished(status: dict[str, Any] | None, metric: str) -> bool:
@@ -28,8 +29,15 @@ def has_numbers(result: Any, *keys: str) -> bool:
     return all(is_number(value) and math.isfinite(value or 0) for value in values)
 
 
+def stopped_text(status: dict[str, Any]) -> str:
+    """`stopped at epoch 3 by halving`, of a run that was."""
+    stopped = status.get("stopped") or {}
+    by = f" by {stopped['by']}" if stopped.get("by") else ""
+    return f"stopped at epoch {stopped.get('epoch', status.get('epochs_done', 0))}{by}"
+
+
 def result_text(status: dict[str, Any], metric: str) -> str:
-    """A finished run's result in one line."""
+    """The result of a run that is finished or stopped, in one line."""
     best, final = status.get("best"), status.get("final")
     results = {which: status.get(which) or {} for which in ("best", "final", "test", "test_last")}
     text = {which: format_metric(result.get(metric)) for which, result in results.items()}
@@ -38,6 +46,8 @@ def result_text(status: dict[str, Any], metric: str) -> str:
         reached = f"; best before: validation {metric} {text['best']} (epoch {best['epoch']})" if best else ""
         return f"diverged at epoch {where['epoch']}, step {where['step']}: {one_line(where['what'])}{reached}"
     assert best and final
+    if status["status"] == STOPPED:
+        return f"{stopped_text(status)}; validation {metric} {text['best']} (epoch {best['epoch']})"
     early = " (stopped early)" if status.get("stopped_early") else ""
     averaging = status.get("averaging_from")
     averaged = f"weights averaged from epoch {averaging} on; " if averaging else ""

@@ -75,7 +75,7 @@ COMMANDS = [
     for path in DOCUMENTS
     for line in COMMAND.findall(path.read_text().replace("\\\n", " "))
 ]
-NO_KEYS = ("sweep=", "hydra", "+hydra", "config=", "evaluate=", "weights=", "logger=", "-", "job", "branch.")
+NO_KEYS = ("sweep=", "sweep.", "hydra", "+hydra", "config=", "evaluate=", "weights=", "logger=", "-", "job", "branch.")
 
 
 @pytest.mark.parametrize("line", COMMANDS)

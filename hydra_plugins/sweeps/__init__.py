@@ -36,22 +36,27 @@ class RunsSweeper(SweeperWithCallbacks):
     """hydra/sweeper=runs, the default: plans all runs before the first starts, and runs those that are not done.
 
     grid: a file of configs/sweep; the command line's `sweep=NAME`. budget_s: the seconds of its `--budget`.
+    halving: the fields of runner.sweep.settings.HalvingSettings; the command line's `sweep.halving=3`.
     """
 
     def __init__(
-        self, params: dict[str, str] | None = None, grid: str | None = None, budget_s: float | None = None
+        self,
+        params: dict[str, str] | None = None,
+        grid: str | None = None,
+        budget_s: float | None = None,
+        **halving: Any,
     ) -> None:
         super().__init__(None, params)
-        self.grid, self.budget_s = grid, budget_s
+        self.grid, self.budget_s, self.halving = grid, budget_s, halving
 
     def sweep(self, arguments: list[str]) -> Any:
         from runner.sweep.main import run_sweep
-        from runner.sweep.settings import GridSettings, read_settings
+        from runner.sweep.settings import GridSettings, read_halving, read_settings
 
         assert self.hydra_context is not None
         overrides, loader = [*self.fixed_overrides(), *arguments], self.hydra_context.config_loader
         settings = read_settings(GridSettings, {"grid": self.grid, "budget_s": self.budget_s}, "hydra.sweeper")
-        options = {**vars(settings), "callbacks": self.callbacks}
+        options = {**vars(settings), "callbacks": self.callbacks, "halving": read_halving(self.halving)}
         raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, **options))
 
 
@@ -169,7 +174,9 @@ class Registration(SearchPathPlugin):
     """Registers this project's plugins once Hydra has imported all: hydra-optuna-sweeper takes the name optuna too."""
 
     def manipulate_search_path(self, search_path: Any) -> None:
-        register("sweeper", "runs", RunsSweeper, params=None, grid=None, budget_s=None)
-        register("sweeper", "optuna", OptunaSweeper, params=None, n_trials=20, seed=0, sampler="tpe", batch=None)
+        halving = {"halving": None, "min_epochs": None, "brackets": None}
+        register("sweeper", "runs", RunsSweeper, params=None, grid=None, budget_s=None, **halving)
+        search = {"n_trials": 20, "seed": 0, "sampler": "tpe", "batch": None, "pruner": None}
+        register("sweeper", "optuna", OptunaSweeper, params=None, **search)
         register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)
         register("launcher", "stacked", StackedLauncher, form="auto", max_runs=None)

@@ -91,9 +91,22 @@ def usable(settings: Mapping[str, Setting]) -> list[Setting]:
 def paired(ours: Setting, theirs: Setting) -> Comparison:
     """One comparison, uncorrected."""
     mine, other = by_seed(ours), by_seed(theirs)
-    common = sorted(mine.keys() & other.keys())
     sign = 1 if ours.runs[0].status["better"] == "max" else -1
-    found = Comparison(ours.optimizer, theirs.optimizer, len(common), left_out=left_out((ours, mine), (theirs, other)))
+    missing = left_out((ours, mine), (theirs, other))
+    return paired_values(ours.optimizer, theirs.optimizer, mine, other, sign, missing)
+
+
+def paired_values(
+    optimizer: str,
+    reference: str,
+    mine: Mapping[int, float],
+    other: Mapping[int, float],
+    sign: int,
+    missing: tuple[str, ...] = (),
+) -> Comparison:
+    """The comparison of finite values by seed, uncorrected. sign: 1 where the larger is the better, -1 otherwise."""
+    common = sorted(mine.keys() & other.keys())
+    found = Comparison(optimizer, reference, len(common), left_out=missing)
     if not common:
         return found
     differences = [sign * (mine[seed] - other[seed]) for seed in common]

@@ -80,6 +80,10 @@ def unknown_key(hydra: str, group: str, key: str) -> str:
         return "sweep= names a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
     if (group, key) == ("sweeper", "budget_s"):
         return "--budget shrinks a grid of runs, which goes with hydra/sweeper=runs; leave one of them out"
+    if group == "sweeper" and key in ("halving", "min_epochs", "brackets"):
+        return (
+            f"sweep.{key} is for a grid of runs, which goes with hydra/sweeper=runs; a search has hydra.sweeper.pruner"
+        )
     return f"{hydra}.{group}.{key} is not a key of the chosen {hydra}/{group}"
 
 

@@ -44,6 +44,7 @@ Train a task with an optimizer; compare optimizers by sweeping.
   python main.py -m optim=aggmo,adam seed=0,1,2         one run for each combination
   python main.py -m experiment=momo/mnist_mlp sweep=paper   a paper's table: its methods, rates and seeds
                         ... --budget 2h                 with fewer seeds, then fewer epochs, so that it takes so long
+                        ... sweep.halving=3             the best third of each optimizer's settings goes on at each rung
   python main.py --cfg job [overrides]                  show the whole configuration, run nothing
   python main.py config=outputs/.../config.yaml         repeat a run from its record
   python main.py evaluate=outputs/.../seed=0            test a run's best weights (weights=last: the last)

@@ -18,7 +18,7 @@ from runner.cli.check_data import FLAG, check_data_command
 from runner.cli.errors import composed, describe_error
 from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
-from runner.cli.overrides import BUDGET, BUDGET_S, GRID, hydra_arguments
+from runner.cli.overrides import BUDGET, BUDGET_S, GRID, HALVING, hydra_arguments
 from runner.config.compose import CONFIGS, compose, read_saved
 from runner.config.errors import ConfigError
 from runner.config.validate import validate
@@ -97,6 +97,8 @@ def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks:
             raise ConfigError("sweep= names a grid of runs; add -m to run them")
         if any(word.startswith(BUDGET_S) for word in words):
             raise ConfigError(f"{BUDGET} shrinks a sweep; add -m to run one")
+        if keys := [key for key, name in HALVING.items() if any(word.startswith(name) for word in words)]:
+            raise ConfigError(f"{keys[0]} is for the runs of a sweep; add -m to run one")
     sys.argv = [sys.argv[0], *words]
     if not any(word.startswith("-") or word.lstrip("+~").startswith("hydra") for word in words):
         return run_one(lambda: compose(*words), distributed, callbacks, words)  # hydra.main would compose twice

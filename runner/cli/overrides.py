@@ -14,6 +14,8 @@ from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
+#: how a sweep stops bad settings early, and where Hydra's sweeper takes that
+HALVING = {f"sweep.{key}": f"hydra.sweeper.{key}=" for key in ("halving", "min_epochs", "brackets")}
 BUDGET = "--budget"  # the flag of a sweep, and where Hydra's sweeper takes its seconds
 BUDGET_S = "hydra.sweeper.budget_s="
 MAX_DEPTH = 10  # of brackets in each other
@@ -76,6 +78,10 @@ def hydra_override(word: str) -> list[str]:
         check_repeated(key, value)
     if key == "sweep":
         return [GRID + value]
+    if key.startswith("sweep."):
+        if key not in HALVING:
+            raise ConfigError(f"{quote(word)} is not a key; of sweep= there are {', '.join(HALVING)}")
+        return [HALVING[key] + value]
     if key in GROUPS and NUMBER.fullmatch(value):  # Hydra's message does not name the group
         raise ConfigError(unknown_choice(key, value))
     if is_group_choice(key, equals):

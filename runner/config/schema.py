@@ -120,8 +120,20 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """The epoch after which a run stops for now, and by what: halving, or the name of a pruner."""
+
+    epoch: int
+    by: str
+
+
+@dataclass(frozen=True)
 class Config:
-    """A checked configuration: each group's entry as its own dataclass, and everything as plain Python."""
+    """A checked configuration: each group's entry as its own dataclass, and everything as plain Python.
+
+    pause: set by a sweep that may stop runs early. It is no part of what the run is: neither of its folder's name nor
+    of config.yaml, and `epochs`, by which schedules go, stays.
+    """
 
     task: Task
     data: DataSet
@@ -132,6 +144,12 @@ class Config:
     groups: tuple[GroupRule, ...]
     settings: Settings
     plain: dict[str, Any]  # nested dicts, lists, numbers, strings: what config.yaml holds
+    pause: Pause | None = None
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch to train to: the run's last, or that of the pause."""
+        return min(self.pause.epoch, self.settings.epochs) if self.pause else self.settings.epochs
 
     @property
     def label(self) -> str:

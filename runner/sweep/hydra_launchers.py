@@ -42,7 +42,8 @@ def run_with_hydra_launcher(
     with contextlib.ExitStack() as stack:
         files = stack.enter_context(JobFiles((sweep_folder / f"jobs.{platform.node()}.{os.getpid()}").absolute()))
         code = {path: digest for job in jobs for path, digest in job.checked_config.code.items()}
-        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks)
+        pauses = {job.number: pause for job in jobs if (pause := job.checked_config.pause)}
+        worker = Worker(os.getcwd(), str(files.folder), (), threads, current_site(), code, callbacks, pauses)
         start_ray(launcher)
         stop = stack.enter_context(StopRequest())
         stack.enter_context(errors_returned())

@@ -12,8 +12,20 @@ from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.config.errors import ConfigError
 from runner.sweep.composer import Composer
 from runner.sweep.grid import expand_grid, paper_experiments
+from runner.sweep.halving_sweep import HalvingSweep
 from runner.sweep.launch import check_launcher, launch
-from runner.sweep.plan import REFUSED, REPEATED, RESUME, TODO, Job, common_outputs, plan_jobs, plan_summary
+from runner.sweep.plan import (
+    REFUSED,
+    REPEATED,
+    RESUME,
+    TODO,
+    Job,
+    common_outputs,
+    plan_jobs,
+    plan_summary,
+    with_stopped,
+)
+from runner.sweep.settings import HalvingSettings
 from runner.sweep.table import SweepTable
 from runner.train.output import print_line
 from runner.train.signals import STOPPED_BY_SIGNAL
@@ -27,12 +39,16 @@ def run_sweep(
     grid: str | None = None,
     budget_s: float | None = None,
     callbacks: Callbacks = NO_CALLBACKS,
+    halving: HalvingSettings | None = None,
 ) -> int:
     """Run every combination of the overrides that is not done yet; return the exit code.
 
     config_loader, sweep_config: Hydra's. launcher: any of Hydra's, or one of this project's; see launch. grid: a file
     of configs/sweep whose grids the overrides are multiplied with. budget_s: shrink the sweep to about so many seconds.
+    halving: stop bad settings early.
     """
+    if halving and budget_s is not None:
+        raise ConfigError("--budget estimates runs of full length, and sweep.halving stops some; leave one of them out")
     check_launcher(launcher)
     composer = Composer(config_loader, sweep_config)
     jobs = plan_jobs(expand_grid(overrides, composer.parser, grid), composer)
@@ -43,11 +59,16 @@ def run_sweep(
     if not valid:
         print_line(plan_summary(jobs))
         raise ConfigError("every run of this sweep is refused")
+    halved = HalvingSweep([job for job in valid if job.state != REPEATED], halving, print_line) if halving else None
     table = SweepTable(jobs, common_outputs([job.checked_config for job in valid]), print_line)
-    print_line(plan_summary(jobs))
-    remaining = [job for job in valid if job.state in (TODO, RESUME)]
-    code = launch(remaining, launcher, table, callbacks) if remaining else 0
-    print_line(f"\n{table.as_text()}")
+    print_line(plan_summary(with_stopped(jobs) if halving else jobs))
+    if halved:
+        code = halved.run(launcher, table, callbacks)
+        print_line(f"\n{table.as_text()}\n{halved.summary()}")
+    else:
+        remaining = [job for job in valid if job.state in (TODO, RESUME)]
+        code = launch(remaining, launcher, table, callbacks) if remaining else 0
+        print_line(f"\n{table.as_text()}")
     runs = [job.folder for job in valid if job.state != REPEATED]
     print_summary(runs, table.folder, paper_experiments(overrides, composer.parser, grid), callbacks)
     print_line(str(table.folder / SWEEP_TABLE))

@@ -5,8 +5,10 @@ that the same command resumes it. Trials are drawn in batches, each with random 
 the study only, and the results of a batch enter the study together: neither interruptions nor the order in which
 parallel runs end change what is tried.
 
-A diverged trial is recorded as pruned: Optuna's samplers take it as worse than every complete trial and so learn to
-avoid its surroundings, without an invented value that would distort their model; they ignore failed trials. A failed
+With a pruner (pruning.py), the trials of a batch train in stages, and those that it stops are recorded as pruned.
+
+A diverged trial is recorded as pruned, too: Optuna's samplers take it as worse than every complete trial and so learn
+to avoid its surroundings, without an invented value that would distort their model; they ignore failed trials. A failed
 trial is tried again by the next command.
 """
 
@@ -26,13 +28,15 @@ from optuna.trial import TrialState, create_trial
 
 from results.paths import SWEEP_TABLE
 from results.signature import digest
-from results.status import FINISHED
+from results.status import FINISHED, STOPPED
 from results.values import format_metric
 from runner.callbacks import Callbacks
+from runner.config.errors import ConfigError
 from runner.config.validate import validate
 from runner.sweep.composer import Composer
 from runner.sweep.launch import check_launcher, launch, runs_at_a_time
 from runner.sweep.plan import RESUME, TODO, Job, common_outputs, plan_jobs
+from runner.sweep.pruning import Stage, is_pruned, make_pruner, report, stage_jobs, stages_of, values_of
 from runner.sweep.search_space import SearchSpace, read_search_space
 from runner.sweep.settings import SearchSettings
 from runner.sweep.study import exclusive_access, open_study
@@ -40,6 +44,8 @@ from runner.sweep.table import Row, SweepTable, failure_text, read_row
 from runner.train.output import print_line
 from runner.train.seeding import stream_seed
 from runner.train.signals import STOPPED_BY_SIGNAL
+
+Result = tuple[TrialState, float | None, str]  # of a trial: state, value and description
 
 
 def run_search(
@@ -58,14 +64,20 @@ def run_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     composer = Composer(config_loader, sweep_config)
     space = read_search_space(overrides, composer.parser)
-    config, *_ = [validate(composer(probe)) for probe in space.probes()]
+    config, *_ = probes = [validate(composer(probe)) for probe in space.probes()]
+    epochs = max(probe.settings.epochs_to_train for probe in probes)
+    stages = stages_of(settings.pruner, epochs, max(1, len(space.seeds)))
+    if settings.pruner and config.settings.rerun:
+        raise ConfigError("rerun=true would start every run anew at each stage of a pruner; leave one of them out")
     seeds = space.seeds or config.settings.seed
-    name = digest(f"{config.signature} {space.parameters} {seeds} {settings.sampler} {settings.seed}")
+    pruner = f" {settings.pruner}" if settings.pruner else ""
+    name = digest(f"{config.signature} {space.parameters} {seeds} {settings.sampler} {settings.seed}{pruner}")
     folder = common_outputs([config]) / "sweeps" / name
     runs = runs_at_a_time(launcher, config.settings)
     batch = settings.batch or max(1, runs // max(1, len(space.seeds)))
     with exclusive_access(folder), open_study(folder / "study.db", config.task.better) as study:
-        return OptunaSearch(study, space, composer, settings, folder, callbacks).run(launcher, batch)
+        study.pruner = make_pruner(settings.pruner, epochs)
+        return OptunaSearch(study, space, composer, settings, folder, callbacks, stages).run(launcher, batch)
 
 
 @dataclass(frozen=True)
@@ -88,9 +100,10 @@ class OptunaSearch:
         settings: SearchSettings,
         folder: Path,
         callbacks: Callbacks,
+        stages: Sequence[Stage] = (Stage(),),
     ) -> None:
         self.study, self.space, self.composer, self.settings = study, space, composer, settings
-        self.folder, self.callbacks = folder, callbacks
+        self.folder, self.callbacks, self.stages = folder, callbacks, stages
         self.distributions = space.distributions()
         self.jobs: dict[int, list[Job]] = {}  # by the trials' numbers
         self.num_finished, self.num_failed = 0, 0  # trials with a result; trials that failed in this command
@@ -156,25 +169,68 @@ class OptunaSearch:
 
     def run_trials(self, trials: Sequence[Trial], launcher: Any) -> int:
         """Run a batch and record its results; return 128 + the signal that stopped it, else 0."""
+        left = list(trials)
+        for stage in self.stages:
+            code = self.run_stage(left, stage, launcher)
+            if code > STOPPED_BY_SIGNAL or stage.is_last:
+                for trial in left:
+                    rows = [self.row(job) for job in self.jobs[trial.number]]
+                    if code <= STOPPED_BY_SIGNAL or all(row["status"] in FINISHED for row in rows):
+                        self.record(trial, rows)
+                return code
+            left = self.prune(left, stage)
+        raise AssertionError("the last stage returns")
+
+    def run_stage(self, trials: Sequence[Trial], stage: Stage, launcher: Any) -> int:
+        """Run what trials have to do in a stage; return 128 + the signal that stopped it, else 0."""
         jobs = {job.folder: job for trial in trials for job in self.jobs[trial.number] if job.config}
         remaining = [job for job in jobs.values() if job.state in (TODO, RESUME)]
         table = self.table()
+        if pruner := self.settings.pruner:
+            every = [stage_jobs(self.jobs[trial.number], stage, pruner) for trial in trials if self.is_valid(trial)]
+            remaining = list({job.folder: job for jobs in every for job in jobs}.values())
+            table.begin(remaining)
         code = launch(remaining, launcher, table, self.callbacks) if remaining else 0
         self.rows.update({job.folder: table.rows[job.number] for job in remaining})
-        for trial in trials:
-            rows = [self.row(job) for job in self.jobs[trial.number]]
-            if code <= STOPPED_BY_SIGNAL or all(row["status"] in FINISHED for row in rows):
-                self.record(trial, rows)
         return code
+
+    def is_valid(self, trial: Trial) -> bool:
+        return all(job.config for job in self.jobs[trial.number])
+
+    def prune(self, trials: Sequence[Trial], stage: Stage) -> list[Trial]:
+        """Record the trials that a stage has ended, by a failed or diverged run or by the pruner; return the others.
+
+        A trial that is tried again is not pruned: Optuna reports no values of a trial that has failed.
+        """
+        pruner, running, asked, left = self.settings.pruner or "", [], {}, []
+        for trial in trials:
+            jobs = self.jobs[trial.number][: stage.seeds]
+            rows = [self.row(job) for job in jobs]
+            if any(row["status"] not in ("done", STOPPED) for row in rows):
+                self.record(trial, rows)
+                continue
+            running.append(trial)
+            if not trial.is_retry and not (stage.seeds is None and all(row["status"] == "done" for row in rows)):
+                values = values_of(jobs, stage, pruner)
+                asked[trial.number] = report(self.study, trial.number, values), values
+        for trial in running:  # all have reported
+            if trial.number not in asked or not is_pruned(*asked[trial.number]):
+                left.append(trial)
+            else:
+                at = f"epoch {stage.epoch}" if stage.epoch else f"seed {stage.seeds} of {len(self.space.seeds)}"
+                self.record(trial, [], (TrialState.PRUNED, None, f"pruned after {at} by {pruner}"))
+        return left
 
     def row(self, job: Job) -> Row:
         if job.config is None:
             return {"status": "failed", "error": job.error, "folder": ""}
         return self.rows.get(job.folder) or read_row(job)
 
-    def record(self, trial: Trial, rows: Sequence[Row]) -> None:
-        """Enter the result of a trial into the study, and print it. rows: of its runs."""
-        state, value, result = trial_result(rows)
+    def record(self, trial: Trial, rows: Sequence[Row], pruned: Result | None = None) -> None:
+        """Enter the result of a trial into the study, and print it. rows: of its runs. pruned: the result instead."""
+        state, value, result = pruned or trial_result(rows)
+        if (pruner := self.settings.pruner) and state == TrialState.COMPLETE and not trial.is_retry:
+            report(self.study, trial.number, values_of(self.jobs[trial.number], Stage(), pruner))
         if not trial.is_retry:
             self.study.tell(trial.number, value, state)
         elif state != TrialState.FAIL:  # Optuna has no way to change a trial that has failed
@@ -210,7 +266,7 @@ class OptunaSearch:
         print_line(str(self.folder / SWEEP_TABLE))
 
 
-def trial_result(rows: Sequence[Row]) -> tuple[TrialState, float | None, str]:
+def trial_result(rows: Sequence[Row]) -> Result:
     """State, value and description of a trial with these runs; the value is the mean of the best validation metric."""
     statuses = {row["status"] for row in rows}
     if statuses == {"done"}:
@@ -218,7 +274,8 @@ def trial_result(rows: Sequence[Row]) -> tuple[TrialState, float | None, str]:
         value = sum(row[f"best_{metric}"] for row in rows) / len(rows)
         mean = f", mean of {len(rows)}" if len(rows) > 1 else ""
         return TrialState.COMPLETE, value, f"validation {metric} {format_metric(value)}{mean}"
-    if statuses <= set(FINISHED):
+    ended = (*FINISHED, STOPPED)
+    if statuses <= set(ended):
         return TrialState.PRUNED, None, "diverged"
-    failed = next(row for row in rows if row["status"] not in FINISHED)
+    failed = next(row for row in rows if row["status"] not in ended)
     return TrialState.FAIL, None, failure_text(failed)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from results.earlier_code import EarlierRun, runs_by_other_code, summarise
 from results.paths import LAST
 from results.records import read_status
-from results.status import is_finished
+from results.status import STOPPED, is_finished
 from runner.config.errors import ConfigError
-from runner.config.schema import Config
+from runner.config.schema import Config, Pause
 from runner.config.validate import validate
 
 DONE, RESUME, TODO, REFUSED, REPEATED = "done", "to resume", "to do", "refused", "repeated"
@@ -43,6 +43,11 @@ class Job:
     @property
     def folder(self) -> Path:
         return self.checked_config.run_path
+
+    def paused_at(self, epoch: int, by: str) -> Job:
+        """The same job, to be trained to an epoch only; of its own last epoch, as it is."""
+        config = self.checked_config
+        return replace(self, config=replace(config, pause=Pause(epoch, by) if epoch < config.settings.epochs else None))
 
     def runs_by_other_code(self) -> list[EarlierRun]:
         return runs_by_other_code(self.folder, self.checked_config.plain, self.checked_config.code)
@@ -76,10 +81,20 @@ def state_of(config: Config, folder: Path) -> str:
     return RESUME if status and (folder / LAST).exists() else TODO
 
 
+def with_stopped(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs with the state STOPPED where an earlier command has stopped them early; whether they are to be resumed is
+    not planned, but decided at the rungs."""
+    return [replace(job, state=STOPPED) if job.state == RESUME and is_stopped(job) else job for job in jobs]
+
+
+def is_stopped(job: Job) -> bool:
+    return (read_status(job.folder) or {}).get("status") == STOPPED
+
+
 def plan_summary(jobs: Sequence[Job]) -> str:
     """How many runs are in each state, and the reasons of those that are refused."""
     counts = Counter(job.state for job in jobs)
-    parts = [f"{counts[state]} {state}" for state in (DONE, RESUME, TODO, REPEATED, REFUSED) if counts[state]]
+    parts = [f"{counts[state]} {state}" for state in (DONE, STOPPED, RESUME, TODO, REPEATED, REFUSED) if counts[state]]
     lines = [f"{run_count(jobs)}: {', '.join(parts)}"]
     new = [job for job in jobs if job.state == TODO]
     if earlier := summarise(each for job in new for each in job.runs_by_other_code()):

@@ -88,7 +88,7 @@ def describe_progress(table: SweepTable) -> str:
 
 def describe_run(job: Job, status: dict[str, Any]) -> str:
     """Epoch, speed and remaining time of a run. Its seconds and epochs both count those before an interruption."""
-    epochs, done = job.checked_config.settings.epochs, status.get("epochs_done", 0)
+    epochs, done = job.checked_config.last_epoch, status.get("epochs_done", 0)
     total = (status.get("seconds") or {}).get("total") or 0.0
     if not done:
         return f"in epoch 1/{epochs}"

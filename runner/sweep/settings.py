@@ -46,13 +46,32 @@ class GridSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HalvingSettings:
+    """The keys `sweep.` of the command line. halving: the best of so many goes on; None: all runs are trained.
+    min_epochs: the least epochs of the first rung. brackets: None: one; hyperband: Hyperband's."""
+
+    halving: int | None = field(default=None, metadata={"range": "[2, 1000]"})
+    min_epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    brackets: Literal["hyperband"] | None = None
+
+    @property
+    def eta(self) -> int:
+        return self.halving or 0
+
+    @property
+    def fewest_epochs(self) -> int:
+        return self.min_epochs or 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """n_trials: in all, those of earlier commands included. seed: of the sampler. batch: trials drawn at a time; None:
-    as many as the launcher runs at a time."""
+    as many as the launcher runs at a time. pruner: Optuna's, that stops bad trials early; None: all are run."""
 
     n_trials: int = field(default=20, metadata={"range": "[1, inf)"})
     seed: int = field(default=0, metadata={"range": "[0, inf)"})
     sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["hyperband", "median", "wilcoxon"] | None = None
     batch: int | None = field(default=None, metadata={"range": "[1, inf)"})
 
 
@@ -62,6 +81,15 @@ def read_settings(kind: type[T], values: Mapping[str, Any], path: str) -> T:
         return read_dataclass(kind, values, path)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+
+
+def read_halving(values: Mapping[str, Any]) -> HalvingSettings | None:
+    """The settings of successive halving, if it is asked for."""
+    settings = read_settings(HalvingSettings, values, "sweep")
+    others = [f"sweep.{key}={value}" for key, value in values.items() if key != "halving" and value is not None]
+    if settings.halving is None and others:
+        raise ConfigError(f"{others[0]} is for a sweep with sweep.halving=3")
+    return settings if settings.halving else None
 
 
 def check_joblib(settings: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from results.lock import is_locked
 from results.paths import LOG, STATUS, SWEEP_TABLE
 from results.records import read_status
 from results.signature import digest
-from results.status import FINISHED, is_finished
+from results.status import FINISHED, STOPPED, is_finished
 from results.values import flat, format_metric
 from runner.config.errors import ConfigError
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job, run_count
@@ -35,7 +35,6 @@ class SweepTable:
         self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
         self.has_refused = len(self.jobs) < len(jobs)
         self.rows = {job.number: read_row(job) for job in self.jobs}
-        self.num_to_run = sum(job.state in (TODO, RESUME) for job in self.jobs)
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
         self.columns = setting_columns(self.settings.values())
         varying = varying_keys(self.settings.values())
@@ -44,10 +43,22 @@ class SweepTable:
             for number, each in self.settings.items()
         }
         self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
-        self.ended: set[int] = set()  # numbers of jobs
         self.start = time.time()
-        self.announcing, self.is_announced = Lock(), False  # by this thread or that of the progress
+        self.announcing = Lock()  # by this thread or that of the progress
+        self.recorded: set[int] = set()  # numbers of the jobs that have ended in this command
+        self.rungs: dict[int, int] | None = None  # of halving: the rung at which a job was stopped; None: no halving
+        self.begin([job for job in self.jobs if job.state in (TODO, RESUME)])
         self.write()
+
+    def begin(self, to_run: Sequence[Job]) -> None:
+        """Count these jobs, which are about to be run, and no others as the work that there is."""
+        self.to_run = list(to_run)
+        self.ended: set[int] = set()  # numbers of those that have ended
+        self.is_announced = False
+
+    @property
+    def num_to_run(self) -> int:
+        return len(self.to_run)
 
     def record_end(self, job: Job, code: int, error: str = "") -> None:
         """Record that a run has ended.
@@ -56,9 +67,10 @@ class SweepTable:
         """
         row = self.rows[job.number] = read_row(job)
         self.ended.add(job.number)
+        self.recorded.add(job.number)
         if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
             row["status"] = "interrupted"  # perhaps before it had a status
-        if row["status"] not in (*FINISHED, "interrupted"):
+        if row["status"] not in (*FINISHED, "interrupted") and (code or row["status"] != STOPPED):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
         left = self.remaining_s(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
@@ -70,7 +82,7 @@ class SweepTable:
 
     def open_jobs(self) -> list[Job]:
         """The jobs that are to be run and have not ended."""
-        return [job for job in self.jobs if job.state in (TODO, RESUME) and job.number not in self.ended]
+        return [job for job in self.to_run if job.number not in self.ended]
 
     def running(self) -> list[tuple[Job, dict[str, Any]]]:
         """The runs that train, with their status; not those whose process was killed before this command."""
@@ -88,9 +100,8 @@ class SweepTable:
                 return
             self.is_announced = True
             total = format_duration(time.time() - self.start + left)
-            to_run = [job for job in self.jobs if job.state in (TODO, RESUME)]
             self.print_line(
-                f"{describe_size(to_run)}: about {total} on this device ({self.at_a_time(ended)} at a time)"
+                f"{describe_size(self.to_run)}: about {total} on this device ({self.at_a_time(ended)} at a time)"
             )
 
     def at_a_time(self, ended: Job | None = None) -> int:
@@ -115,13 +126,13 @@ class SweepTable:
         done = {job.number: status.get("epochs_done", 0) for job, status in running}
         first = {job.number: job.checked_config.settings.first_epoch for job in to_run}  # of branches
         done = {number: max(epoch, self.rows[number]["epochs"]) for number, epoch in first.items()} | done
-        left = sum(max(0, job.checked_config.settings.epochs - done[job.number]) for job in to_run)
+        left = sum(max(0, job.checked_config.last_epoch - done[job.number]) for job in to_run)
         return seconds / epochs * left / self.at_a_time(ended)
 
     def refresh(self) -> None:
         """Read the rows of runs that have not ended here: another process may be at them, or have been."""
         for job in self.jobs:
-            if job.number not in self.ended:
+            if job.number not in self.recorded:
                 row = self.rows[job.number] = read_row(job)
                 if row["status"] == "running" and not is_locked(job.folder):  # its process was killed
                     row["status"] = "interrupted"
@@ -134,13 +145,16 @@ class SweepTable:
             return f"{name}: {result}, {row['seconds']} s of training"
         if row["status"] == "failed":
             return f"{name}: {failure_text(row)}"
+        if row["status"] == STOPPED:
+            best = format_metric(row[f"best_{row['metric']}"])
+            return f"{name}: epoch {row['epochs']}, validation {row['metric']} {best}"
         return f"{name}: {row['status']}{': ' + row['error'] if row['error'] else ''}"
 
     def write(self) -> None:
         """Write sweep.csv: a row a run, in the sweep's order, without times, so that a repeated sweep's is the same."""
         text = io.StringIO()
         columns = [
-            *("run", "status", "epochs", "optimizer"),
+            *("run", "status", "epochs", *([] if self.rungs is None else ["stopped_at_rung"]), "optimizer"),
             *self.columns,
             *metric_columns(self.rows.values()),
             "folder",
@@ -150,6 +164,7 @@ class SweepTable:
         for job in self.jobs:
             values = {key: self.settings[job.number].get(key, "") for key in self.columns}
             values["optimizer"] = optimizer_name(self.settings[job.number])
+            values["stopped_at_rung"] = (self.rungs or {}).get(job.number, "")
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -158,8 +173,9 @@ class SweepTable:
             raise ConfigError(f"outputs: can't write {self.folder}: {error.strerror}") from None
 
     def exit_code(self) -> int:
-        """0 if every run of the sweep has a result, a diverged one included; else 1."""
-        return int(self.has_refused or any(row["status"] not in FINISHED for row in self.rows.values()))
+        """0 if every run of the sweep has a result, or was stopped by halving; diverging is a result; else 1."""
+        ended = FINISHED if self.rungs is None else (*FINISHED, STOPPED)
+        return int(self.has_refused or any(row["status"] not in ended for row in self.rows.values()))
 
     def as_text(self) -> str:
         """The table for the console: run, status, epochs, best, test, seconds."""
@@ -215,7 +231,9 @@ def format_duration(seconds: float) -> str:
 
 
 def describe_size(jobs: Sequence[Job]) -> str:
-    """`75 runs of 10 epochs`."""
+    """`75 runs of 10 epochs`; `75 runs to epoch 3` where they pause there."""
+    if last := sorted({job.checked_config.last_epoch for job in jobs if job.checked_config.pause}):
+        return f"{run_count(jobs)} to epoch {' or '.join(map(str, last))}"
     epochs = sorted({job.checked_config.settings.epochs_to_train for job in jobs})
     number = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     return f"{run_count(jobs)} of {number} epoch{'' if epochs == [1] else 's'}"

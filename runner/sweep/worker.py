@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from runner.callbacks import Callbacks
-from runner.config.schema import Config
+from runner.config.schema import Config, Pause
 from runner.config.validate import validate
 from runner.sweep.job_watcher import JobFiles
 from runner.sweep.run_process import POLL_S, RunProcess
@@ -33,7 +33,8 @@ class Worker:
 
     directory: where the command was given. folder: of the JobFiles. numbers: of the sweep's jobs, in the order in
     which the launcher counts them. threads: CPU threads of a run that does not set them; None: the cores of the worker.
-    site: of the sweep's process, see current_site. code: Config.code of all jobs together.
+    site: of the sweep's process, see current_site. code: Config.code of all jobs together. pauses: of the jobs that
+    have one, by their numbers.
     """
 
     directory: str
@@ -43,6 +44,7 @@ class Worker:
     site: str
     code: dict[str, str]
     callbacks: Callbacks
+    pauses: dict[int, Pause] = field(default_factory=dict)
 
     def __call__(self, composed: Any) -> None:
         os.chdir(self.directory)
@@ -50,7 +52,8 @@ class Worker:
             ignore_signals()  # those to all processes: the sweep passes them on
         number = self.numbers[HydraConfig.get().job.num]
         if not self.should_stop():
-            code, error = self.run(validate(OmegaConf.to_container(composed, resolve=True)))  # type: ignore[arg-type]
+            config = validate(OmegaConf.to_container(composed, resolve=True))  # type: ignore[arg-type]
+            code, error = self.run(replace(config, pause=self.pauses.get(number)))
             self.files.write_result(number, code, error)
         if self.sweep_was_killed():
             os._exit(1)  # a worker of joblib's would wait for more work for ever

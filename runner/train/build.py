@@ -25,7 +25,7 @@ from results.paths import BEST, CONFIG, ENVIRONMENT, LAST
 from results.records import read_environment
 from results.run_folder import RunFolder
 from results.typed import convert
-from results.values import quote
+from results.values import one_line, quote
 from runner.config.registry import entries
 from runner.config.schema import Config
 from runner.loggers.buffered import open_loggers
@@ -137,7 +137,8 @@ def start(trainer: Trainer, device: str) -> None:
     schedule = [f"optim.lr_schedule.{note}." for note in config.lr_schedule.notes(config.settings.epochs_to_train)]
     resuming = [line for part in external_parts(trainer.optimizer) if (line := check_resume(part.config).line())]
     kept = config.settings.checkpoint.notes(config.settings.epochs)
-    for line in (*trainer.samples.notes, *schedule, *kept, *group_lines(config, groups), *resuming, *hints):
+    notes = map(one_line, trainer.samples.notes)  # of files with any name
+    for line in (*notes, *schedule, *kept, *group_lines(config, groups), *resuming, *hints):
         trainer.console.print(line)
 
 
@@ -172,6 +173,11 @@ def default_lr_hints(config: Config) -> list[str]:
 def resume(trainer: Trainer, saved: dict[str, Any], device: str) -> None:
     """Load a checkpoint. Raises ValueError if it is not of this run, or not the same in all processes."""
     folder, distributed = trainer.folder, trainer.distributed
+    if saved.get("samples", found := trainer.samples.fingerprint) != found:  # an earlier version saved none
+        raise ValueError(
+            f"data={trainer.config.data.name} has other files now than when this run began, or others can't be read; "
+            f"its batches would be others: bring the files back, or {checkpoint.RERUN}"
+        )
     try:
         trainer.state.load_state_dict(saved)
         convert(saved["file_lengths"], Mapping[str, int], "file_lengths")

@@ -69,7 +69,10 @@ class Failure:
                 write_status(folder, config.task, "interrupted", progress)
             else:
                 write_status(folder, config.task, "failed", progress, error=self.text)
-        with contextlib.suppress(OSError), open(folder.path / LOG, "a", encoding="utf-8") as log:
+        with (
+            contextlib.suppress(OSError),
+            open(folder.path / LOG, "a", encoding="utf-8", errors="backslashreplace") as log,  # file names of any bytes
+        ):
             log.write(f"{traceback.format_exc()}failed: {self.text}\n")
             return True
         return False

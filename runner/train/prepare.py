@@ -60,6 +60,10 @@ def load_local_main_first(config: Config, distributed: DistributedContext) -> Sa
             if is_local_main == (distributed.local_rank == 0):
                 samples = load_training_samples(config, distributed)
     assert samples is not None
+    if len(set(distributed.all_gather(samples.fingerprint))) > 1:
+        raise ConfigError(
+            f"data={config.data.name}: the processes of this run see different files; they must be the same everywhere"
+        )
     return samples
 
 

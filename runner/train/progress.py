@@ -136,6 +136,10 @@ class Progress:
             reason = f"{what} {loss:.4g} is more than {threshold:g} times the first step's {self.first_loss:.4g}"
             raise Diverged(epoch, self.step, reason)
 
+    def is_over(self, epochs: int) -> bool:
+        """Whether a run of so many epochs has come to its end, or early stopping has ended it."""
+        return self.epoch >= epochs or self.stopped_early
+
     def end_epoch(self) -> None:
         """Count the current epoch as finished."""
         self.epoch, self.step_in_epoch, self.this_epoch = self.epoch + 1, 0, Means()

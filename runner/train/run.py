@@ -165,23 +165,29 @@ def exit_code_of(interruption: BaseException, stop: StopRequest, console: Consol
 
 
 def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
-    """Train, test, save the task's text and the data of its pictures, call the callbacks and write the results."""
+    """Train, test, save the task's text and the data of its pictures, call the callbacks and write the results.
+
+    A paused run has no results yet: its checkpoint and status wait for the command that goes on with it.
+    """
     config, folder, images, text = trainer.config, trainer.folder, None, None
     write_status(folder, config.task, "running", trainer.progress)
     console.start(config.settings.epochs, trainer.progress.epoch, trainer.steps_per_epoch)
     try:
         trainer.fit()
-        tested = trainer.test()
-        if trainer.distributed.is_main:
-            images = config.task.images(trainer.model, trainer.samples)
-            text = config.task.written_text(trainer.model, trainer.samples, config.data, config.settings.seed)
-        status, results = "done", {"test": tested["best"], "test_last": tested["last"]}
+        if config.pause and not trainer.progress.is_over(config.settings.epochs):
+            status, results = "stopped", {"stopped": {"epoch": trainer.progress.epoch, "by": config.pause.by}}
+        else:
+            tested = trainer.test()
+            if trainer.distributed.is_main:
+                images = config.task.images(trainer.model, trainer.samples)
+                text = config.task.written_text(trainer.model, trainer.samples, config.data, config.settings.seed)
+            status, results = "done", {"test": tested["best"], "test_last": tested["last"]}
     except Diverged as error:
         status, results = "diverged", {"diverged": error.where}
     finally:
         console.end()
         trainer.metrics.close()
-    if trainer.distributed.is_main:
+    if trainer.distributed.is_main and status != "stopped":
         trajectory = config.task.trajectory(trainer.model, step_rows(read_rows(folder.path / METRICS)))
         if images:
             save_images(folder.path, images)
@@ -191,6 +197,7 @@ def train(trainer: Trainer, console: Console, callbacks: Callbacks) -> None:
             save_trajectory(folder.path, trajectory)
         if message := callbacks.on_run_end(folder.path):
             console.print(message)
-    trainer.metrics.loggers.close(status)  # before the run counts as finished: its rows would not be sent again
+    ending = "interrupted" if status == "stopped" else status
+    trainer.metrics.loggers.close(ending)  # before the run counts as finished: its rows would not be sent again
     content = write_status(folder, config.task, status, trainer.progress, **results)
     console.print(result_lines(config, content, folder))

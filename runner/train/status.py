@@ -26,7 +26,7 @@ def write_config(folder: RunFolder, config: Config) -> None:
 
 
 def write_status(folder: RunFolder, task: Task, status: str, progress: Progress, **more: Any) -> dict[str, Any]:
-    """Write status.json; return its content. status: running, done, diverged, failed or interrupted."""
+    """Write status.json; return its content. status: one of results.status.STATUSES."""
     progress.update_total()
     seconds = {**progress.seconds, "optimizer": progress.optimizer_s()}  # an estimate, or null
     content = {

@@ -32,6 +32,7 @@ from runner.train.signals import Interrupted, StopRequest
 from runner.train.state import TrainState
 from runner.train.status import write_status
 from runner.train.step import TrainingStep
+from runner.train.throughput import Throughput
 
 if TYPE_CHECKING:
     from data.samples import Batches
@@ -62,6 +63,7 @@ class Trainer:
         self.folder, self.console, self.stop, self.distributed = folder, console, stop, distributed
         self.step = TrainingStep(model, optimizer, self.task, self.settings, console.print, distributed)
         self.tracker = NormTracker(model) if self.settings.track else None
+        self.throughput = Throughput(samples.decoding, samples.device, distributed.size)
         self.mixing = self.task.mixing(config.data.classes)
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.group_rates = GroupRates(config, optimizer.param_groups)
@@ -75,9 +77,9 @@ class Trainer:
         self.metrics: MetricsWriter
 
     def fit(self) -> None:
-        """Train the epochs that are left. Raises Diverged or Interrupted."""
+        """Train the epochs that are left, or those up to a pause. Raises Diverged or Interrupted."""
         settings, progress = self.settings, self.progress
-        while progress.epoch < settings.epochs and not progress.stopped_early:
+        while progress.epoch < self.config.last_epoch and not progress.stopped_early:
             if progress.step_in_epoch == 0 and progress.epoch == settings.epochs - settings.finetune.epochs:
                 self.optimizer.set_momentum(settings.finetune.final_mom, warm=settings.finetune.warm)
             self.train_epoch()
@@ -95,6 +97,7 @@ class Trainer:
         while progress.step_in_epoch < self.steps_per_epoch:
             results, extra = self.train_chunk(batches, self.chunk_size())
             self.record_steps(results, extra)
+            self.throughput.report(self.console.print, progress.step_in_epoch == self.steps_per_epoch)
             self.raise_if_stopped()
             if checkpoints.unit == "step" and progress.step % checkpoints.every == 0:
                 self.save()
@@ -150,7 +153,8 @@ class Trainer:
             lr = self.set_lr(first + len(losses), self.task.lr_factor(x, self.config.data.shape))
             is_last, n = len(losses) == steps - 1, self.batch_size(self.progress.step_in_epoch + len(losses))
             weight = self.task.batch_weight(n, y)
-            loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
+            with self.throughput.step(len(y)):
+                loss, metric_sum = self.step(x, y, self.tracker if has_row and is_last else None, n)
             losses.append(loss)
             metric_sums.append(metric_sum)
             batch_infos.append((weight, lr))
@@ -212,7 +216,7 @@ class Trainer:
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)
-        is_over = epoch == settings.epochs or progress.stopped_early
+        is_over = epoch == self.config.last_epoch or progress.stopped_early
         if is_over or (settings.checkpoint.unit == "epoch" and epoch % settings.checkpoint.every == 0):
             self.save()
         else:
@@ -277,7 +281,8 @@ class Trainer:
 
     def save(self) -> None:
         """Write last.pt. Rows are flushed first, so that a crash loses none that the checkpoint counts."""
-        content = {"file_lengths": self.metrics.lengths(), **self.state.state_dict()}
+        known = {"file_lengths": self.metrics.lengths(), "samples": self.samples.fingerprint}
+        content = {**known, **self.state.state_dict()}
         if self.distributed.is_main:
             checkpoint.save(self.folder.path / LAST, content)
 

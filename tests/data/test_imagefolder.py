@@ -15,7 +15,7 @@ from conftest import ROOT, write_images
 from PIL import Image
 from runs import configure
 
-from data.image_files import read_rgb
+from data.image_reading import read_rgb
 from data.imagefolder import ImageFolder
 from runner.train.prepare import load_samples
 
@@ -163,7 +163,7 @@ def test_empty_class_is_refused(tmp_path):
     for part in ("train", "val"):
         (tmp_path / part / "emu").mkdir()
         (tmp_path / part / "emu" / "notes.txt").write_text("no image")
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path}/train: Found no valid file for the classes emu"):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}/train/emu has no image"):
         load(tmp_path)
 
 

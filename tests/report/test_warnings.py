@@ -3,6 +3,7 @@
 import pytest
 from run_folders import write_run
 
+from report.selection import statuses
 from report.warnings import warnings
 from results.find import load_runs as load
 from results.settings import settings
@@ -78,6 +79,16 @@ def test_an_unfinished_setting_does_not_count_as_tried(tmp_path):
     edge, rest = said(tmp_path)
     assert "largest tried (0.01, 0.1)" in edge
     assert rest == "Settings with unfinished runs are left out: adam lr=1 seed=0 (running)."
+
+
+def test_a_setting_that_halving_has_stopped_counts_as_tried_and_is_no_unfinished_one(tmp_path):
+    write_pair(tmp_path, ["adam"], rates=(0.01, 0.1))
+    halted = {"epochs_done": 1, "steps_done": 4, "stopped": {"epoch": 1, "by": "halving"}}
+    for seed in (0, 1):
+        write_run(tmp_path, "adam,lr=1", seed, 0.1, "stopped", "adam", 1.0, found=halted)
+    one(tmp_path, "1 of 3 settings", "adam lr=1 (stopped at epoch 1 by halving)", "20 steps", "36")
+    (found,) = [each for each in settings(load(tmp_path)) if each.lr == 1]
+    assert statuses(found) == " (stopped at epoch 1 by halving)"
 
 
 def test_unfinished_and_failed_runs_are_named_and_cut(tmp_path):

@@ -42,7 +42,7 @@ class Choice:
 def choose_form(trainer: StackedTrainer, num_processes: int) -> Choice:
     """Time the forms. num_processes: how many runs could be in progress at a time on this machine instead."""
     run = trainer.first
-    epochs = run.settings.epochs - run.progress.epoch
+    epochs = run.config.last_epoch - run.progress.epoch
     steps = epochs * run.steps_per_epoch
     seconds = {form: steps * stacked_step_s(trainer, form) for form in ("vmap", "autograd")}
     if min(seconds.values()) > MIN_TO_COMPILE_S:

@@ -229,8 +229,7 @@ class StackedTrainer:
             self.end(member)
 
     def end_if_complete(self, member: MemberTrainer) -> None:
-        progress = member.progress
-        if not member.ended and (progress.epoch >= member.settings.epochs or progress.stopped_early):
+        if not member.ended and member.progress.is_over(member.config.last_epoch):
             self.end(member)
 
     def end(self, member: MemberTrainer) -> None:

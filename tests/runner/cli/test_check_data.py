@@ -6,6 +6,7 @@ import os
 
 import pytest
 from conftest import idx_bytes, write_cifar, write_cifar_binary, write_imagenet32, write_images, write_mnist
+from PIL import Image
 from torchvision import datasets
 
 import data.cifar
@@ -135,6 +136,16 @@ def test_image_folders_are_decoded(check, tmp_path):
     os.truncate(damaged, damaged.stat().st_size // 2)
     code, lines = check(*words)
     assert code == 1 and sum(str(damaged) in line for line in lines) == 1 and lines[-1].startswith("not OK: 1 problem,")
+    (tmp_path / "val" / "dog" / "2.jpg").touch()
+    (tmp_path / "val" / "dog" / "3.jpg").symlink_to("nothing")
+    Image.open(tmp_path / "val" / "dog" / "0.jpg").convert("L").save(tmp_path / "val" / "dog" / "0.jpg")
+    code, lines = check(*words, "data.on_error=skip")
+    assert (
+        code == 0 and lines[-1] == "OK: a run reads these data" and any("3 images, labels 0 to 1" in x for x in lines)
+    )
+    assert "val: converted to RGB of 8 bits: 1 grey" in lines
+    for name, reason in (("1", ""), ("2", "the file is empty"), ("3", "no such file")):
+        assert sum(f"val: left out, {damaged.parent / name}.jpg" in line and reason in line for line in lines) == 1
 
 
 def test_data_without_files_and_of_a_record(check, run, tmp_path):

@@ -11,13 +11,20 @@ import pytest
 from conftest import ROOT
 from small_sweeps import metrics
 
-WORDS = ["optim=sgd,adam,aggmo", "seed=0,1", "epochs=6", "limit_train=400", "logger=[]", "threads=1"]
+OPTIMIZERS = ["optim=sgd,adam,aggmo"]
+WORDS = ["seed=0,1", "epochs=6", "limit_train=400", "logger=[]", "threads=1"]
 KILLS = 4  # for each launcher
+HALVING = ["optim=sgd,adam", "optim.lr=0.01,0.1,1", "sweep.halving=2"]  # rungs at epochs 2, 3 and 6
 STACKED_RTOL = 1e-3  # of losses: runs that were divided into other stacks sum in another order; training amplifies it
 
 
-def start(folder, launcher):
-    words = [*WORDS, f"hydra/launcher={launcher}", *(["hydra.launcher.form=vmap"] if launcher == "stacked" else [])]
+def start(folder, launcher, more):
+    words = [
+        *WORDS,
+        *more,
+        f"hydra/launcher={launcher}",
+        *(["hydra.launcher.form=vmap"] if launcher == "stacked" else []),
+    ]
     command = [sys.executable, str(ROOT / "main.py"), "-m", *words]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -28,10 +35,13 @@ def finish(process, timeout=300):
 
 
 def assert_same(launcher, killed, whole):
-    rows, expected = metrics(killed), metrics(whole)
+    folders = killed, whole
+    rows, expected = map(metrics, folders)
     if launcher != "stacked":
-        (table,), (expected_table,) = (folder.glob("outputs/sweeps/*/sweep.csv") for folder in (killed, whole))
-        assert table.read_bytes() == expected_table.read_bytes() and rows == expected
+        for file in ("sweep.csv", "halving.json"):
+            found, wanted = ([path.read_bytes() for path in each.glob(f"outputs/sweeps/*/{file}")] for each in folders)
+            assert found == wanted, file
+        assert rows == expected
         return
     assert rows.keys() == expected.keys()
     for run in rows:
@@ -40,17 +50,24 @@ def assert_same(launcher, killed, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["basic", "local", "stacked"])
-def test_a_sweep_killed_at_random_ends_as_if_left_alone(launcher, tmp_path):
+@pytest.mark.parametrize(
+    ("launcher", "more", "kills_to_do"),
+    [
+        *((each, OPTIMIZERS, KILLS) for each in ("basic", "local", "stacked")),
+        ("local", HALVING, 3),
+        ("stacked", HALVING, 2),
+    ],
+)
+def test_a_sweep_killed_at_random_ends_as_if_left_alone(launcher, more, kills_to_do, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
     begin = time.monotonic()
-    finish(start(whole, launcher))
+    finish(start(whole, launcher, more))
     seconds = time.monotonic() - begin
     moments, kills = random.Random(launcher), 0
-    while kills < KILLS:
-        process = start(killed, launcher)
+    while kills < kills_to_do:
+        process = start(killed, launcher, more)
         try:
             finish(process, timeout=seconds * moments.uniform(0.2, 0.9))
         except subprocess.TimeoutExpired:
@@ -60,5 +77,5 @@ def test_a_sweep_killed_at_random_ends_as_if_left_alone(launcher, tmp_path):
         else:  # all runs are done before the last kill: compare, and begin again
             assert_same(launcher, killed, whole)
             shutil.rmtree(killed / "outputs")
-    finish(start(killed, launcher))
+    finish(start(killed, launcher, more))
     assert_same(launcher, killed, whole)
