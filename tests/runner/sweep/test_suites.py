@@ -6,8 +6,8 @@ from report.scores.data import Task
 from runner.cli.help import summaries
 from runner.config.compose import CONFIGS, compose
 from runner.config.errors import ConfigError
-from runner.config.suite import read_suite
 from runner.config.validate import validate
+from runner.sweep.suite import read_suite
 
 
 def test_every_task_of_every_suite_composes():
