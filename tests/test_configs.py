@@ -20,7 +20,7 @@ CHOICES = [
     for name, _ in summaries(CONFIGS, group)
 ]
 #: seconds, for two steps of millions of weights and their checkpoints
-SLOW = re.compile("resnet18|resnet34|resnet50|resnet110|vgg16|vit|large_batch|^imagenet$")
+SLOW = re.compile("mobilenet|resnet18|resnet34|resnet50|resnet110|vgg16|vit|large_batch|^imagenet$|docstrings")
 
 
 def override(group, name):
@@ -45,23 +45,17 @@ def fitting(group, name):
         return [f"task={numbers[name]}"]
     if name == "libsvm":
         return ["task=logistic", "data.path=signs.svm"]
-    if name in ("ptb", "shakespeare", "wikitext2"):
-        pytest.skip("its files are not ours; tests/data has made ones")
-    if name == "docstrings":
-        return ["task=char_lm", "task.sample_tokens=3"]
+    if name in ("ptb", "shakespeare", "wikitext2", "docstrings"):
+        return ["task=char_lm", "model=gru", "model.dim=8", "data.context=9", "task.sample_tokens=3"]
     if name in ("gpt", "lstm", "gru", "text", "char_lm", "word_lm"):
-        words = ["data.path=text.txt", "data.context=5", "data.min_count=1", "task.sample_tokens=3"]
-        return [*words, *(["task=char_lm"] if group != "task" else [])]
-    if name in ("awd_lstm", "merity/awd_lstm", "aggmo/ptb_lstm"):
-        stream = ["data=text", "data.cut=stream", "data.shuffle=false", "data.val_columns=4"]
-        return [
-            *stream,
-            *fitting(group, "lstm")[: 5 if group == "model" else 4],
-            "model.hidden=20",
-            "model.embedding=8",
-        ]
-    if name in ("imagefolder", "imagenet"):
-        return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0"]
+        words = ["data=text", "data.path=text.txt", "data.context=5", "data.min_count=1", "task.sample_tokens=3"]
+        return [*words, *(["task=char_lm"] if group in ("data", "model") else [])]
+    if name in ("awd_lstm", "merity/awd_lstm", "merity/small_text", "aggmo/ptb_lstm"):
+        stream = ["data.cut=stream", "data.shuffle=false", "data.val_columns=4"]
+        return [*fitting(group, "lstm"), *stream, "model.hidden=20", "model.embedding=8"]
+    if name in ("imagefolder", "imagenet") or "/imagenet_" in name:
+        warmup = ["optim.lr_schedule.warmup=0"] if name == "momo/imagenet_vit" else []
+        return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0", *warmup]
     if group != "model":
         return []
     try:
@@ -81,7 +75,12 @@ def data_root(tmp_path_factory):
         write_cifar(root / "cifar-100-python", patch, 100)
         write_images(root / "imagenet")
         write_imagenet32(root)
-        (root / "text.txt").write_text("to be, or not to be\n" * 200)
+        names = ("text.txt", "shakespeare/input.txt")
+        names += tuple(f"ptb/ptb.{part}.txt" for part in ("train", "valid", "test"))
+        names += tuple(f"wikitext-2/wiki.{part}.tokens" for part in ("train", "valid", "test"))
+        for name in names:
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_text("to be, or not to be\n" * 200)
         (root / "signs.svm").write_text(
             "".join(f"{sign} 1:{sign * i} 3:{i}\n" for i in range(1, 30) for sign in (-1, 1))
         )
