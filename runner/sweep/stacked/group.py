@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 
-from data.samples import Part
 from results.paths import ENVIRONMENT, LOG
 from results.records import read_environment
 from results.run_folder import RunFolder
@@ -13,7 +12,7 @@ from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError, RunInProgressError
 from runner.sweep.plan import Job
 from runner.sweep.run_job import RUNNING_ELSEWHERE, OnEnd
-from runner.sweep.stacked.grouping import model_obstacle
+from runner.sweep.stacked.grouping import model_obstacle, samples_obstacle
 from runner.sweep.stacked.member_trainer import MemberTrainer
 from runner.sweep.stacked.stacked_trainer import StackedTrainer
 from runner.train.build import build_trainer
@@ -74,7 +73,7 @@ class RunGroup:
             folder.write_json(ENVIRONMENT, {**read_environment(folder.path), "stacked": len(self.jobs)})
         if not self.members:
             return []
-        if reason := model_obstacle(self.members[0].model, isinstance(samples.train, Part)):
+        if reason := samples_obstacle(samples.train) or model_obstacle(self.members[0].model):
             raise ConfigError(f"model={config.model.name}: {reason}")
         by_step: dict[int, list[MemberTrainer]] = {}
         for member in self.members:

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from data.samples import AnyPart, Part
+from data.tokens import Stream, Windows
 from optim import OptimizerConfig
 from optim.external.config import ExternalConfig
 from runner.config.schema import Config
@@ -49,10 +51,15 @@ def config_obstacle(config: Config) -> str:
     return ""
 
 
-def model_obstacle(model: Any, in_memory: bool) -> str:
-    """What keeps a model from being stacked; empty if it can. in_memory: whether its samples are."""
-    if not in_memory:
-        return "its samples are read by a loader"
+def samples_obstacle(train: AnyPart) -> str:
+    """What about its training samples keeps a model from being stacked; empty if it can be."""
+    if isinstance(train, Stream):
+        return "data.cut=windows only: the pieces of a stream have other lengths in each run"
+    return "" if isinstance(train, Part | Windows) else "its samples are read by a loader"
+
+
+def model_obstacle(model: Any) -> str:
+    """What keeps a model from being stacked; empty if it can."""
     if hasattr(model, "project"):
         return "its weights are projected after each step"
     if hasattr(model, "reset_state"):

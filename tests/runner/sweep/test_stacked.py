@@ -85,10 +85,11 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
     (["task=logistic", "optim=momo", "optim.lr=0.1,1", "seed=0,1"], "vmap", 1e-5),
     (["task=autoencoder", "data=synthetic", "data.split=random", "model.encoder=[20,5]", "seed=0,1"], "autograd", 1e-5),
     (["optim=aggmo", "optim.lr=0.01,0.1", "seed=0,1", *MIXED], "compile", 1e-5),
+    (["task=char_lm", "model.dim=8", "optim.lr=0.01,0.1", "seed=0,1", "groups=[no_decay]"], "vmap", 1e-4),
     # learning rate 0 never gets better: this run ends after three epochs, the other goes on
     (["optim=sgd", "optim.lr=0,0.1", "patience=1", "epochs=6"], "vmap", 1e-5),
 ]
-MARKS = [(), *[SLOW] * 10, [SLOW, COMPILER], SLOW]
+MARKS = [(), *[SLOW] * 10, [SLOW, COMPILER], SLOW, SLOW]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,14 @@ def test_what_can_not_be_stacked_is_printed_and_runs_one_after_another(sweep, tm
     words += ["limit_val=8", "limit_test=8", "batch_size=8", "seed=0,1"]
     code, console, outputs = sweep(*words, form="vmap", outputs=tmp_path / "dropout")
     assert code == 0 and "not stacked: model=vgg16: dropout" in console and len(runs(outputs)) == 2
+    text = ["task=char_lm", "model.dim=8", "limit_train=8", "epochs=1", "seed=0,1"]
+    for words, reason in (
+        (["model=lstm"], "model=lstm: torch can't map recurrent layers"),
+        (["model=gpt", "model.dropout=0.1"], "model=gpt: dropout"),
+        (["model=gpt", "data.cut=stream", "data.shuffle=false"], "data.cut=windows only"),
+    ):
+        code, console, outputs = sweep(*text, *words, form="vmap", outputs=tmp_path / words[-1])
+        assert code == 0 and f"not stacked: {reason}" in console and len(runs(outputs)) == 2
 
 
 def test_large_groups_are_split(sweep):

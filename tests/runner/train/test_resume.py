@@ -25,6 +25,8 @@ DIGITS = ["task=digits", "epochs=6", "log.every=4", "limit_train=400", "logger=[
 AUTOENCODER = ["task=autoencoder", "epochs=3", "batch_size=64", "log.every=3", "limit_train=300", "limit_val=100"]
 AUTOENCODER += ["model.encoder=[30,10]", "limit_test=50", "logger=[tensorboard]"]
 AUTOENCODER += ["optim/lr_schedule=step", "optim.lr_schedule.milestones=[2]"]
+TEXT = ["task=char_lm", "data=text", "data.context=8", "model.dim=8", "epochs=2", "log.every=1", "limit_train=80"]
+TEXT += ["limit_val=10", "limit_test=10", "model.dropout=0.2", "checkpoint.unit=step", "task.sample_tokens=9"]
 POINT = ["optim=adam", "log.every=7", "logger=[tensorboard]"]
 KINDS = {
     "digits": DIGITS,
@@ -47,6 +49,11 @@ KINDS = {
     ],
     "autoencoder": AUTOENCODER,
     "autoencoder, step": [*AUTOENCODER, "checkpoint.unit=step", "checkpoint.every=5"],
+    "gpt": [
+        *(*TEXT, "model.depth=1", "model.heads=2", "accumulate=3", "track=true", "groups=[muon,no_decay]"),
+        *("optim=muon", "checkpoint.every=2", "logger=[]"),
+    ],
+    "lstm": [*TEXT, "model=lstm", "model.tied=true", "wrap=[ema]", "checkpoint.every=5", "logger=[]"],
     "rosenbrock": [
         *(*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"),
         "wrap=[mars,cautious,schedule_free]",
@@ -62,13 +69,16 @@ def words_of(tmp_path_factory):
     """words_of(kind) -> the command of a kind."""
     folder = tmp_path_factory.mktemp("data")
     write_mnist(folder, 500, 100)
-    return lambda kind: [*KINDS[kind], *([f"data.root={folder}"] if "autoencoder" in kind else [])]
+    (folder / "text.txt").write_text("".join(f"{i} bottles of beer, {i * i} on the wall\n" for i in range(99)))
+    files = {"autoencoder": f"data.root={folder}", "autoencoder, step": f"data.root={folder}"}
+    files |= dict.fromkeys(("gpt", "lstm"), f"data.path={folder / 'text.txt'}")
+    return lambda kind: [*KINDS[kind], *([files[kind]] if kind in files else [])]
 
 
 @pytest.mark.parametrize(
     "kind",
     [
-        *("digits", "digits, all on", "two optimizers", "autoencoder, step", "rosenbrock", "amsgrad"),
+        *("digits", "digits, all on", "two optimizers", "autoencoder, step", "gpt", "lstm", "rosenbrock", "amsgrad"),
         pytest.param("batch norm, averaged", marks=pytest.mark.slow),
     ],
 )
