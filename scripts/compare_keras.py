@@ -169,7 +169,9 @@ def differences(results: dict[str, Training], name: str) -> list[float]:
 
 
 def table(results: dict[str, Training]) -> str:
-    lines = ["| | loss of the last step | largest difference in steps 1 to 50 | in all steps | of the weights at the end |"]
+    lines = [
+        "| | loss of the last step | largest difference in steps 1 to 50 | in all steps | of the weights at the end |"
+    ]
     lines.append("|---|---|---|---|---|")
     for name, training in results.items():
         apart = differences(results, name)

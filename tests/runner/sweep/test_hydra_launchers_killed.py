@@ -29,8 +29,7 @@ def launcher(request):
     return request.param
 
 
-# SIGINT goes to the process group, in which joblib's workers are and submitit's are not; those of joblib that a killed
-# sweep leaves behind would wait for work
+# SIGINT goes to the process group, workers too. Those of joblib that a killed sweep leaves behind would wait for work
 STOPS = [
     ("joblib", signal.SIGINT, 130),
     ("joblib", signal.SIGKILL, -9),
