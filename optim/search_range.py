@@ -1,16 +1,17 @@
 """Ranges in which numbers are searched, each with its scale, and the points at which a search tries them.
 
-    log(1e-4, 1)                 a learning rate: every factor of ten has the same share of the range
-    linear(0.5, 2)
-    log_complement(0.5, 0.999)   a momentum: log of 1 - x, so that 0.9 to 0.99 has the share of 0.99 to 0.999
-    halton(k, dimensions)        the k-th point of a cube, the same in every search
+    log_range(1e-4, 1)             a learning rate: every factor of ten has the same share of the range
+    linear_range(0.5, 2)
+    complement_range(0.5, 0.999)   a momentum: log of 1 - x, so that 0.9 to 0.99 has the share of 0.99 to 0.999
+    halton(k, dimensions)          the k-th point of a cube, the same in every search
 
-Imports nothing of the package, so that reports can measure on the same scales (docs/sweeps.md).
+Imports nothing of the package, so that reports measure on the same scales.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 SCALES = ("log", "linear", "log_complement")
@@ -66,15 +67,15 @@ class SearchRange:
         return f"{self.low:g} to {self.high:g}{scale}"
 
 
-def log(low: float, high: float) -> SearchRange:
+def log_range(low: float, high: float) -> SearchRange:
     return SearchRange(low, high, "log")
 
 
-def linear(low: float, high: float) -> SearchRange:
+def linear_range(low: float, high: float) -> SearchRange:
     return SearchRange(low, high, "linear")
 
 
-def log_complement(low: float, high: float) -> SearchRange:
+def complement_range(low: float, high: float) -> SearchRange:
     return SearchRange(low, high, "log_complement")
 
 
@@ -98,3 +99,7 @@ def _radical_inverse(k: int, base: int) -> float:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
+
+
+#: ranges by the names of arguments, or of a list's element: "lr", "betas[0]"
+Space = Mapping[str, SearchRange]

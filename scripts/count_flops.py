@@ -2,14 +2,13 @@
 
 Of each experiment on images: the network as it is built here, forward and backward pass of a batch of two by
 torch.utils.flop_counter (a multiply-add is two operations; element-wise operations are not counted), on the meta
-device, where nothing is computed. Networks of data sets that are not built here are torchvision's.
+device, where nothing is computed.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ TRAINING_SAMPLES = {
     "cifar10": 50_000,
     "cifar100": 50_000,
     "imagenet32": IMAGENET,
+    "imagefolder": IMAGENET,
 }
 BATCH = 2
 
@@ -43,7 +43,6 @@ def costs() -> dict[str, dict[str, Any]]:
     """By experiment, and by the name of networks that are not built here."""
     return {
         **dict(filter(None, map(experiment_cost, experiments()))),
-        **imagenet_costs(),
         "ptb/awd_lstm": awd_lstm_cost(),
         "shakespeare/gpt": gpt_cost(),
     }
@@ -64,29 +63,11 @@ def experiment_cost(name: str) -> tuple[str, dict[str, Any]] | None:
     samples = min(samples, config.settings.limit_train or samples)
     epochs, batch = config.settings.epochs, config.settings.batch_size
     steps = samples // batch if config.settings.drop_last else -(-samples // batch)
+    classes = 1000 if config.data.name == "imagefolder" else config.data.classes  # its files are the user's
     with torch.device("meta"):
-        network = config.model.build(config.data.shape, config.data.classes)
+        network = config.model.build(config.data.shape, classes)
     size = {"samples": samples, "epochs": epochs, "steps": epochs * steps}
     return name, {**measured(network, config.data.shape), **size}
-
-
-def imagenet_costs() -> dict[str, dict[str, Any]]:
-    """Networks for ImageNet of 224 x 224, for an epoch of it. MobileNetV2 is left out: the counter takes the backward
-    pass of its grouped convolutions for one of full convolutions."""
-    import torchvision.models as models
-    from torchvision.models.vision_transformer import VisionTransformer
-
-    networks: dict[str, Callable[[], torch.nn.Module]] = {
-        "imagenet/resnet18": models.resnet18,
-        "imagenet/resnet50": models.resnet50,
-        "imagenet/vit_tiny": lambda: VisionTransformer(224, 16, 12, 3, 192, 768),
-    }
-    found = {}
-    for name, build in networks.items():
-        with torch.device("meta"):
-            network = build()
-        found[name] = {**measured(network, (3, 224, 224)), "samples": IMAGENET, "epochs": 1}
-    return found
 
 
 def awd_lstm_cost() -> dict[str, int]:
@@ -107,13 +88,17 @@ def gpt_cost() -> dict[str, int]:
 
 
 def measured(network: torch.nn.Module, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> dict[str, int]:
-    """Parameters, and operations of forward and backward pass a sample."""
+    """Parameters, and operations of forward and backward pass a sample: of grouped convolutions, whose backward pass
+    the counter takes for one of full convolutions, three times those of the forward pass."""
     counter = FlopCounterMode(display=False)
     with counter:
         output = network.train()(torch.zeros(BATCH, *shape, device="meta", dtype=dtype))
+        forward = counter.get_total_flops()
         output.sum().backward()
+    has_groups = any(getattr(module, "groups", 1) > 1 for module in network.modules())
+    total = 3 * forward if has_groups else counter.get_total_flops()
     parameters = sum(p.numel() for p in network.parameters())
-    return {"parameters": parameters, "flops_per_sample": counter.get_total_flops() // BATCH}
+    return {"parameters": parameters, "flops_per_sample": total // BATCH}
 
 
 if __name__ == "__main__":

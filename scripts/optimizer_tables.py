@@ -20,6 +20,7 @@ import torch  # noqa: E402
 
 import optim  # noqa: E402
 from optim.rules.adam import AdamConfig  # noqa: E402
+from optim.search_space import search_space  # noqa: E402
 from results.plain_yaml import parse_yaml  # noqa: E402
 from results.values import format_value  # noqa: E402
 
@@ -69,9 +70,15 @@ def row(kind: Any, entry: dict[str, Any]) -> tuple[str, dict[str, str]]:
         "rule": "<br>".join(entry["rule"].strip().splitlines()),
         "source": entry["source"],
         "defaults, and whose": f"`{default_arguments(kind)}`<br>{entry['defaults']}",
+        **({} if place else {"searched": space_cell(kind)}),
         "state": state_cell(kind, entry),
         "good for": entry["good for"],
     }
+
+
+def space_cell(kind: Any) -> str:
+    """The ranges that a search takes, a line each."""
+    return "<br>".join(f"`{key}` {range_}" for key, range_ in search_space(kind).items())
 
 
 def default_arguments(kind: Any) -> str:

@@ -20,7 +20,7 @@ CHOICES = [
     for name, _ in summaries(CONFIGS, group)
 ]
 #: seconds, for two steps of millions of weights and their checkpoints
-SLOW = re.compile("resnet18|resnet34|resnet50|resnet110|vgg16|vit|large_batch|^imagenet$|docstrings")
+SLOW = re.compile("mobilenet|resnet18|resnet34|resnet50|resnet110|vgg16|vit|large_batch|^imagenet$|docstrings")
 
 
 def override(group, name):
@@ -55,8 +55,9 @@ def fitting(group, name):
     if name in ("awd_lstm", "merity/awd_lstm", "merity/small_text", "aggmo/ptb_lstm"):
         stream = ["data.cut=stream", "data.shuffle=false", "data.val_columns=4"]
         return [*fitting(group, "lstm"), *stream, "model.hidden=20", "model.embedding=8"]
-    if name in ("imagefolder", "imagenet"):
-        return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0"]
+    if name in ("imagefolder", "imagenet") or "/imagenet_" in name:
+        warmup = ["optim.lr_schedule.warmup=0"] if name == "momo/imagenet_vit" else []
+        return ["data.path=imagenet", "data.image_size=32", "data.num_workers=0", *warmup]
     if group != "model":
         return []
     try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+from optim.search_range import Space
 from report.scores.data import TriedSetting
-from report.scores.sensitivity import Space
 from report.scores.steps import Significance, setting_steps
 from report.warnings import grouped_text
 

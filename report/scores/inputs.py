@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from optim.search_range import SearchRange
+from optim.search_range import SearchRange, Space
 from report.comparable import comparable_groups
 from report.scores.data import Task, Trial
-from report.scores.sensitivity import Space
 from results.run import Run
 from results.run_labels import labels
 from results.values import is_number

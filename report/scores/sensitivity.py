@@ -17,9 +17,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from optim.search_range import SearchRange, halton
+from optim.search_range import Space, halton
 
-Space = Mapping[str, SearchRange]
 POINTS = 4096
 TINY = 1e-12
 

@@ -20,6 +20,7 @@ from models.from_callable import OF_DATA, CallableModel
 from models.model import OUTPUT_DESCRIPTIONS, Model
 from optim.config import OptimizerConfig
 from optim.external.config import ExternalConfig
+from optim.search_range import SearchRange
 from optim.transform import Wrapper
 from results.typed import as_mapping, load_yaml
 from runner.config.arguments import arguments_of, fields_of
@@ -152,8 +153,20 @@ def optimizer_config(
         raise ValueError(
             f"{optimizer_class.__name__} has no argument lr with a number, which schedules and sweeps set{hint}"
         )
-    more = {"optimizer_class": optimizer_class, "arguments": arguments_of}
+    more = {"optimizer_class": optimizer_class, "arguments": arguments_of, **own_search_space(optimizer_class)}
     return make_class("optim", name, ExternalConfig, fields, {**content, **more}, optimizer_class.__name__)
+
+
+def own_search_space(optimizer_class: Any) -> dict[str, Any]:
+    """The class's attribute search_space, if it has one. Raises ValueError if it holds something else than ranges."""
+    found = getattr(optimizer_class, "search_space", None)
+    if found is None or callable(found):
+        return {}
+    if isinstance(found, Mapping) and all(isinstance(range_, SearchRange) for range_ in found.values()):
+        return {"search_space": found}
+    raise ValueError(
+        f"{optimizer_class.__name__}.search_space is no mapping of arguments to ranges (optim/search_range.py)"
+    )
 
 
 def check_signatures(optimizer_class: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from results.files import parse_json, read_file, write_json
 from results.records import read_status
-from results.status import STOPPED
+from results.status import FINISHED, STOPPED
 from results.typed import read_dataclass
 from runner.callbacks import Callbacks
 from runner.config.errors import ConfigError
@@ -208,8 +208,9 @@ class HalvingSweep:
 
 
 def has_failed(job: Job) -> bool:
-    """Whether a run has ended by an error, or could not even start."""
-    return (read_status(job.folder) or {"status": "failed"})["status"] == "failed"
+    """Whether a run has come neither to its rung nor to a result: by an error, a killed process, or as it could not
+    even start."""
+    return (read_status(job.folder) or {}).get("status") not in (*FINISHED, STOPPED)
 
 
 def steps_done_and_saved(jobs: Sequence[Job]) -> tuple[int, int]:

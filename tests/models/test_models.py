@@ -64,6 +64,7 @@ def choice(name):
         ("vit_tiny", IMAGENET, 1000, 5_717_416),  # timm
         ("torchvision_resnet18", IMAGENET, 1000, 11_689_512),
         ("torchvision_resnet50", IMAGENET, 1000, 25_557_032),
+        ("mobilenet_v2", IMAGENET, 1000, 3_504_872),  # 3.5 M, AdamP's page
     ],
 )
 def test_parameter_counts_are_the_papers(name, shape, classes, parameters):

@@ -79,7 +79,7 @@ def test_an_unknown_name_is_answered_with_near_ones():
         read_published("aggmo/autoencodr")
     with pytest.raises(ValueError, match=r"named autoencoder; did you mean aggmo/autoencoder"):
         read_published("autoencoder")
-    with pytest.raises(ValueError, match=r"no published numbers are named zzz\. There are adamp/norm_growth"):
+    with pytest.raises(ValueError, match=r"no published numbers are named zzz\. There are adamp/imagenet_"):
         read_published("zzz")
 
 

@@ -3,7 +3,7 @@
 import pytest
 from run_folders import write_run
 
-from optim.search_range import linear, log
+from optim.search_range import linear_range, log_range
 from report.scores.cautions import cautions, decay_left
 from report.scores.data import Task, Trial, best_settings, results_of, tried_settings
 from report.scores.inputs import spanned_spaces, tasks_of, trials_of
@@ -48,7 +48,7 @@ def test_scores_of_runs_from_folders(tmp_path):
     chosen = best_settings(tried_settings(tasks, trials))
     assert results_of(chosen)["digits"] == {"aggmo": pytest.approx({0: -0.375, 1: -0.46875})}
     assert results_of(chosen)["other"] == {"adam": {0: 1.5}}
-    assert spanned_spaces(trials) == {"aggmo": {"optim.lr": log(0.1, 9)}, "adam": {}}
+    assert spanned_spaces(trials) == {"aggmo": {"optim.lr": log_range(0.1, 9)}, "adam": {}}
     assert [trial.task for trial in trials_of(runs, lambda run: f"my {run.task}")][:1] == ["my digits"]
 
 
@@ -68,7 +68,7 @@ def cautions_of(trials, target=None, spaces=None):
 
 def test_an_equal_comparison_has_no_caution():
     trials = [trial(name, lr, best=abs(lr - 1) + 1) for name in ("a", "b") for lr in (0.5, 1.0, 2.0)]
-    assert cautions_of(trials, spaces={"a": {"optim.lr": log(0.1, 10)}}) == []
+    assert cautions_of(trials, spaces={"a": {"optim.lr": log_range(0.1, 10)}}) == []
 
 
 def test_different_budgets():
@@ -82,9 +82,9 @@ def test_different_budgets():
 
 def test_the_best_on_an_edge():
     trials = [trial("a", lr, best=1 / lr) for lr in (0.5, 1.0, 2.0)]
-    (found,) = cautions_of(trials, spaces={"a": {"optim.lr": log(0.1, 10)}})
+    (found,) = cautions_of(trials, spaces={"a": {"optim.lr": log_range(0.1, 10)}})
     assert "a's best optim.lr, 2, is the largest of 3" in found and "0.1 to 10, log" in found
-    assert cautions_of(trials[:1], spaces={"a": {"optim.lr": linear(0, 1)}}) == []  # not searched
+    assert cautions_of(trials[:1], spaces={"a": {"optim.lr": linear_range(0, 1)}}) == []  # not searched
 
 
 def test_schedules_that_were_still_decaying():

@@ -6,7 +6,7 @@ import math
 import numpy
 import pytest
 
-from optim.search_range import SearchRange, halton, linear, log, log_complement
+from optim.search_range import SearchRange, complement_range, halton, linear_range, log_range
 from report.scores.data import Task, Trial, best_setting, best_settings, results_of, tried_settings
 from report.scores.expected_best import expected_best
 from report.scores.profile import Profile, profiles
@@ -145,7 +145,11 @@ def test_the_expected_best_improves_with_trials_and_begins_at_the_mean():
 
 
 def test_positions_and_values_are_inverse():
-    for range_, middle in ((log(1e-4, 1), 0.01), (linear(0.5, 2), 1.25), (log_complement(0.9, 0.999), 0.99)):
+    for range_, middle in (
+        (log_range(1e-4, 1), 0.01),
+        (linear_range(0.5, 2), 1.25),
+        (complement_range(0.9, 0.999), 0.99),
+    ):
         assert [range_.position(x) for x in (range_.low, middle, range_.high)] == pytest.approx([0, 0.5, 1])
         assert [range_.value(x) for x in (0, 0.5, 1)] == pytest.approx([range_.low, middle, range_.high])
         assert range_.position(range_.low - 0.5) == 0 and range_.position(range_.high + 0.5) == 1
@@ -175,7 +179,7 @@ def test_halton_is_scipys():
 
 def test_sensitivity_by_hand():
     """On a log scale of four decades those inside have the measure of one, those at the ends of half of one."""
-    space = {"lr": log(1e-4, 1)}
+    space = {"lr": log_range(1e-4, 1)}
     tried = [({"lr": lr}, loss) for lr, loss in ((1e-2, 0.30), (1e-3, 0.35), (1e-4, 0.9), (1, INF), (1e-1, 0.42))]
     for near, share in ((0, 0.25), (0.05, 0.5), (0.12, 0.75), (0.6, 0.875)):
         found = sensitivity(space, tried, near)
@@ -195,7 +199,7 @@ def test_cells_of_two_numbers():
     """A grid of four by three has cells of known size, and points drawn at random have scipy's nearest."""
     from scipy.spatial import cKDTree
 
-    space = {"lr": log(1e-4, 1), "momentum": linear(0, 1)}
+    space = {"lr": log_range(1e-4, 1), "momentum": linear_range(0, 1)}
     grid = [({"lr": 10 ** (-3.5 + i), "momentum": (j + 0.5) / 3}, i + 10 * j) for i in range(4) for j in range(3)]
     for near in (0, 1, 3, 11, 30):
         expected = sum(i + 10 * j <= near for i in range(4) for j in range(3)) / 12

@@ -12,8 +12,7 @@ from runner.config.errors import ConfigError
 from runner.sweep.halving import Bracket, Setting, best_of, hyperband, num_halvings, value_at
 from runner.sweep.settings import HalvingSettings, read_halving
 
-WORDS = ["task=digits", "optim=sgd,adam", "seed=0,1", "epochs=2", "sweep.halving=2"]
-RATES = "optim.lr=0.01,0.1"
+WORDS = ["task=digits", "optim=adam", "seed=0,1", "optim.lr=0.01,0.1", "sweep.halving=2"]
 
 
 def setting(name, epochs=9, first=0, better="max", folder=None):
@@ -92,59 +91,46 @@ def test_a_value_depends_on_the_epochs_up_to_the_rung_only(tmp_path):
     assert value_at(SimpleNamespace(folder=tmp_path, checked_config=smaller), 3) == 0.5
 
 
-def test_what_goes_on_is_the_run_that_it_would_have_been(tmp_path, monkeypatch, capsys):
-    halved, whole = tmp_path / "halved", tmp_path / "whole"
-    for folder in (halved, whole):
+def test_what_goes_on_is_the_run_that_it_would_have_been_and_decisions_are_followed(tmp_path, monkeypatch, capsys):
+    halved, alone = tmp_path / "halved", tmp_path / "alone"
+    for folder in (halved, alone):
         folder.mkdir()
-    sweep = SmallSweep(halved, monkeypatch, capsys)
-    code, console = sweep(*WORDS, RATES, "checkpoint.every=2")
+    sweep, words = SmallSweep(halved, monkeypatch, capsys), [*WORDS, "checkpoint.every=2"]
+    code, console = sweep(*words)
     assert code == 0, console
-    for line in ("rung 1 of 2: 4 settings (8 runs) to epoch 1", "2 of 4 go on", "rung 2 of 2"):
+    for line in ("rung 1 of 2: 2 settings (4 runs) to epoch 1", "1 of 2 go on", "rung 2 of 2", "steps in place of"):
         assert line in console, console
     found = statuses(halved)
-    endings = [status["status"] for status in found.values()]
-    assert sorted(endings) == ["done"] * 4 + ["stopped"] * 4
-    by_setting = {(name.parent, status["status"], status["epochs_done"]) for name, status in found.items()}
-    assert len(by_setting) == 4  # all seeds of a setting together
-    assert {status["stopped"]["by"] for status in found.values() if status["status"] == "stopped"} == {"halving"}
-    assert {row["optim.name"] for row in table(halved) if row["status"] == "done"} == {"sgd", "adam"}
-    at_rung = {(row["status"], row["stopped_at_rung"], row["epochs"]) for row in table(halved)}
-    assert at_rung == {("done", "", "2"), ("stopped", "1", "1")}
-    steps = sum(status["steps_done"] for status in found.values())
-    assert f"{steps:,} steps in place of" in console
+    ends = {(name.parent, each["status"], each["epochs_done"]) for name, each in found.items()}
+    assert sorted(end[1:] for end in ends) == [("done", 2), ("stopped", 1)]  # all seeds of a setting together
+    assert [each["stopped"] for each in found.values() if "stopped" in each] == [{"epoch": 1, "by": "halving"}] * 2
+    rows = table(halved)
+    assert {(row["status"], row["stopped_at_rung"]) for row in rows} == {("done", ""), ("stopped", "1")}
 
-    before = {file: file.read_bytes() for file in halved.rglob("*") if file.is_file() and file.suffix != ".png"}
-    code, console = sweep(*WORDS, RATES, "checkpoint.every=2")  # again: nothing is left to do
-    assert code == 0 and "2 of 4 go on" in console and "4 stopped" in console
-    assert before == {file: file.read_bytes() for file in before}
+    kept = next(row["optim.lr"] for row in rows if row["status"] == "done")
+    assert SmallSweep(alone, monkeypatch, capsys)(*WORDS[:-2], f"optim.lr={kept}")[0] == 0
+    assert "stopped_at_rung" not in table(alone)[0]
+    assert len(metrics(alone)) == 2 and metrics(alone).items() <= metrics(halved).items()
 
-    plain = [*WORDS[:-1], RATES]
-    assert SmallSweep(whole, monkeypatch, capsys)(*plain)[0] == 0
-    survivors = [name for name, status in found.items() if status["status"] == "done"]
-    assert {name: metrics(halved)[name] for name in survivors} == {name: metrics(whole)[name] for name in survivors}
-    code, console = SmallSweep(halved, monkeypatch, capsys)(*plain)  # without halving, the others go on as well
-    assert code == 0 and "4 to resume" in console
-    assert metrics(halved) == metrics(whole)
-    assert "stopped_at_rung" not in table(whole)[0]
-
-
-def test_recorded_decisions_are_followed_until_a_failed_run_is_mended(tmp_path, monkeypatch, capsys):
-    sweep = SmallSweep(tmp_path, monkeypatch, capsys)
-    words = ["task=digits", "optim=sgd", "optim.lr=0.01,0.1,1", "sweep.halving=3", "epochs=3"]
-    assert sweep(*words)[0] == 0
-    (file,) = tmp_path.glob("**/halving.json")
-    record = json.loads(file.read_text())
+    (file,) = halved.glob("**/halving.json")
+    record, before = json.loads(file.read_text()), files(halved)
+    sweep = SmallSweep(halved, monkeypatch, capsys)
+    code, console = sweep(*words)  # again: nothing is left to do
+    assert code == 0 and "2 done, 2 stopped" in console and files(halved) == before
     (rung,) = record["rungs"]
-    (kept,), dropped = rung["go_on"], list(rung["stopped"])
-    other = {"go_on": dropped[:1], "stopped": {kept: 0.1, dropped[1]: None}}
-    file.write_text(json.dumps({**record, "rungs": [{**rung, **other}]}))
-    assert sweep(*words)[0] == 0
-    assert [status["status"] for status in statuses(tmp_path).values()].count("done") == 2  # as recorded
-    file.write_text(json.dumps({**record, "rungs": [{**rung, **other, "failed": [kept]}]}))
-    assert sweep(*words)[0] == 0
-    assert json.loads(file.read_text()) == record  # decided anew
-    file.write_text("{")
-    assert sweep(*words)[0] == 0 and json.loads(file.read_text()) == record
+    other = {**rung, "go_on": list(rung["stopped"]), "stopped": dict.fromkeys(rung["go_on"])}
+    for rungs, done, after in (
+        ([{**other, "failed": ["digits/x"]}], 2, [rung]),  # with a failed run: decided anew
+        ([other], 4, [other]),  # as recorded; the other setting goes on from its checkpoint
+    ):
+        file.write_text(json.dumps({**record, "rungs": rungs}))
+        assert sweep(*words)[0] == 0
+        assert [each["status"] for each in statuses(halved).values()].count("done") == done
+        assert json.loads(file.read_text())["rungs"] == after
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_words_of_halving_that_cannot_be(tmp_path, monkeypatch, capsys):
@@ -162,8 +148,8 @@ def test_words_of_halving_that_cannot_be(tmp_path, monkeypatch, capsys):
         (["sweep.halving=3"], "-m"),
         (["-m", "sweep.haling=3"], "sweep.halving"),
         (["-m", "optim.lr=0.1,1", "sweep.halving=3", "rerun=true"], "rerun"),
-        (["-m", "optim.lr=0.1,1", "sweep.halving=3", "--budget", "1h"], "--budget"),
-        (["-m", "optim.lr=0.1,1", "sweep.halving=3", "hydra/sweeper=optuna"], "hydra.sweeper.pruner"),
+        (["-m", "sweep.halving=3", "--budget", "1h"], "--budget"),
+        (["-m", "sweep.halving=3", "hydra/sweeper=optuna"], "hydra.sweeper.pruner"),
     ):
         monkeypatch.setattr("sys.argv", ["main.py"])
         assert main(words) == 2, words
@@ -186,10 +172,17 @@ def test_every_launcher_stops_the_same_runs(tmp_path, monkeypatch, capsys):
         assert "rung 2 of 2: 2 settings (4 runs) to epoch 3" in console, console
         ends = {name: (each["status"], each["epochs_done"]) for name, each in statuses(folder).items()}
         found[launcher] = ends, metrics(folder) if launcher != "stacked" else None
+    kept = {row["optim.name"] for row in table(tmp_path / "basic") if row["status"] == "done"}
+    assert kept == {"sgd", "adam"}  # each keeps its best setting
     endings = [status for status, _ in found["basic"][0].values()]
     assert sorted(endings) == ["diverged"] * 4 + ["done"] * 4 + ["stopped"] * 4
     assert all(each == found["basic"] for launcher, each in found.items() if launcher != "stacked")
     assert found["stacked"][0] == found["basic"][0]
+    folder, whole = tmp_path / "basic", tmp_path / "whole"
+    whole.mkdir()
+    for place in (folder, whole):  # without halving the others go on, as if they had never paused
+        assert SmallSweep(place, monkeypatch, capsys)(*words[:-1])[0] == 0
+    assert metrics(folder) == metrics(whole)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import sys
 import processes
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, write_images
 from runs import configure, read_results, read_rows, read_status, run_folder
 
 from runner.config.errors import ConfigError
@@ -125,6 +125,29 @@ def test_several_processes_give_the_results_of_one(size, words, tmp_path):
     run_alone([*SMALL, *words], tmp_path / "one")
     assert run_processes([*SMALL, *words], tmp_path / "many", size) == [0] * size, printed(tmp_path / "many")
     assert_same_rows(rows(tmp_path / "many"), rows(tmp_path / "one"), rel=3e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "is_equal"),
+    [
+        (["experiment=momo/imagenet_vit", "model.depth=2", "optim.lr_schedule.warmup=0"], True),
+        (["experiment=adamp/imagenet_resnet18", "drop_last=true"], False),  # batch norm: of each process's shard
+    ],
+)
+def test_image_files_are_trained_on_by_one_process_and_by_two(words, is_equal, tmp_path):
+    """Tiny images in ImageNet's layout, one of them damaged; each process decodes its own."""
+    write_images(tmp_path / "images", 24, 6)
+    (tmp_path / "images" / "train" / "dog" / "3.jpg").write_bytes(b"")
+    command = [*words, f"data.path={tmp_path / 'images'}", "data.image_size=32", "data.num_workers=1", "logger=[]"]
+    command += ["data.on_error=skip", "epochs=1", "batch_size=8", "log.every=2"]
+    run_alone(command, tmp_path / "one")
+    assert run_processes(command, tmp_path / "two") == [0, 0], printed(tmp_path / "two")
+    for place in (tmp_path / "one", tmp_path / "two"):
+        assert printed(place).count("left out 1 of 48 images") == printed(place).count("images/s decoded by") == 1
+    if is_equal:
+        assert_same_rows(rows(tmp_path / "two"), rows(tmp_path / "one"), rel=1e-4)
+    assert len(rows(tmp_path / "two")) == len(rows(tmp_path / "one"))
 
 
 @pytest.mark.slow

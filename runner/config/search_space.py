@@ -1,0 +1,41 @@
+"""The search space of what optim= names, and the overrides of its trials.
+
+space_of("adam")             {"optim.lr": 1e-05 to 0.1, log; "optim.betas[0]": ...}
+trial_overrides("adam", 0)   []: the first trial is the default setting
+trial_overrides("adam", 1)   ["optim.lr=0.0001", "optim.betas=[0.942,0.999]"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from optim.config import OptimizerConfig
+from optim.search_range import SearchRange
+from optim.search_space import arguments_of, search_space, trial
+from results.values import format_value
+from runner.config.errors import ConfigError
+from runner.config.external import default_node, is_external
+from runner.config.validate import class_of
+
+
+def space_of(name: str) -> dict[str, SearchRange]:
+    """The ranges by dotted keys. Raises ConfigError for an unknown name and for a space that its class does not fit."""
+    return {f"optim.{key}": range_ for key, range_ in declared(name)[1].items()}
+
+
+def trial_overrides(name: str, k: int) -> list[str]:
+    """The overrides of trial k >= 0, the same for everyone who asks."""
+    (kind, defaults), _ = declared(name)
+    arguments = arguments_of(kind, trial(kind, k, defaults), defaults)
+    return [f"optim.{key}={format_value(value)}" for key, value in arguments.items()]
+
+
+def declared(name: str) -> tuple[tuple[type[OptimizerConfig], Mapping[str, Any]], dict[str, SearchRange]]:
+    """The configuration class, the defaults that a plugin's YAML file gives, and the space."""
+    kind = cast(type[OptimizerConfig], class_of("optim", {"name": name}))
+    defaults = default_node("optim", name) if is_external("optim", name) else {}
+    try:
+        return (kind, defaults), search_space(kind, defaults)
+    except ValueError as error:
+        raise ConfigError(f"optim={name}: {error}") from None
