@@ -46,8 +46,8 @@ class LanguageModel(Task):
             )
         if data.jitter and (getattr(model, "positions", data.longest) or data.context) < data.longest:
             raise ValueError(
-                f"data.jitter=true has pieces longer than data.context={data.context}, and model={model.name} has learnt "
-                f"positions: set model.positions to {data.longest} or more"
+                f"data.jitter=true has pieces longer than data.context={data.context}, and model={model.name} has "
+                f"learnt positions: set model.positions to {data.longest} or more"
             )
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
