@@ -97,7 +97,8 @@ def test_the_written_text_is_drawn_from_the_last_context(path, tmp_path):
     samples, network = data.load(), Successor()
     cold = LanguageModel(name="t", sample_tokens=30, temperature=0.01).written_text(network, samples, data, 0)
     first = int(samples.test.tokens[0])
-    assert cold == data.decode((torch.arange(first, first + 31)) % 12) and network.longest == 4
+    following = [(first + 1 + k) % 12 for k in range(30)]
+    assert cold == data.decode(torch.tensor([first, *following])) and network.longest == 4
     hot = LanguageModel(name="t", sample_tokens=30, temperature=10.0)
     assert hot.written_text(network, samples, data, 0) != cold
 

@@ -92,6 +92,7 @@ CASES = [  # words, form, relative tolerance of losses: another order of the sam
 MARKS = [(), *[SLOW] * 10, [SLOW, COMPILER], SLOW, SLOW]
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")  # torch stacks CPU attention by a loop
 @pytest.mark.parametrize(
     "words, form, rtol",
     [pytest.param(*case, marks=m, id=f"{case[1]} {case[0][0]}") for case, m in zip(CASES, MARKS, strict=True)],
