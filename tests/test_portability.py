@@ -15,7 +15,7 @@ import hydra_plugins.sweeps
 for package in ("results", "runner", "report", "tasks", "models", "data", "optim"):
     module = importlib.import_module(package)
     for info in pkgutil.walk_packages(module.__path__, package + "."):
-        if not info.name.startswith("optim.keras."):  # those import Keras, which may not be there
+        if not info.name.startswith("optim.keras."):  # Keras may not be there
             importlib.import_module(info.name)
 """
 
