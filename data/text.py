@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from data.check import Checked, md5_of
 from data.dataset import DataSet, Limits
 from data.samples import Samples
-from data.tokens import Stream, Windows
+from data.tokens import JITTER_SD, Stream, Windows
 from data.vocabulary import UNKNOWN, Unit, Vocabulary, cut
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class TextData(DataSet):
     @property
     def shape(self) -> tuple[int, ...]:
         return (self.context,)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest input: those of a jittered piece are all but never beyond 6 standard deviations."""
+        return self.context + int(6 * JITTER_SD) if self.jitter else self.context
 
     @property
     def classes(self) -> int:

@@ -55,14 +55,13 @@ class CallableModel(Model):
         lazy = any(map(is_lazy, [*network.parameters(), *network.buffers()]))
         try:
             with torch.no_grad(), nullcontext() if lazy else torch.random.fork_rng([]):
-                output = network.eval()(torch.zeros(2, *shape))
+                output = network.eval()(torch.zeros(2, *shape, dtype=torch.int64 if self.output == "tokens" else None))
         except Exception as error:  # of any kind: the user's code
             reason = (str(error).strip().splitlines() or [""])[0]
             problem = f"samples of shape {shape} do not go through model={self.name}"
             raise ValueError(f"{problem}: {type(error).__name__}: {reason}") from error
         network.train()
         found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        if self.output == "scores" and found != (2, classes):
-            raise ValueError(
-                f"model={self.name} returns {found} for 2 samples of {classes} classes, not (2, {classes})"
-            )
+        expected = {"scores": (2, classes), "tokens": (2, *shape, classes)}.get(self.output, found)
+        if found != expected:
+            raise ValueError(f"model={self.name} returns {found} for 2 samples of {classes} classes, not {expected}")

@@ -44,6 +44,11 @@ class LanguageModel(Task):
                 f"task={self.name} needs a model that predicts tokens, such as model=gpt; model={model.name} "
                 f"{OUTPUT_DESCRIPTIONS[model.output]}"
             )
+        if data.jitter and (getattr(model, "positions", data.longest) or data.context) < data.longest:
+            raise ValueError(
+                f"data.jitter=true has pieces longer than data.context={data.context}, and model={model.name} has learnt "
+                f"positions: set model.positions to {data.longest} or more"
+            )
 
     def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
         from torch.nn.functional import cross_entropy

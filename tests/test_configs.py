@@ -38,6 +38,8 @@ def fitting(group, name):
         return [f"task={toys[name]}"]
     if (group, name) in (("task", "cifar10"), ("task", "cifar100"), ("task", "imagenet32")):
         return ["model=resnet20"]  # their own network is a choice of its own, and takes seconds to save
+    if name == "nanogpt/shakespeare_char":
+        return ["optim.lr_schedule.warmup=0", "model.dim=12", "task.sample_tokens=3"]
     if name == "lars/large_batch":
         return ["optim.lr_schedule.warmup=0"]  # its five epochs are more than the test's one
     numbers = {"synthetic_linear": "regression", "synthetic_matrix": "regression", "synthetic_signs": "logistic"}

@@ -39,9 +39,8 @@ def check_process_count(config: Config, distributed: DistributedContext) -> None
     """ConfigError for settings that do not go with this number of processes."""
     settings, size = config.settings, distributed.size
     if size > 1 and config.model.stateful:
-        raise ConfigError(
-            f"model={config.model.name} carries the state of all columns and needs one process, not {size}"
-        )
+        which = f"model={config.model.name} carries a state from batch to batch"
+        raise ConfigError(f"{which}, of all columns at once: it trains in one process, not in {size}")
     if size > 1 and settings.cuda_graphs:
         raise ConfigError(f"cuda_graphs=true records the work of one process; leave it out with {size} processes")
     if size > 1 and (reason := config.data.one_process_only):

@@ -34,7 +34,7 @@ LARGE = [ResNet(depth=18), ResNet(depth=50), VGG16(), TorchvisionResNet(depth=18
 
 def choice(name):
     """The checked model=name of the configuration files."""
-    fits = {"autoencoder": ["task=autoencoder"], **dict.fromkeys(TEXT, ["task=char_lm", "data.path=x"])}
+    fits = {"autoencoder": ["task=autoencoder"], **dict.fromkeys(TEXT, ["task=char_lm"])}
     fit = fits.get(name, ["data=synthetic", "data.sample_shape=[3,32,32]"])
     return validate(compose(f"model={name}", *fit)).model
 

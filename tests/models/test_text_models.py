@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from models.from_callable import CallableModel
 from models.gpt import GPT
 from models.recurrent import GRU, LSTM
+from optim.grouping.resolve import resolve
+from runner.config.compose import compose
+from runner.config.validate import validate
 
 SMALL = {"depth": 2, "dim": 12, "heads": 3}
 
@@ -100,9 +104,46 @@ def test_dropout_is_where_the_sources_have_it():
     assert [lstm.dropout.p, lstm.layers.dropout, one_layer.layers.dropout] == [0.3, 0.3, 0.0]
 
 
+def test_a_network_of_ones_own_may_be_of_tokens():
+    class Mine(CallableModel):
+        name, output = "mine", "tokens"
+        out = None
+
+        @staticmethod
+        def target(classes):
+            return nn.Sequential(nn.Embedding(classes, 4), nn.Linear(4, Mine.out or classes))
+
+        def arguments(self):
+            return {}
+
+    x = torch.randint(5, (2, 7))
+    assert Mine().build((7,), 5)(x).shape == (2, 7, 5)
+    Mine.out = 3
+    with pytest.raises(ValueError, match=r"\(2, 7, 3\) .*, not \(2, 7, 5\)"):
+        Mine().build((7,), 5)
+
+
 def test_impossible_sizes_are_refused():
     with pytest.raises(ValueError, match="model.heads=5 .*model.dim=12"):
         GPT(dim=12, heads=5).validate()
     with pytest.raises(ValueError, match="data.context=8 .*model.positions=7"):
         GPT(positions=7).check_shape((8,))
     GPT(positions=8).check_shape((8,))
+
+
+@pytest.mark.parametrize(("tied", "others"), [(True, 2), (False, 3)])
+def test_muon_is_for_the_hidden_matrices_and_tied_embeddings_count_once(tied, others):
+    network = GPT(**SMALL, tied=tied).build((7,), 5)
+    config = validate(compose("task=char_lm", "optim=muon", "groups=[muon,no_decay]"))
+    groups = resolve(network, config.groups, config.optim, config.wrap)
+    (by_muon,) = (group for group in groups if group.config.name == "muon")
+    rest = [group for group in groups if group is not by_muon]
+    hidden = [p for name, p in network.named_parameters() if "blocks" in name and p.ndim == 2]
+    assert [info.parameter for info in by_muon.infos] == hidden and len(hidden) == 8
+    assert sum(len(group.infos) for group in groups) == len(list(network.parameters()))
+    assert all(group.config.name == "adamw" for group in rest)
+    undecayed, decayed = (
+        [info.parameter.ndim for group in rest if ("weight_decay" in group.settings) is none for info in group.infos]
+        for none in (True, False)
+    )
+    assert set(undecayed) == {1} and decayed == [2] * others

@@ -54,6 +54,11 @@ KINDS = {
         *("optim=muon", "checkpoint.every=2", "logger=[]"),
     ],
     "lstm": [*TEXT, "model=lstm", "model.tied=true", "wrap=[ema]", "checkpoint.every=5", "logger=[]"],
+    "awd_lstm": [
+        *(word for word in TEXT if not word.startswith("model.")),
+        *("data.cut=stream", "data.shuffle=false", "data.jitter=true", "task.scale_lr=true"),
+        *("batch_size=5", "model=awd_lstm", "model.embedding=6", "model.hidden=8", "checkpoint.every=3", "logger=[]"),
+    ],
     "rosenbrock": [
         *(*POINT, "task=rosenbrock", "optim=adamp", "epochs=3", "data.num_steps=40"),
         "wrap=[mars,cautious,schedule_free]",
@@ -71,7 +76,7 @@ def words_of(tmp_path_factory):
     write_mnist(folder, 500, 100)
     (folder / "text.txt").write_text("".join(f"{i} bottles of beer, {i * i} on the wall\n" for i in range(99)))
     files = {"autoencoder": f"data.root={folder}", "autoencoder, step": f"data.root={folder}"}
-    files |= dict.fromkeys(("gpt", "lstm"), f"data.path={folder / 'text.txt'}")
+    files |= dict.fromkeys(("gpt", "lstm", "awd_lstm"), f"data.path={folder / 'text.txt'}")
     return lambda kind: [*KINDS[kind], *([files[kind]] if kind in files else [])]
 
 
@@ -79,6 +84,7 @@ def words_of(tmp_path_factory):
     "kind",
     [
         *("digits", "digits, all on", "two optimizers", "autoencoder, step", "gpt", "lstm", "rosenbrock", "amsgrad"),
+        "awd_lstm",
         pytest.param("batch norm, averaged", marks=pytest.mark.slow),
     ],
 )

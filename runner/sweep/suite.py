@@ -1,0 +1,94 @@
+"""Suites: the tasks on which optimizers are compared, and how each of them is tuned, from configs/suite/<name>.yaml.
+
+    read_suite("quick")    Suite(trials=8, seeds=(0, 1, 2), shared=(...), tasks={"digits_mlp": SuiteTask(...), ...})
+
+Each optimizer has `trials` settings of its own search space (runner/config/search_space.py) on each task, run with the
+first seed; the best of them runs with the others, too. Nothing is run here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from results.typed import load_yaml, read_dataclass
+from runner.cli.help import summaries
+from runner.config.compose import CONFIGS
+from runner.config.errors import ConfigError
+from runner.config.suggestions import list_choices
+
+RESERVED = ("optim=", "optim.", "seed=", "epochs=", "data.root=", "device=", "outputs=")
+
+
+@dataclass(frozen=True)
+class SuiteTask:
+    """One task of a suite.
+
+    overrides: of the task, its data and its network. epochs: the budget. metric, better: of validation, "min" or "max".
+    target: of the metric; null while no tuned baselines have set it. near, log_scale, floor: report/scores/data.py.
+    files: a data set that has to be downloaded; without_files: overrides in its place where it is not there.
+    """
+
+    overrides: tuple[str, ...]
+    epochs: int = field(metadata={"range": "[1, inf)"})
+    metric: str
+    better: Literal["min", "max"]
+    near: float = field(metadata={"range": "[0, inf)"})
+    target: float | None = None
+    log_scale: bool = False
+    floor: float = field(default=1e-12, metadata={"range": "(0, inf)"})
+    files: str | None = None
+    without_files: tuple[str, ...] = ()
+
+    def words(self, with_files: bool = True) -> list[str]:
+        """The overrides of the task's runs but for the optimizer and the seed."""
+        return [*self.overrides, *(() if with_files else self.without_files), f"epochs={self.epochs}"]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """trials: settings an optimizer and task. seeds: of the best of them, the first one of all. shared: overrides of
+    every run."""
+
+    trials: int = field(metadata={"range": "[1, inf)"})
+    seeds: tuple[int, ...] = field(metadata={"range": "[0, inf)", "min_size": 1})
+    tasks: Mapping[str, SuiteTask]
+    shared: tuple[str, ...] = ()
+
+    def num_runs(self) -> int:
+        """The runs of one optimizer."""
+        return len(self.tasks) * (self.trials + len(self.seeds) - 1)
+
+
+def read_suite(name: str, configs: Path = CONFIGS) -> Suite:
+    """The suite of <configs>/suite/<name>.yaml. ConfigError names the file and the key for what is unknown, missing or
+    wrong."""
+    known = dict(summaries(configs, "suite"))
+    if name not in known:
+        raise ConfigError(f"suite={name} is unknown; {list_choices(name, known)}")
+    called = f"configs/suite/{name}.yaml"
+    try:
+        return checked_suite(read_dataclass(Suite, load_yaml(configs / "suite" / f"{name}.yaml", called), ""))
+    except ValueError as error:
+        raise ConfigError(f"{called}: {error}") from None
+
+
+def checked_suite(suite: Suite) -> Suite:
+    """Raise ValueError for what no single value shows: repeated seeds, overrides of what the suite varies itself."""
+    if not suite.tasks:
+        raise ValueError("tasks is empty")
+    if len(set(suite.seeds)) < len(suite.seeds):
+        raise ValueError(f"seeds={[*suite.seeds]} has one twice")
+    for name, task in suite.tasks.items():
+        for override in (*suite.shared, *task.overrides, *task.without_files):
+            if override.lstrip("+").startswith(RESERVED):
+                raise ValueError(
+                    f"tasks.{name}: {override} is not for a task; the suite gives optimizers, seeds and epochs"
+                )
+        if bool(task.files) != bool(task.without_files):
+            raise ValueError(f"tasks.{name}: files and without_files go together")
+        if task.log_scale and task.better == "max":
+            raise ValueError(f"tasks.{name}: log_scale is for metrics that are best when small")
+    return suite
