@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def by_keras(problem: Problem, backend: str) -> Training:
     layers = [keras.layers.Dense(size, "relu") for size in sizes[:-1]] + [keras.layers.Dense(sizes[-1])]
     model = keras.Sequential([keras.Input((problem.x.shape[1],)), *layers])
     for layer, weight in zip(layers, problem.weights, strict=True):
-        layer.kernel.assign(weight)
+        layer.set_weights([weight, numpy.zeros(weight.shape[1], "float32")])
     model.compile(AggMo(LR, BETAS), keras.losses.BinaryCrossentropy(from_logits=True))
     losses = []
     for batch in problem.batches():
@@ -127,17 +128,17 @@ def made(data: str, root: str, epochs: int) -> Problem:
 
 def trained(problem: Problem, backends: list[str]) -> dict[str, Training]:
     """{name: training}: by torch, by torch with the samples of each batch reversed, by Keras on each backend."""
-    work = {"torch": (by_torch, problem), CONTROL: (by_torch, replace(problem, reverse=True))}
-    work |= {f"Keras on {backend}": (by_keras, problem, backend) for backend in backends}
-    results = {}
-    for name, (train, *arguments) in work.items():
+    work = {"torch": partial(by_torch, problem), CONTROL: partial(by_torch, replace(problem, reverse=True))}
+    work |= {f"Keras on {backend}": partial(by_keras, problem, backend) for backend in backends}
+    results: dict[str, Training] = {}
+    for name, train in work.items():
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            results[name] = pool.submit(train, *arguments).result()
+            results[name] = pool.submit(train).result()
         print(f"{name}: {len(results[name].losses)} steps, last loss {results[name].losses[-1]:.6f}", flush=True)
     return results
 
 
-def draw(results: dict[str, Training], path: Path) -> None:
+def draw_figure(results: dict[str, Training], path: Path) -> None:
     """Losses on top of each other, and the relative difference of each to torch's; means over 20 steps."""
     from report.figures.drawing import draw
     from report.figures.panel import Line, Panel
@@ -145,10 +146,10 @@ def draw(results: dict[str, Training], path: Path) -> None:
 
     styles = dict(zip(results, styles_of(list(results)), strict=True))
     means = {name: in_twenties(training.losses) for name, training in results.items()}
-    x = 20 * numpy.arange(1, 1 + len(means["torch"]))
+    x = [20.0 * (1 + i) for i in range(len(means["torch"]))]
     losses = [Line(name, styles[name], x, y) for name, y in means.items()]
     compared = {name: in_twenties(differences(results, name)) for name in results if name != "torch"}
-    apart = [Line(name, styles[name], x, numpy.maximum(y, 1e-9)) for name, y in compared.items()]
+    apart = [Line(name, styles[name], x, [max(each, 1e-9) for each in y]) for name, y in compared.items()]
     panels = [
         Panel("training loss", "step", "binary cross-entropy a pixel", losses, y_log=True),
         Panel("difference to torch's loss, relative", "step", "", apart, y_log=True),
@@ -157,9 +158,8 @@ def draw(results: dict[str, Training], path: Path) -> None:
     draw(panels, path, formats=("png",))
 
 
-def in_twenties(values: list[float]) -> numpy.ndarray:
-    whole = values[: len(values) // 20 * 20]
-    return numpy.array(whole).reshape(-1, 20).mean(1)
+def in_twenties(values: list[float]) -> list[float]:
+    return [sum(values[i : i + 20]) / 20 for i in range(0, len(values) // 20 * 20, 20)]
 
 
 def differences(results: dict[str, Training], name: str) -> list[float]:
@@ -241,7 +241,7 @@ def main() -> int:
         return 2
     problem = made(options.data, options.root, options.epochs)
     results = trained(problem, options.backends)
-    draw(results, options.to / "images" / "keras_aggmo")
+    draw_figure(results, options.to / "images" / "keras_aggmo")
     text = page(problem, results, options)
     (options.to / "results").mkdir(parents=True, exist_ok=True)
     (options.to / "results" / "keras.md").write_text(text, encoding="utf-8")
