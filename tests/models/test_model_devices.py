@@ -8,6 +8,7 @@ from fake_cuda import WAITS, fake_cuda, no_waiting, on_cuda
 from torch import nn
 
 from models.autoencoder import Autoencoder
+from models.awd_lstm import AWDLSTM
 from models.cnn import CNN5, CNNBatchNorm
 from models.gpt import GPT
 from models.linear_map import LinearMap, MatrixFactorization
@@ -16,6 +17,7 @@ from models.point import Point
 from models.recurrent import GRU, LSTM
 from models.resnet import ResNet
 from models.resnet_cifar import ResNetCifar
+from models.torchvision_mobilenet import MobileNetV2
 from models.torchvision_resnet import TorchvisionResNet
 from models.vgg import VGG16
 from models.vit import ViT
@@ -44,6 +46,7 @@ FITS = [  # a network, and the tasks that train it
     (ResNetCifar(depth=8), SCORES),
     (ResNetCifar(depth=8, shortcut="B"), SCORES),
     (TorchvisionResNet(depth=18), SCORES),
+    (MobileNetV2(), SCORES),
     (ViT(**VIT), SCORES),
     (ViT(**VIT, patch_norm=False, qkv_bias=True), SCORES),
     (Autoencoder(encoder=(20, 5)), IMAGE),
@@ -55,7 +58,7 @@ FITS = [  # a network, and the tasks that train it
     (Point(start=(0.5,), bounds=(-1.0, 1.0)), (Regret(),)),
 ]
 
-FUSED = [(LSTM(), TEXT), (GRU(), TEXT)]  # torch's own kernels ask the driver, which is not there
+FUSED = [(LSTM(), TEXT), (GRU(), TEXT), (AWDLSTM(), TEXT)]  # torch's own kernels ask the driver, which is not there
 
 
 def test_every_network_and_every_task_is_listed():

@@ -28,13 +28,14 @@ SMALL = [  # one of each kind of network, quick enough to differentiate twice
     ViT(dim=12, depth=2, heads=3, dim_head=4, mlp=8),
     ViT(dim=12, depth=2, heads=3, dim_head=4, mlp=8, patch_norm=False, qkv_bias=True, init="timm"),
 ]
-TEXT = ["gpt", "lstm", "gru"]
+TEXT = ["gpt", "lstm", "gru", "awd_lstm"]
 LARGE = [ResNet(depth=18), ResNet(depth=50), VGG16(), TorchvisionResNet(depth=18)]
 
 
 def choice(name):
     """The checked model=name of the configuration files."""
     fits = {"autoencoder": ["task=autoencoder"], **dict.fromkeys(TEXT, ["task=char_lm"])}
+    fits["awd_lstm"] = ["task=char_lm", "data.cut=stream", "data.shuffle=false"]
     fit = fits.get(name, ["data=synthetic", "data.sample_shape=[3,32,32]"])
     return validate(compose(f"model={name}", *fit)).model
 
@@ -80,8 +81,9 @@ def test_every_choice_has_its_output_and_sends_gradients_everywhere(name):
     shape = (4,) if model.output == "tokens" else CIFAR
     network = model.build(shape, 7)
     output = network(torch.randint(7, (2, 4)) if model.output == "tokens" else torch.rand(2, *CIFAR))
+    output, penalty = output if isinstance(output, tuple) else (output, 0)
     assert output.shape == {"scores": (2, 7), "image": (2, 3 * 32 * 32), "tokens": (2, 4, 7)}[model.output]
-    output.square().sum().backward()
+    (output.square().sum() + penalty).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
 
 
