@@ -1,8 +1,4 @@
-"""The program with each launcher of Hydra's that is installed: killed runs, workers and sweeps.
-
-How a stop reaches a worker, and how its run is told from one that was killed, is the same code for all launchers, so
-not every signal goes to each of joblib and submitit.
-"""
+"""The program with each launcher of Hydra's that is installed: killed runs, workers and sweeps."""
 
 import os
 import signal
@@ -27,15 +23,6 @@ WORKERS = ("popen_loky", "submitit.core._submit", "ray::_run_job")  # in the com
 def launcher(request):
     skip_unless_installed(request.param)
     return request.param
-
-
-# SIGINT goes to the process group, workers too. Those of joblib that a killed sweep leaves behind would wait for work
-STOPS = [
-    ("joblib", signal.SIGINT, 130),
-    ("joblib", signal.SIGKILL, -9),
-    ("submitit_local", signal.SIGTERM, 143),
-    *(("ray", number, code) for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]),
-]
 
 
 class Sweep:
@@ -103,7 +90,6 @@ def until(condition, seconds=180.0):
     return found
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "ray"], indirect=True)
 def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
     length = ["epochs=400", "limit_train=400"]
     sweep = Sweep(tmp_path, launcher, *length)
@@ -145,7 +131,7 @@ def test_killed_workers_lose_no_run(tmp_path, launcher):
     assert console.count(" done  ") == 3
 
 
-@pytest.mark.parametrize("launcher, number, code", STOPS, indirect=["launcher"])
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_stopped_sweep_leaves_no_process_and_resumes(tmp_path, launcher, number, code):
     sweep = Sweep(tmp_path, launcher, "epochs=300").start()
     assert until(lambda: len(sweep.training()) == 2)

@@ -173,11 +173,11 @@ def test_what_can_not_be_stacked_is_printed_and_runs_one_after_another(sweep, tm
     words += ["limit_val=8", "limit_test=8", "batch_size=8", "seed=0,1"]
     code, console, outputs = sweep(*words, form="vmap", outputs=tmp_path / "dropout")
     assert code == 0 and "not stacked: model=vgg16: dropout" in console and len(runs(outputs)) == 2
-    text = ["task=char_lm", "model.dim=8", "limit_train=8", "epochs=1", "seed=0,1"]
+    text = ["task=char_lm", "task.sample_tokens=0", "model.dim=8", "limit_train=8", "epochs=1", "seed=0,1"]
     for words, reason in (
         (["model=lstm"], "model=lstm: torch can't map recurrent layers"),
         (["model=gpt", "model.dropout=0.1"], "model=gpt: dropout"),
-        (["model=gpt", "data.cut=stream", "data.shuffle=false", "batch_size=8"], "data.cut=windows only"),
+        (["model=gpt", "data.cut=stream", "data.shuffle=false", "batch_size=8"], "model=gpt: data.cut=windows only"),
     ):
         code, console, outputs = sweep(*text, *words, form="vmap", outputs=tmp_path / words[-1])
         assert code == 0 and f"not stacked: {reason}" in console and len(runs(outputs)) == 2
