@@ -8,17 +8,16 @@ first seed; the best of them runs with the others, too. Nothing is run here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from results.signature import digest
 from results.typed import load_yaml, read_dataclass
-from runner.cli.help import summaries
-from runner.config.compose import CONFIGS
-from runner.config.errors import ConfigError
-from runner.config.suggestions import list_choices
 
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "suite"
 RESERVED = ("optim=", "optim.", "seed=", "epochs=", "data.root=", "device=", "outputs=")
 
 
@@ -46,6 +45,10 @@ class SuiteTask:
         """The overrides of the task's runs but for the optimizer and the seed."""
         return [*self.overrides, *(() if with_files else self.without_files), f"epochs={self.epochs}"]
 
+    def definition(self, shared: Sequence[str] = (), with_files: bool = True) -> str:
+        """Eight hexadecimal digits of what decides its runs but for the optimizer; how they are scored is no part."""
+        return digest(json.dumps([*shared, *self.words(with_files)]))
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -62,17 +65,20 @@ class Suite:
         return len(self.tasks) * (self.trials + len(self.seeds) - 1)
 
 
+def suite_names(configs: Path = CONFIGS) -> list[str]:
+    return sorted(file.stem for file in configs.glob("*.yaml"))
+
+
 def read_suite(name: str, configs: Path = CONFIGS) -> Suite:
-    """The suite of <configs>/suite/<name>.yaml. ConfigError names the file and the key for what is unknown, missing or
+    """The suite of <configs>/<name>.yaml. ValueError names the file and the key for what is unknown, missing or
     wrong."""
-    known = dict(summaries(configs, "suite"))
-    if name not in known:
-        raise ConfigError(f"suite={name} is unknown; {list_choices(name, known)}")
+    if name not in (known := suite_names(configs)):
+        raise ValueError(f"suite={name} is unknown; the choices are {', '.join(known)}")
     called = f"configs/suite/{name}.yaml"
     try:
-        return checked_suite(read_dataclass(Suite, load_yaml(configs / "suite" / f"{name}.yaml", called), ""))
+        return checked_suite(read_dataclass(Suite, load_yaml(configs / f"{name}.yaml", called), ""))
     except ValueError as error:
-        raise ConfigError(f"{called}: {error}") from None
+        raise ValueError(f"{called}: {error}") from None
 
 
 def checked_suite(suite: Suite) -> Suite:
