@@ -188,8 +188,10 @@ def test_the_direction_is_the_tasks(sweep, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=local", "hydra.launcher.n_jobs=2"]])
-def test_kills_at_random_moments_change_nothing(tmp_path, launcher):
+@pytest.mark.parametrize(
+    ("launcher", "kills_to_do"), [([], 5), (["hydra/launcher=local", "hydra.launcher.n_jobs=2"], 3)]
+)
+def test_kills_at_random_moments_change_nothing(tmp_path, launcher, kills_to_do):
     words = [*SEARCH, *launcher, "task=digits", "epochs=10", "limit_train=128", "logger=[]", "threads=1"]
     words, folders = ["-m", *words, "hydra.sweeper.n_trials=8"], [tmp_path / "undisturbed", tmp_path / "killed"]
     for folder in folders:
@@ -198,7 +200,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path, launcher):
     begin = time.monotonic()
     assert processes.run(words, folders[0]) == 0, processes.printed(folders[0])
     seconds, moments, kills = time.monotonic() - begin, random.Random(0), 0
-    while kills < 5 and processes.kill_after(seconds * moments.uniform(0.2, 0.6), words, folders[1]) != 0:
+    while kills < kills_to_do and processes.kill_after(seconds * moments.uniform(0.2, 0.6), words, folders[1]) != 0:
         kills += 1
     assert processes.run(words, folders[1]) == 0, processes.printed(folders[1])
     assert kills > 0
