@@ -189,7 +189,7 @@ def cell_html(text: str, look: Look) -> str:
     level = f' class="level{look.level}"' if look.level is not None else ""
     tip = f' title="{escaped(look.tip)}"' if look.tip else ""
     text, _, deviation = text.partition(" ± ") if look.below else (text, "", "")
-    parts = " · ".join(filter(None, (deviation and f"± {deviation}", look.below)))
-    below = f"<small> {inline(parts)}</small>" if parts else ""
+    parts = filter(None, (deviation and f"± {deviation}", look.below))
+    below = "".join(f"<small> {inline(part)}</small>" for part in parts)
     shown = f"<strong>{inline(text)}</strong>" if look.strong else inline(text)
     return f"<td{level}{tip}>{shown}{below}</td>"

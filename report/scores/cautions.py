@@ -118,6 +118,10 @@ def edges_text(
         if about is None or optimizer in about:
             places = [f"{task} ({'; '.join(map(str, each))})" for task, each in by_task.items()]
             yield f"{optimizer}'s best setting is at an edge of what was tried on {', '.join(places)}."
-    others = [(str(len(by_task)), optimizer) for optimizer, by_task in found.items() if about is not None and optimizer not in about]
+    others = [
+        (str(len(by_task)), optimizer)
+        for optimizer, by_task in found.items()
+        if about is not None and optimizer not in about
+    ]
     if others:
         yield f"Others' best settings are at an edge of what was tried, on so many tasks: {grouped_text(others)}."

@@ -11,11 +11,10 @@ from report.figures.comparison import comparison
 from report.figures.panel import Line, Panel
 from report.figures.sensitivity import sensitivity
 from report.figures.series_style import DASHES, SeriesStyle, styles_of
+from report.names import name_of
 from report.scores.data import Task
-from report.scores.profile import MAX_RATIO
 from report.suite.scored import Scored
 from report.suite.tables import expected_shares
-from report.names import name_of
 from results.settings import Setting, settings
 
 BEST = 5  # optimizers that have colours beside those asked about
@@ -80,7 +79,7 @@ def profile_panels(scored: Scored, looks: Looks) -> list[Panel]:
         ends = sorted({0.0, *(each for each in distances if each <= FARTHEST)})
         points = [(end, sum(each <= end for each in distances) / len(tasks)) for end in ends]
         lines.append(looks.line(name, *staircase([*points, (FARTHEST, points[-1][1])])))
-    titles = "Results", "distance to the best, times what counts as near", "share of tasks"
+    titles = "Results", "distance to the best / near", "share of tasks"
     return [*found, Panel(*titles, lines, y_range=(-0.02, 1.03), note=looks.note())]
 
 

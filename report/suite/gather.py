@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from optim.search_range import Space
 from report.scores.data import Task, Trial
@@ -82,10 +83,11 @@ def gather(
     """
     warnings: list[str] = []
     notes: list[str] = []
-    mine = defined_runs(suite, own, None, "Your", warnings)
-    theirs = defined_runs(suite, recorded, own if mine else None, "Recorded", warnings)
+    mine = defined_runs(suite, own, "Your", warnings)
+    theirs = defined_runs(suite, recorded, "Recorded", warnings)
     mine, theirs = (ended_runs(each, only, warnings) for each in (mine, theirs))
     newest_code(mine, warnings)
+    notes += leave_out_stand_ins(suite, mine, theirs)
     known = {optimizer for by_optimizer in theirs.values() for optimizer in by_optimizer}
     replaced: dict[str, list[str]] = defaultdict(list)
     for task, by_optimizer in mine.items():
@@ -95,9 +97,12 @@ def gather(
     for optimizer, tasks in replaced.items():
         notes.append(f"{optimizer}: your runs are compared, not the recorded ones ({names_text(tasks)}).")
     if own is not None and own.missing:
-        warnings.append(f"{len(own.missing)} runs of the suite are missing or damaged: {names_text(own.missing)}.")
-    spaces = {**(declared_spaces(recorded.manifest) if recorded else {}), **(declared_spaces(own.manifest) if own else {})}
-    found = Compared(name, suite, mine, theirs, spaces, asked_about(mine, known), warnings, notes)
+        warnings.append(f"{len(own.missing)} runs have not begun, or are damaged, such as {own.missing[0]}.")
+    spaces = {
+        **(declared_spaces(recorded.manifest) if recorded else {}),
+        **(declared_spaces(own.manifest) if own else {}),
+    }
+    found = Compared(Path(name).stem, suite, mine, theirs, spaces, asked_about(mine, known), warnings, notes)
     if not found.optimizers:
         raise ValueError(f"suite {name}: no finished run of a task as it is defined now. {' '.join(warnings)}".rstrip())
     return found
@@ -112,10 +117,8 @@ def asked_about(own: ByTask, known: Collection[str]) -> tuple[str, ...]:
     return tuple(new or ours)
 
 
-def defined_runs(
-    suite: Suite, found: SuiteRuns | None, reference: SuiteRuns | None, whose: str, warnings: list[str]
-) -> dict[str, list[Run]]:
-    """The runs of the suite's tasks, but for tasks whose definition was another then, or is not the reference's."""
+def defined_runs(suite: Suite, found: SuiteRuns | None, whose: str, warnings: list[str]) -> dict[str, list[Run]]:
+    """The runs of the suite's tasks, but for tasks whose definition was another then."""
     kept: dict[str, list[Run]] = {}
     for name, runs in (found.runs if found else {}).items():
         task = suite.tasks.get(name)
@@ -124,11 +127,8 @@ def defined_runs(
             continue
         if task is None:
             warnings.append(f"{whose} runs of {name} are left out: the suite has no such task now.")
-        elif definition not in (task.definition(suite.shared), task.definition(suite.shared, with_files=False)):
+        elif definition != task.definition(suite.shared):
             warnings.append(f"{whose} runs of {name} are left out: the task was defined otherwise then.")
-        elif reference and reference.runs.get(name) and reference.manifest.definitions.get(name) != definition:
-            where = "the data set's files" if definition == task.definition(suite.shared) else "made-up data"
-            warnings.append(f"{whose} runs of {name} are left out: they are of {where}, and yours are not.")
         else:
             kept[name] = list(runs)
     return kept
@@ -149,6 +149,20 @@ def ended_runs(found: Mapping[str, Sequence[Run]], only: Collection[str], warnin
     for optimizer, names in rest.items():
         warnings.append(f"{len(names)} runs of {optimizer} are left out, as they have not ended: {names_text(names)}.")
     return kept
+
+
+def leave_out_stand_ins(suite: Suite, own: ByTask, recorded: ByTask) -> list[str]:
+    """Of a task and the one that is run in its place where its data are not there, leave the one that was run; a note
+    on each. Of both, the first stays."""
+    notes = []
+    for name, task in suite.tasks.items():
+        pair = [task.instead_of, name] if task.instead_of else []
+        having = [each for each in pair if each in (own or recorded)] or [each for each in pair if each in recorded]
+        for other in (each for each in pair if having and each != having[0]):
+            if own.pop(other, None) or recorded.pop(other, None):
+                recorded.pop(other, None)
+                notes.append(f"Runs of {other} are left out: {having[0]} is compared in its place.")
+    return notes
 
 
 def newest_code(found: ByTask, warnings: list[str]) -> None:

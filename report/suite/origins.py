@@ -96,5 +96,7 @@ def place_of(run: Run) -> tuple[object, ...]:
 
 def mean_seconds(runs: Sequence[Run]) -> float | None:
     """Of training, over the runs that were timed to their end."""
-    found = [seconds for run in runs if run.ending == "done" and (seconds := (run.status.get("seconds") or {}).get("train"))]
+    found = [
+        seconds for run in runs if run.ending == "done" and (seconds := (run.status.get("seconds") or {}).get("train"))
+    ]
     return sum(found) / len(found) if found else None

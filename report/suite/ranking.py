@@ -54,7 +54,10 @@ def metric_of(scored: Scored, task: Task) -> str:
 def values_note(scored: Scored) -> str:
     validated = [task.name for task in scored.tasks if scored.which[task.name] != "test"]
     where = f", but on {', '.join(validated)} on validation" if validated else ""
-    return f"Values are of the test set, with the weights of the best epoch on validation{where}; problems without data have one value for both."
+    return (
+        f"Values are of the test set, with the weights of the best epoch on validation{where}; problems without data "
+        "have one value for both."
+    )
 
 
 def left_out_note(scored: Scored) -> list[str]:
@@ -101,7 +104,9 @@ def look(scored: Scored, task: Task, optimizer: str) -> Look:
 
 
 def behind(distance: float) -> str:
-    return f"{distance:.2g}×" if distance < 100 else f"{min(distance, 1e9):,.0f}×" if math.isfinite(distance) else "behind"
+    return (
+        f"{distance:.2g}×" if distance < 100 else f"{min(distance, 1e9):,.0f}×" if math.isfinite(distance) else "behind"
+    )
 
 
 def tip(scored: Scored, task: Task, optimizer: str) -> str:

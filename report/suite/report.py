@@ -23,9 +23,9 @@ from results.suite import Suite, read_suite
 from results.suite_runs import SuiteRuns, read_recorded, read_suite_runs
 
 PROFILE = (
-    "Performance profiles: the share of tasks on which an optimizer reaches the target within so many times the steps of "
-    "the fastest, and on which its result is within so many times the distance that counts as near the best. Higher is "
-    "better."
+    "Performance profiles: the share of tasks on which an optimizer reaches the target within so many times the steps "
+    "of the fastest, and on which its result is within so many times the distance that counts as near the best. "
+    "Higher is better."
 )
 TEXT = {
     "Sensitivity": (
@@ -101,7 +101,11 @@ def add_overview(report: SuiteReport, looks: Looks, times: Table | None) -> None
     tables = {"sensitivity": sensitivity_table(found, False), "sensitivity_to_all": sensitivity_table(found, True)}
     report.add("Sensitivity", tables, [])
     caption = "The share of tasks on which the expected best of so many trials is near the best of all."
-    report.add("Tuning", {"expected_best": expected_table(found)}, [Figure("expected_best", caption, expected_panels(found, looks))])
+    report.add(
+        "Tuning",
+        {"expected_best": expected_table(found)},
+        [Figure("expected_best", caption, expected_panels(found, looks))],
+    )
 
 
 def expected_panels(found: Scored, looks: Looks) -> list:
@@ -110,7 +114,9 @@ def expected_panels(found: Scored, looks: Looks) -> list:
 
 
 def warnings_of(found: Scored) -> list[str]:
-    few = sorted({name for own in found.chosen.values() for name, each in own.items() if len(each.trials) < FEWEST_SEEDS})
+    few = sorted(
+        {name for own in found.chosen.values() for name, each in own.items() if len(each.trials) < FEWEST_SEEDS}
+    )
     lines = [f"Fewer than {FEWEST_SEEDS} seeds of {', '.join(few)}: differences may be chance."] if few else []
     doubts = cautions(found.tried, found.chosen, found.compared.spaces, about=found.compared.mine)
     return [*found.compared.warnings, *lines, *doubts]
@@ -160,7 +166,9 @@ def facts(found: Scored) -> list[tuple[str, str]]:
     return [*first, *sizes, *runs, ("seeds of the best", str(len(compared.suite.seeds)))]
 
 
-def write_suite_report(report: SuiteReport, out: Path, formats: Sequence[str] = ("png", "pdf"), html: bool = True) -> Path:
+def write_suite_report(
+    report: SuiteReport, out: Path, formats: Sequence[str] = ("png", "pdf"), html: bool = True
+) -> Path:
     """Write all files; return the page's, or the folder's where there is none."""
     from report.page.html import write_page
 

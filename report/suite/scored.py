@@ -24,8 +24,8 @@ Chosen = Mapping[str, Mapping[str, TriedSetting]]
 
 @dataclass(frozen=True)
 class Scored:
-    """tried: the settings by task and optimizer. chosen: the best of each. runs: by key_of(trial). baselines: those that
-    are asked for."""
+    """tried: the settings by task and optimizer. chosen: the best of each. runs: by key_of(trial). baselines: those
+    that are asked for."""
 
     compared: Compared
     tasks: Sequence[Task]
@@ -77,19 +77,19 @@ class Scored:
 
     @cached_property
     def ranked_tasks(self) -> list[Task]:
-        """The tasks on which an optimizer must have results to be ranked: those of mine that has most, or of any."""
+        """The tasks on which an optimizer must have results to be ranked: those of one of mine, or of any, so that as
+        many results as possible are ranked."""
         candidates = self.compared.mine or self.compared.optimizers
-        covered = {optimizer: [task for task in self.tasks if optimizer in self.chosen[task.name]] for optimizer in candidates}
-        return max(covered.values(), key=len)
+        sets = [[task for task in self.tasks if name in self.chosen[task.name]] for name in candidates]
+        return max(sets, key=lambda tasks: len(tasks) * len(self.having(tasks)))
+
+    def having(self, tasks: Sequence[Task]) -> list[str]:
+        """The optimizers that ran on all of the tasks, by name."""
+        return [name for name in self.compared.optimizers if all(name in self.chosen[task.name] for task in tasks)]
 
     @cached_property
     def ranked(self) -> list[str]:
-        """The optimizers that ran on all of them, by name."""
-        return [
-            optimizer
-            for optimizer in self.compared.optimizers
-            if all(optimizer in self.chosen[task.name] for task in self.ranked_tasks)
-        ]
+        return self.having(self.ranked_tasks)
 
     @cached_property
     def unranked(self) -> list[str]:

@@ -15,7 +15,6 @@ from report.suite.scored import Scored
 from report.tables.table import Look, Table
 from report.tables.text import ABSENT, number
 from report.tables.verdicts import p_text
-from results.run import Run
 
 RATIOS = (1.0, 1.5, 2.0, 4.0)  # where shades of steps and seconds end
 SHARES = (0.75, 0.5, 0.25, 0.1)  # and of shares
@@ -32,8 +31,8 @@ STEPS = (
     f"area: of the performance profile up to {MAX_RATIO:g} times the fastest, 1 for the fastest everywhere.",
 )
 SENSITIVITY = (
-    "Each setting tried stands for the part of the space that is nearer to it than to the others, on the space's scale; "
-    "the values are validation's, of the first seed. Settings that diverged are not near.",
+    "Each setting tried stands for the part of the space that is nearer to it than to the others, on the space's "
+    "scale; the values are validation's, of the first seed. Settings that diverged are not near.",
 )
 EXPECTED = (
     "The share of tasks on which the expected best of n random trials is near the best that any optimizer's trial "
@@ -64,7 +63,7 @@ def verdict_look(scored: Scored, duel: Duel, task: Task) -> Look:
         unit = " decades" if task.log_scale else ""
         lines.append(f"difference, positive where better: {number(float(found.difference))}{unit}, {found.n} seeds")
     lines.append(f"p{equals(found.p)}, corrected p{equals(found.holm)}" if found.p is not None else "no test")
-    return Look(level={WIN: 1, LOSS: 4}.get(verdict), tip="\n".join(lines))
+    return Look(level={WIN: 1, TIE: 3, LOSS: 4}[verdict], tip="\n".join(lines))
 
 
 def equals(p: float | None) -> str:
@@ -115,7 +114,11 @@ def steps_table(scored: Scored) -> Table | None:
             return "not reached", Look(level=len(RATIOS), tip=tip)
         return f"{steps:,}", ratio_look(steps / min(reached), tip)
 
-    columns = ["area", "reached", *(f"{task.name}: {scored.compared.suite.tasks[task.name].metric} {task.target:g}" for task in tasks)]
+    columns = [
+        "area",
+        "reached",
+        *(f"{task.name}: {scored.compared.suite.tasks[task.name].metric} {task.target:g}" for task in tasks),
+    ]
     without = [task.name for task in scored.tasks if task.name not in scored.steps]
     notes = [*STEPS, *([f"Without a target: {', '.join(without)}."] if without else [])]
     return by_task(scored, "steps to the target", columns, first, each, notes, tasks)
@@ -205,7 +208,11 @@ def times_table(scored: Scored) -> tuple[Table | None, str]:
 
     def each(task: Task, optimizer: str) -> tuple[str, Look]:
         own = seconds[task.name]
-        return (number(own[optimizer]), ratio_look(own[optimizer] / min(own.values()))) if optimizer in own else (ABSENT, Look())
+        return (
+            (number(own[optimizer]), ratio_look(own[optimizer] / min(own.values())))
+            if optimizer in own
+            else (ABSENT, Look())
+        )
 
     columns = [task.name for task in scored.tasks]
     notes = ["Mean over the seeds of the best setting, without evaluation. Below: times the fastest."]
@@ -242,5 +249,3 @@ def task_table(scored: Scored, task: Task) -> Table:
     notes = ["Chosen by the best epoch on validation; means ± standard deviations over n seeds."]
     title = f"Suite {scored.compared.name}, {task.name}: best settings"
     return Table(title, columns, rows, notes, looks=looks)
-
-

@@ -10,7 +10,7 @@ from results.run_records import write_records
 from results.suite import Suite, SuiteTask
 from results.suite_runs import Manifest, SearchedRange, SuiteRuns, write_manifest
 
-RATES = [10 ** (-4 + 4 * (2 * k + 1) / 16) for k in range(8)]
+RATES = [float(f"{10 ** (-4 + 4 * (2 * k + 1) / 16):.3g}") for k in range(8)]
 SPACE = {"optim.lr": SearchedRange(low=1e-4, high=1.0, scale="log")}
 ENVIRONMENT = {
     **{"python": "3.11.7", "device": "cpu", "device_name": "A CPU", "threads": 1, "cores": 2, "processes": 1},
@@ -37,7 +37,9 @@ class Maker:
     def __init__(self, suite, name="demo", noise=0.02, deterministic=()):
         self.suite, self.name, self.noise, self.deterministic = suite, name, noise, deterministic
 
-    def run(self, task, optimizer, skill, lr, seed, ending="done", code=None, as_=None, environment=None, settings=None):
+    def run(
+        self, task, optimizer, skill, lr, seed, ending="done", code=None, as_=None, environment=None, settings=None
+    ):
         """as_: the optimizer whose chance it shares; by default its own name's."""
         spec = self.suite.tasks[task]
         chance = random.Random(zlib.crc32(f"{task} {as_ or optimizer} {lr} {seed}".encode()))
@@ -49,7 +51,14 @@ class Maker:
             reached = quality * (1 - math.exp(-4 * epoch / spec.epochs))
             value = reached if spec.better == "max" else 10 ** (-6 * reached) if spec.log_scale else 1 - reached
             curve.append(value)
-            row = {"epoch": epoch, "step": 10 * epoch, "loss": 1 - reached, spec.metric: value, "lr": lr, "per": "epoch"}
+            row = {
+                "epoch": epoch,
+                "step": 10 * epoch,
+                "loss": 1 - reached,
+                spec.metric: value,
+                "lr": lr,
+                "per": "epoch",
+            }
             rows += [{"split": "train", **row}, {"split": "val", **row}]
         if ending == "diverged":
             rows = rows[: len(rows) // 3]
@@ -63,7 +72,13 @@ class Maker:
         if ending == "diverged":
             status |= {"test": None, "test_last": None, "diverged": {"epoch": 2, "step": 20, "what": "loss is nan"}}
         config = {
-            **{"task": {"name": f"x_{task}"}, "data": {"name": "made"}, "model": {"name": "mlp"}, "wrap": {}, "groups": {}},
+            **{
+                "task": {"name": f"x_{task}"},
+                "data": {"name": "made"},
+                "model": {"name": "mlp"},
+                "wrap": {},
+                "groups": {},
+            },
             **{"optim": {"name": optimizer, "lr": lr, **(settings or {})}, "seed": seed, "epochs": spec.epochs},
         }
         signature = f"{zlib.crc32(f'{task}{optimizer}{lr}{code}'.encode()):08x}"
@@ -120,7 +135,10 @@ def wide_demo(optimizers=16, seed=0):
 
     suite = read_suite("quick")
     targets = {"acc": 0.72, "mse": 1e-3, "distance": 1e-3, "bpc": 0.42, "perplexity": 1e-3}
-    tasks = {name: replace(task, target=targets[task.metric], epochs=max(task.epochs, 8)) for name, task in suite.tasks.items()}
+    tasks = {
+        name: replace(task, target=targets[task.metric], epochs=max(task.epochs, 8))
+        for name, task in suite.tasks.items()
+    }
     tasks["autoencoder"] = replace(tasks["autoencoder"], target=0.4)
     tasks["words"] = replace(tasks["words"], near=0.3)
     tasks["factorization"] = replace(tasks["factorization"], target=1e-12)
