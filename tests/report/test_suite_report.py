@@ -242,7 +242,10 @@ def test_the_page_in_a_browser(visit, tmp_path):
     assert page.texts(f"{table} tbody tr:first-child td")[0] == "mine"
     legend = page.texts("#s1 .legendtext")
     assert legend[0] == "mine" and len(legend) == 15
-    shown = "document.querySelector('#s1 .chart').data.filter((t) => (t.visible ?? true) === true && t.meta === 'line').length"
+    shown = (
+        "document.querySelector('#s1 .chart').data"
+        ".filter((t) => (t.visible ?? true) === true && t.meta === 'line').length"
+    )
     before = page.value(shown)
     page.value("document.querySelector('#s1 .chart')._context.doubleClickDelay = 20")
     page.click("#s1 .legendtoggle")
