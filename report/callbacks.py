@@ -83,6 +83,17 @@ def summarise_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[st
     return "\n".join([*parts, *(against_published(each, groups, folder, width) for each in experiments)])
 
 
+def summarise_suite(folder: Path) -> str:
+    """Write the report of a suite's folder, outputs/suites/<name>, to its `report`; return a short table, the wins and
+    losses of the command's optimizers, the first cautions, and the page's path. Raises OSError and ValueError."""
+    from report.suite.console import summary
+    from report.suite.report import read_report, write_suite_report
+
+    report = read_report(folder)
+    text = summary(report, shutil.get_terminal_size().columns)
+    return f"\n{text}\n{write_suite_report(report, folder / 'report')}"
+
+
 def against_published(experiment: str, groups: Sequence[Group], folder: Path, width: int) -> str:
     """The published numbers of an experiment beside those of a sweep, as text; write the tables and figures to its
     folder. Rows by learning rate are counted only.

@@ -1,4 +1,4 @@
-"""Functions that main.py hands to the runner, called at the end of a run and of a sweep: pictures and tables."""
+"""Functions that main.py hands to the runner, called at the end of a run, a sweep and a suite: pictures and tables."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def ignore_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[str])
     return ""
 
 
+def ignore_suite(folder: Path) -> str:
+    """Print nothing."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Callbacks:
     """Top-level functions of a module: they are pickled for runs in other processes.
@@ -25,11 +30,13 @@ class Callbacks:
     what to print, or "".
     on_sweep_end(runs, folder, experiments): called with the folders of a sweep's runs and its own, and with the
     experiments whose papers' grids it ran (sweep=paper); returns what to print, or "".
+    on_suite_end(folder): called with the folder of a suite's suite.json; returns what to print, or "".
     preload: modules that on_run_end imports, loaded once before processes are forked.
     """
 
     on_run_end: Callable[[Path], str | None] = ignore_run
     on_sweep_end: Callable[[Sequence[Path], Path, Sequence[str]], str] = ignore_sweep
+    on_suite_end: Callable[[Path], str] = ignore_suite
     preload: tuple[str, ...] = ()
 
 

@@ -35,7 +35,8 @@ class SweeperWithCallbacks(BasicSweeper):
 class RunsSweeper(SweeperWithCallbacks):
     """hydra/sweeper=runs, the default: plans all runs before the first starts, and runs those that are not done.
 
-    grid: a file of configs/sweep; the command line's `sweep=NAME`. budget_s: the seconds of its `--budget`.
+    grid: a file of configs/sweep; the command line's `sweep=NAME`. suite: a file of configs/suite; its `suite=NAME`.
+    budget_s: the seconds of its `--budget`.
     halving: the fields of runner.sweep.settings.HalvingSettings; the command line's `sweep.halving=3`.
     """
 
@@ -43,21 +44,27 @@ class RunsSweeper(SweeperWithCallbacks):
         self,
         params: dict[str, str] | None = None,
         grid: str | None = None,
+        suite: str | None = None,
         budget_s: float | None = None,
         **halving: Any,
     ) -> None:
         super().__init__(None, params)
-        self.grid, self.budget_s, self.halving = grid, budget_s, halving
+        self.grid, self.suite, self.budget_s, self.halving = grid, suite, budget_s, halving
 
     def sweep(self, arguments: list[str]) -> Any:
         from runner.sweep.main import run_sweep
         from runner.sweep.settings import GridSettings, read_halving, read_settings
+        from runner.sweep.suite_sweep import run_suite
 
         assert self.hydra_context is not None
         overrides, loader = [*self.fixed_overrides(), *arguments], self.hydra_context.config_loader
-        settings = read_settings(GridSettings, {"grid": self.grid, "budget_s": self.budget_s}, "hydra.sweeper")
-        options = {**vars(settings), "callbacks": self.callbacks, "halving": read_halving(self.halving)}
-        raise SystemExit(run_sweep(overrides, loader, self.config, self.launcher, **options))
+        given = {"grid": self.grid, "budget_s": self.budget_s, "suite": self.suite}
+        settings, halving = read_settings(GridSettings, given, "hydra.sweeper"), read_halving(self.halving)
+        common = overrides, loader, self.config, self.launcher
+        if settings.suite is not None:
+            raise SystemExit(run_suite(*common, settings, self.callbacks, halving))
+        how = {"grid": settings.grid, "budget_s": settings.budget_s, "halving": halving}
+        raise SystemExit(run_sweep(*common, callbacks=self.callbacks, **how))
 
 
 class OptunaSweeper(SweeperWithCallbacks):
@@ -175,7 +182,7 @@ class Registration(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: Any) -> None:
         halving = {"halving": None, "min_epochs": None, "brackets": None}
-        register("sweeper", "runs", RunsSweeper, params=None, grid=None, budget_s=None, **halving)
+        register("sweeper", "runs", RunsSweeper, params=None, grid=None, suite=None, budget_s=None, **halving)
         search = {"n_trials": 20, "seed": 0, "sampler": "tpe", "batch": None, "pruner": None}
         register("sweeper", "optuna", OptunaSweeper, params=None, **search)
         register("launcher", "local", LocalLauncher, n_jobs=None, jobs_per_gpu=1)

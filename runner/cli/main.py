@@ -18,7 +18,7 @@ from runner.cli.check_data import FLAG, check_data_command
 from runner.cli.errors import composed, describe_error
 from runner.cli.evaluate import WORD, evaluate_command
 from runner.cli.help import help_text
-from runner.cli.overrides import BUDGET, BUDGET_S, GRID, HALVING, hydra_arguments
+from runner.cli.overrides import BUDGET, BUDGET_S, GRID, HALVING, SUITE, hydra_arguments
 from runner.config.compose import CONFIGS, compose, read_saved
 from runner.config.errors import ConfigError
 from runner.config.validate import validate
@@ -95,6 +95,8 @@ def compose_and_run(argv: list[str], distributed: DistributedContext, callbacks:
     if not {"-m", "--multirun"} & set(words):
         if any(word.startswith(GRID) for word in words):
             raise ConfigError("sweep= names a grid of runs; add -m to run them")
+        if any(word.startswith(SUITE) for word in words):
+            raise ConfigError("suite= names the tasks of many runs; add -m to run them")
         if any(word.startswith(BUDGET_S) for word in words):
             raise ConfigError(f"{BUDGET} shrinks a sweep; add -m to run one")
         if keys := [key for key, name in HALVING.items() if any(word.startswith(name) for word in words)]:

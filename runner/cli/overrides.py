@@ -14,6 +14,8 @@ from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
 GRID = "hydra.sweeper.grid="  # where Hydra's sweeper takes the name of a file of grids
+LAUNCHER = "hydra/launcher="
+SUITE = "hydra.sweeper.suite="
 #: how a sweep stops bad settings early, and where Hydra's sweeper takes that
 HALVING = {f"sweep.{key}": f"hydra.sweeper.{key}=" for key in ("halving", "min_epochs", "brackets")}
 BUDGET = "--budget"  # the flag of a sweep, and where Hydra's sweeper takes its seconds
@@ -48,6 +50,8 @@ def hydra_arguments(argv: list[str]) -> list[str]:
             flags += [word, next(words, "")] if word in WITH_VALUE else [word]
         elif word:
             overrides += hydra_override(word)
+    if any(word.startswith(SUITE) for word in overrides) and not any(word.startswith(LAUNCHER) for word in overrides):
+        overrides.append(f"{LAUNCHER}local")  # hundreds of short runs
     return flags + overrides
 
 
@@ -78,6 +82,8 @@ def hydra_override(word: str) -> list[str]:
         check_repeated(key, value)
     if key == "sweep":
         return [GRID + value]
+    if key == "suite":
+        return [SUITE + value]
     if key.startswith("sweep."):
         if key not in HALVING:
             raise ConfigError(f"{quote(word)} is not a key; of sweep= there are {', '.join(HALVING)}")

@@ -17,10 +17,10 @@ from results.values import format_value
 from runner.config.errors import ConfigError
 from runner.config.schema import Config
 from runner.sweep.launch import is_basic, is_joblib, runs_at_a_time
-from runner.sweep.plan import DONE, REFUSED, REPEATED, Job, common_outputs, run_count
+from runner.sweep.plan import DONE, REFUSED, REPEATED, Job, run_count
 from runner.sweep.run_cost import CostMeter, RunCost
 from runner.sweep.slots import Slot, process_slots
-from runner.sweep.table import format_duration, sweep_name
+from runner.sweep.table import format_duration, sweep_folder
 
 FILE = "budget.json"
 
@@ -86,7 +86,7 @@ def shrink(jobs: Sequence[Job], launcher: Any, budget_s: float, print_line: Call
     jobs = [job for job in jobs if job.state not in (REFUSED, REPEATED)]
     if any(job.checked_config.settings.branch.run for job in jobs):
         raise ConfigError("--budget goes with runs from their first epoch, not with branches of others")
-    folder = common_outputs([job.checked_config for job in jobs]) / "sweeps" / sweep_name(jobs)
+    folder = sweep_folder(jobs)
     decision = recorded(folder / FILE, budget_s)
     if decision is None:
         slots = machine_slots(launcher, jobs[0].checked_config)

@@ -20,13 +20,12 @@ from runner.sweep.plan import (
     RESUME,
     TODO,
     Job,
-    common_outputs,
     plan_jobs,
     plan_summary,
     with_stopped,
 )
 from runner.sweep.settings import HalvingSettings
-from runner.sweep.table import SweepTable
+from runner.sweep.table import SweepTable, sweep_folder
 from runner.train.output import print_line
 from runner.train.signals import STOPPED_BY_SIGNAL
 
@@ -60,7 +59,7 @@ def run_sweep(
         print_line(plan_summary(jobs))
         raise ConfigError("every run of this sweep is refused")
     halved = HalvingSweep([job for job in valid if job.state != REPEATED], halving, print_line) if halving else None
-    table = SweepTable(jobs, common_outputs([job.checked_config for job in valid]), print_line)
+    table = SweepTable(jobs, sweep_folder(valid), print_line)
     print_line(plan_summary(with_stopped(jobs) if halving else jobs))
     if halved:
         code = halved.run(launcher, table, callbacks)

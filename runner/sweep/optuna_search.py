@@ -249,7 +249,7 @@ class OptunaSearch:
     def table(self) -> SweepTable:
         """The table of all runs so far; it prints no line for a run, as `record` prints one for each trial."""
         jobs = [job for number in sorted(self.jobs) for job in self.jobs[number]]
-        table = SweepTable(jobs, self.folder.parents[1], lambda line: None, self.folder.name)
+        table = SweepTable(jobs, self.folder, lambda line: None)
         table.rows.update({job.number: self.rows[job.folder] for job in table.jobs if job.folder in self.rows})
         return table
 

@@ -39,9 +39,10 @@ class JoblibSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class GridSettings:
-    """grid: the name of sweep=NAME. budget_s: the seconds of --budget."""
+    """grid: the name of sweep=NAME. budget_s: the seconds of --budget. suite: the name of suite=NAME."""
 
     grid: str | None = None
+    suite: str | None = None
     budget_s: float | None = field(default=None, metadata={"range": "(0, inf)"})
 
 

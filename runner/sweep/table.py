@@ -19,7 +19,7 @@ from results.signature import digest
 from results.status import FINISHED, STOPPED, is_finished
 from results.values import flat, format_metric
 from runner.config.errors import ConfigError
-from runner.sweep.plan import REFUSED, RESUME, TODO, Job, run_count
+from runner.sweep.plan import REFUSED, RESUME, TODO, Job, common_outputs, run_count
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -28,10 +28,10 @@ Row = dict[str, Any]
 class SweepTable:
     """A row for each run of a sweep that is not refused.
 
-    outputs: the root folder of results. print_line: takes the line of each run that ends. name: of the sweep's folder.
+    folder: where sweep.csv goes. print_line: takes the line of each run that ends.
     """
 
-    def __init__(self, jobs: Sequence[Job], outputs: Path, print_line: Callable[[str], Any], name: str = "") -> None:
+    def __init__(self, jobs: Sequence[Job], folder: Path, print_line: Callable[[str], Any]) -> None:
         self.jobs, self.print_line = [job for job in jobs if job.state != REFUSED], print_line
         self.has_refused = len(self.jobs) < len(jobs)
         self.rows = {job.number: read_row(job) for job in self.jobs}
@@ -42,7 +42,7 @@ class SweepTable:
             number: f"{label(each, shown_keys(each, varying))} seed={each['seed']}"
             for number, each in self.settings.items()
         }
-        self.folder = outputs / "sweeps" / (name or sweep_name(self.jobs))
+        self.folder = folder
         self.start = time.time()
         self.announcing = Lock()  # by this thread or that of the progress
         self.recorded: set[int] = set()  # numbers of the jobs that have ended in this command
@@ -53,7 +53,7 @@ class SweepTable:
     def begin(self, to_run: Sequence[Job]) -> None:
         """Count these jobs, which are about to be run, and no others as the work that there is."""
         self.to_run = list(to_run)
-        self.ended: set[int] = set()  # numbers of those that have ended
+        self.ended: dict[int, dict[str, Any]] = {}  # the status of those that have ended, by number
         self.is_announced = False
 
     @property
@@ -66,7 +66,7 @@ class SweepTable:
         code: its exit code, negative for the signal that killed it. error: why it could not start.
         """
         row = self.rows[job.number] = read_row(job)
-        self.ended.add(job.number)
+        self.ended[job.number] = read_status(job.folder) or {}
         self.recorded.add(job.number)
         if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
             row["status"] = "interrupted"  # perhaps before it had a status
@@ -116,7 +116,7 @@ class SweepTable:
         """
         running = self.running()
         statuses = [status for _, status in running]
-        statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
+        statuses += list(self.ended.values())
         statuses = [status for status in statuses if status.get("epochs_done")]  # others have seconds of a part of one
         epochs = sum(status["epochs_done"] for status in statuses)
         seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
@@ -239,6 +239,10 @@ def describe_size(jobs: Sequence[Job]) -> str:
     return f"{run_count(jobs)} of {number} epoch{'' if epochs == [1] else 's'}"
 
 
-def sweep_name(jobs: Sequence[Job]) -> str:
-    """Eight hexadecimal digits of the set of runs: the same command again finds its sweep's folder."""
-    return digest("\n".join(sorted(str(job.folder) for job in jobs)))
+def sweep_folder(jobs: Sequence[Job]) -> Path:
+    """outputs/sweeps/<eight hexadecimal digits of the set of runs>: the same command again finds its sweep's folder.
+
+    jobs: those that are not refused.
+    """
+    name = digest("\n".join(sorted(str(job.folder) for job in jobs)))
+    return common_outputs([job.checked_config for job in jobs]) / "sweeps" / name

@@ -37,7 +37,7 @@ class StackedSweep:
     max_runs: int | None = None
     print_line: Callable[[str], Any] = print_line
     parallel: list[Job] = field(default_factory=list)  # jobs that are faster in parallel processes
-    sequential: list[Job] = field(default_factory=list)  # jobs that can't be stacked
+    not_stacked: list[Job] = field(default_factory=list)  # jobs that can't be
 
     def run(self, jobs: Sequence[Job]) -> int:
         """Run all jobs; return 0, or 128 + the signal that stopped the sweep."""
@@ -49,7 +49,7 @@ class StackedSweep:
             [jobs[i] for i in group] for group in group_runs([job.checked_config for job in jobs]) if len(group) > 1
         ]
         in_group = {job.number for group in groups for job in group}
-        self.sequential = [job for job in jobs if job.number not in in_group]
+        self.not_stacked = [job for job in jobs if job.number not in in_group]
         for group in groups:
             for part in split(group, self.max_runs):
                 if code := self.run_group(part):
@@ -57,14 +57,18 @@ class StackedSweep:
         return 0
 
     def run_others(self) -> int:
-        if self.parallel:
-            settings = self.parallel[0].checked_config.settings
-            slots = process_slots(None, 1, settings.device, settings.threads)
-            if code := run_parallel(self.parallel, self.on_end, slots, self.callbacks):
-                return code
-        for reason in sorted({config_obstacle(job.checked_config) for job in self.sequential} - {""}):
+        """Run the jobs that are not stacked: in parallel processes where there are several and the machine has cores
+        or GPUs for more than one at a time."""
+        for reason in sorted({config_obstacle(job.checked_config) for job in self.not_stacked} - {""}):
             self.print_line(f"not stacked: {reason}")
-        return run_sequentially(self.sequential, self.on_end, self.callbacks)
+        jobs = sorted([*self.parallel, *self.not_stacked], key=lambda job: job.number)
+        if not jobs:
+            return 0
+        settings = jobs[0].checked_config.settings
+        slots = process_slots(None, 1, settings.device, settings.threads)
+        if len(jobs) > 1 and len(slots) > 1:
+            return run_parallel(jobs, self.on_end, slots, self.callbacks)
+        return run_sequentially(jobs, self.on_end, self.callbacks)
 
     def run_group(self, jobs: list[Job]) -> int:
         """Train jobs as one program, and note those that must be run in another way; return as `run` does."""
@@ -85,7 +89,7 @@ class StackedSweep:
             if isinstance(error, OutOfMemoryError) and len(jobs) > 1:
                 return self.run_halves(group.unfinished())
             self.report(error, group)
-        self.sequential += group.unfinished()
+        self.not_stacked += group.unfinished()
         return 0
 
     def report(self, error: Exception, group: RunGroup) -> None:
@@ -95,7 +99,7 @@ class StackedSweep:
             return
         group.log(traceback.format_exc())
         reason = f"{type(error).__name__}: {first_line(error)}"
-        self.print_line(f"not stacked: {reason}; these runs are trained one after another")
+        self.print_line(f"not stacked: {reason}; these runs are trained by themselves")
 
     def run_halves(self, jobs: list[Job]) -> int:
         self.print_line(f"{len(jobs)} runs don't fit into memory as one program; training two halves")

@@ -14,7 +14,8 @@ DECLARED = "from optim.search_range import log_range\n" + SGD.replace(
 
 
 def test_trials_of_a_name_are_overrides():
-    assert trial_overrides("adam", 0) == [] and trial_overrides("aggmo", 1) == ["optim.lr=0.01"]
+    assert trial_overrides("adam", 0) == ["optim.lr=0.001", "optim.betas=[0.9,0.999]"]
+    assert trial_overrides("prodigy", 1)[0].startswith("optim.lr=") and trial_overrides("aggmo", 1) == ["optim.lr=0.01"]
     assert trial_overrides("adam", 1) == ["optim.lr=0.0001", "optim.betas=[0.9415,0.999]"]
     config = compose("optim=adam", *trial_overrides("adam", 1))
     assert config["optim"]["lr"] == 1e-4 and config["optim"]["betas"] == [0.9415, 0.999]

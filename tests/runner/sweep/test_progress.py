@@ -30,7 +30,7 @@ def jobs(tmp_path, monkeypatch):
 
 def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
     lines = []
-    table = SweepTable(jobs, tmp_path, lines.append)
+    table = SweepTable(jobs, tmp_path / "sweeps" / "sweep", lines.append)
     table.announce_duration()
     assert lines == [] and describe_progress(table) == "" and table.remaining_s() is None, (
         "nothing is known of how long it takes"

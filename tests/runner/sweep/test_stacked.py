@@ -166,7 +166,7 @@ def test_runs_at_different_steps_are_stacked_separately(sweep, tmp_path):
 
 
 @SLOW
-def test_what_can_not_be_stacked_is_printed_and_runs_one_after_another(sweep, tmp_path):
+def test_what_can_not_be_stacked_is_printed_and_runs_by_itself(sweep, tmp_path):
     code, console, outputs = sweep("optim=aggmo", "optim.lr=0.01,0.1", "accumulate=2", form="vmap")
     assert code == 0 and "not stacked: accumulate" in console and environments(outputs) == [None, None]
     words = ["model=vgg16", "data=synthetic", "data.sample_shape=[3,32,32]", "limit_train=8", "epochs=1"]

@@ -8,17 +8,16 @@ first seed; the best of them runs with the others, too. Nothing is run here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from results.signature import digest
 from results.typed import load_yaml, read_dataclass
-from runner.cli.help import summaries
-from runner.config.compose import CONFIGS
-from runner.config.errors import ConfigError
-from runner.config.suggestions import list_choices
 
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "suite"
 RESERVED = ("optim=", "optim.", "seed=", "epochs=", "data.root=", "device=", "outputs=")
 
 
@@ -28,7 +27,8 @@ class SuiteTask:
 
     overrides: of the task, its data and its network. epochs: the budget. metric, better: of validation, "min" or "max".
     target: of the metric; null while no tuned baselines have set it. near, log_scale, floor: report/scores/data.py.
-    files: a data set that has to be downloaded; without_files: overrides in its place where it is not there.
+    has_files: whether its data set has to be downloaded. instead_of: the task in whose place it is run where the files
+    of that one are not there.
     """
 
     overrides: tuple[str, ...]
@@ -39,12 +39,16 @@ class SuiteTask:
     target: float | None = None
     log_scale: bool = False
     floor: float = field(default=1e-12, metadata={"range": "(0, inf)"})
-    files: str | None = None
-    without_files: tuple[str, ...] = ()
+    has_files: bool = False
+    instead_of: str | None = None
 
-    def words(self, with_files: bool = True) -> list[str]:
+    def words(self) -> list[str]:
         """The overrides of the task's runs but for the optimizer and the seed."""
-        return [*self.overrides, *(() if with_files else self.without_files), f"epochs={self.epochs}"]
+        return [*self.overrides, f"epochs={self.epochs}"]
+
+    def definition(self, shared: Sequence[str] = ()) -> str:
+        """Eight hexadecimal digits of what decides its runs but for the optimizer; how they are scored is no part."""
+        return digest(json.dumps([*shared, *self.words()]))
 
 
 @dataclass(frozen=True)
@@ -57,22 +61,28 @@ class Suite:
     tasks: Mapping[str, SuiteTask]
     shared: tuple[str, ...] = ()
 
-    def num_runs(self) -> int:
-        """The runs of one optimizer."""
-        return len(self.tasks) * (self.trials + len(self.seeds) - 1)
+    def num_runs(self, num_tasks: int) -> int:
+        """The runs of one optimizer on so many of the tasks."""
+        return num_tasks * (self.trials + len(self.seeds) - 1)
+
+
+def suite_names(configs: Path = CONFIGS) -> list[str]:
+    return sorted(file.stem for file in configs.glob("*.yaml"))
 
 
 def read_suite(name: str, configs: Path = CONFIGS) -> Suite:
-    """The suite of <configs>/suite/<name>.yaml. ConfigError names the file and the key for what is unknown, missing or
-    wrong."""
-    known = dict(summaries(configs, "suite"))
-    if name not in known:
-        raise ConfigError(f"suite={name} is unknown; {list_choices(name, known)}")
-    called = f"configs/suite/{name}.yaml"
+    """The suite of <configs>/<name>.yaml, or of another file, whose name ends in .yaml. ValueError names the file and
+    the key for what is unknown, missing or wrong."""
+    if name.endswith(".yaml"):
+        file, called = Path(name).expanduser(), name
+    elif name in (known := suite_names(configs)):
+        file, called = configs / f"{name}.yaml", f"configs/suite/{name}.yaml"
+    else:
+        raise ValueError(f"suite={name} is unknown; the choices are {', '.join(known)}, or a file that ends in .yaml")
     try:
-        return checked_suite(read_dataclass(Suite, load_yaml(configs / "suite" / f"{name}.yaml", called), ""))
+        return checked_suite(read_dataclass(Suite, load_yaml(file, called), ""))
     except ValueError as error:
-        raise ConfigError(f"{called}: {error}") from None
+        raise ValueError(f"{called}: {error}") from None
 
 
 def checked_suite(suite: Suite) -> Suite:
@@ -82,13 +92,13 @@ def checked_suite(suite: Suite) -> Suite:
     if len(set(suite.seeds)) < len(suite.seeds):
         raise ValueError(f"seeds={[*suite.seeds]} has one twice")
     for name, task in suite.tasks.items():
-        for override in (*suite.shared, *task.overrides, *task.without_files):
+        for override in (*suite.shared, *task.overrides):
             if override.lstrip("+").startswith(RESERVED):
                 raise ValueError(
                     f"tasks.{name}: {override} is not for a task; the suite gives optimizers, seeds and epochs"
                 )
-        if bool(task.files) != bool(task.without_files):
-            raise ValueError(f"tasks.{name}: files and without_files go together")
+        if task.instead_of is not None and not suite.tasks.get(task.instead_of, task).has_files:
+            raise ValueError(f"tasks.{name}: instead_of={task.instead_of} is no task that has_files")
         if task.log_scale and task.better == "max":
             raise ValueError(f"tasks.{name}: log_scale is for metrics that are best when small")
     return suite

@@ -3,23 +3,20 @@
 import pytest
 
 from report.scores.data import Task
-from runner.cli.help import summaries
-from runner.config.compose import CONFIGS, compose
-from runner.config.errors import ConfigError
+from results.suite import read_suite, suite_names
+from runner.config.compose import compose
 from runner.config.validate import validate
-from runner.sweep.suite import read_suite
 
 
 def test_every_task_of_every_suite_composes():
-    """With and without its files; its metric is the task's own, and the scores take what it says."""
-    names = [name for name, _ in summaries(CONFIGS, "suite")]
+    """Its metric is the task's own, and the scores take what it says."""
+    names = suite_names()
     assert "quick" in names
     for name in names:
         for label, task in read_suite(name).tasks.items():
-            for with_files in {True, not task.without_files}:
-                config = validate(compose(*read_suite(name).shared, *task.words(with_files), "optim=lion", "seed=1"))
-                assert config.settings.epochs == task.epochs and config.optim.name == "lion", (name, label)
-                assert (task.metric, task.better) == (config.task.metric, config.task.better), (name, label)
+            config = validate(compose(*read_suite(name).shared, *task.words(), "optim=lion", "seed=1"))
+            assert config.settings.epochs == task.epochs and config.optim.name == "lion", (name, label)
+            assert (task.metric, task.better) == (config.task.metric, config.task.better), (name, label)
             assert Task(label, task.better, task.target, task.near, task.log_scale, task.floor).name == label
 
 
@@ -28,8 +25,9 @@ def test_the_quick_suite_covers_what_it_is_for():
     words = [word for task in quick.tasks.values() for word in task.overrides]
     wanted = {"task=rosenbrock", "task=quadratic", "task=digits", "task=mnist", "task=autoencoder", "task=char_lm"}
     assert wanted <= set(words) and "task=word_lm" in words and "task=regression" in words
-    assert quick.num_runs() == len(quick.tasks) * (quick.trials + len(quick.seeds) - 1)
-    assert all(task.files is None or task.without_files for task in quick.tasks.values())
+    assert quick.num_runs(2) == 2 * (quick.trials + len(quick.seeds) - 1)
+    replaced = {task.instead_of for task in quick.tasks.values()}
+    assert all(name in replaced for name, task in quick.tasks.items() if task.has_files)
 
 
 TASK = "{overrides: [task=digits], epochs: 1, metric: acc, better: max, near: 0.1%s}"
@@ -45,20 +43,19 @@ WHOLE = f"# For a test of what is wrong\ntrials: 2\nseeds: [0, 1]\ntasks: {{a: {
         (("better: max", "better: most"), ["tasks.a.better=most", "min, max"]),
         (("near: 0.1", "nearly: 0.1"), ["tasks.a.nearly is not a key", "near"]),
         (("task=digits", "optim.lr=1"), ["tasks.a", "optim.lr=1"]),
-        (("near: 0.1", "near: 0.1, files: mnist"), ["tasks.a", "without_files"]),
+        (("near: 0.1", "near: 0.1, instead_of: a"), ["tasks.a", "instead_of=a", "has_files"]),
         (("near: 0.1", "near: 0.1, log_scale: true"), ["tasks.a", "log_scale"]),
         (("{a: ", "{} # "), ["tasks is empty"]),
     ],
 )
 def test_a_suite_that_is_wrong_is_refused(tmp_path, change, facts):
-    (tmp_path / "suite").mkdir()
     text = (WHOLE % "").replace(*change)
-    (tmp_path / "suite" / "mine.yaml").write_text(text)
-    with pytest.raises(ConfigError) as error:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError) as error:
         read_suite("mine", tmp_path)
     assert "configs/suite/mine.yaml" in str(error.value) and all(fact in str(error.value) for fact in facts)
 
 
 def test_an_unknown_suite_is_named():
-    with pytest.raises(ConfigError, match="suite=quik is unknown; .*quick"):
+    with pytest.raises(ValueError, match="suite=quik is unknown; .*quick"):
         read_suite("quik")
