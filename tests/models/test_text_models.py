@@ -12,6 +12,7 @@ from runner.config.compose import compose
 from runner.config.validate import validate
 
 SMALL = {"depth": 2, "dim": 12, "heads": 3}
+CPU = {"depth": 4, "dim": 128, "heads": 4}
 
 
 @pytest.mark.parametrize("settings", [{}, {"bias": True, "tied": False, "positions": 9}], ids=["nanogpt", "gpt2"])
@@ -71,9 +72,9 @@ def test_sizes():
     """nanoGPT prints 10.65M and 0.80M without positions."""
     for settings, shape, expected in (
         ({"depth": 6, "dim": 384, "heads": 6}, (256,), 10_745_088),
-        ({}, (64,), 795_904 + 64 * 128),
-        ({"tied": False}, (64,), 795_904 + 64 * 128 + 65 * 128),
-        ({"positions": 100}, (64,), 795_904 + 100 * 128),
+        (CPU, (64,), 795_904 + 64 * 128),
+        ({**CPU, "tied": False}, (64,), 795_904 + 64 * 128 + 65 * 128),
+        ({**CPU, "positions": 100}, (64,), 795_904 + 100 * 128),
     ):
         assert sum(p.numel() for p in GPT(**settings).build(shape, 65).parameters()) == expected
     lstm, gru = (kind(dim=8, depth=2).build((4,), 5) for kind in (LSTM, GRU))

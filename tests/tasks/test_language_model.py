@@ -115,7 +115,7 @@ def test_the_written_text_is_drawn_from_the_last_context(path, tmp_path):
             ["task=char_lm", "data.cut=stream", "data.shuffle=false", "data.jitter=true", "model.positions=80"],
             ["data.jitter=true", "data.context=64", "model.positions to 94"],
         ),
-        (["task=char_lm", "model.heads=3"], ["model.heads=3", "model.dim=128"]),
+        (["task=char_lm", "model.heads=3"], ["model.heads=3", "model.dim=64"]),
         (["task=char_lm", "task.metric=acc"], ["task.metric=acc", "bpc, perplexity"]),
         (["task=char_lm", "task.temperature=0"], ["task.temperature=0", "(0, inf)"]),
     ],

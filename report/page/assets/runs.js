@@ -151,6 +151,7 @@ class Sheet {
     const text = await unpacked(wanted);
     if (wanted !== this.data.texts[this.rows[this.index].texts[this.tab]]) return; // another run was opened meanwhile
     this.text.textContent = text;
+    this.text.classList.toggle("prose", this.data.names[this.tab] === "sample.txt"); // whose lines are paragraphs
     const end = this.data.names[this.tab] === "log.txt"; // what happened last stands at a log's end
     this.text.scrollTop = end ? this.text.scrollHeight : 0;
   }
