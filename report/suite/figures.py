@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
 from report.figures.comparison import comparison
 from report.figures.panel import Line, Panel, Weight
 from report.figures.sensitivity import sensitivity
