@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from report.figures.series_style import SeriesStyle
 
+Weight = Literal["strong", "normal", "faint"]
 MARK_COLOUR = "#6e6e6e"
 
 
@@ -40,7 +41,7 @@ class Line:
     crosses: Sequence[tuple[float, float]] = ()
     markers: bool = False  # at every point, for few measured ones
     marks: Sequence[Mark] = ()
-    weight: Literal["strong", "normal", "faint"] = "normal"
+    weight: Weight = "normal"
 
 
 @dataclass(frozen=True)

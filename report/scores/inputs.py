@@ -21,6 +21,9 @@ from results.values import is_number
 SEARCHED = ("optim.", "wrap.", "groups.")
 
 
+Spaces = Mapping[str, Space]  # by optimizer
+
+
 def trials_of(runs: Iterable[Run], task_of: Callable[[Run], str] | None = None) -> list[Trial]:
     """A trial a run, in the runs' order; unfinished ones too, by their ending.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from report.figures.comparison import comparison
-from report.figures.panel import Line, Panel
+from report.figures.panel import Line, Panel, Weight
 from report.figures.sensitivity import sensitivity
 from report.figures.series_style import DASHES, SeriesStyle, styles_of
 from report.names import name_of
@@ -29,7 +28,7 @@ class Looks:
     """How each optimizer is drawn, in all figures of a suite. order: of the legends."""
 
     styles: dict[str, SeriesStyle]
-    weights: dict[str, Literal["strong", "normal", "faint"]]
+    weights: dict[str, Weight]
     order: tuple[str, ...]
 
     def line(self, optimizer: str, x: Sequence[float], y: Sequence[float], label: str = "") -> Line:
@@ -61,7 +60,9 @@ def looks_of(scored: Scored) -> Looks:
     coloured, grey = [*mine, *others[:count]], others[count:]
     styles = dict(zip(coloured, styles_of(coloured), strict=True))
     styles |= {name: SeriesStyle(GREY, DASHES[i % len(DASHES)], "o") for i, name in enumerate(grey)}
-    weights = {name: "strong" if name in mine else "faint" if name in grey else "normal" for name in scored.order}
+    weights: dict[str, Weight] = dict.fromkeys(scored.order, "normal")
+    weights |= dict.fromkeys(mine, "strong")
+    weights |= dict.fromkeys(grey, "faint")
     return Looks(styles, weights, (*coloured, *grey))
 
 

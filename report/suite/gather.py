@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from optim.search_range import Space
 from report.scores.data import Task, Trial
-from report.scores.inputs import declared_spaces, trials_of
+from report.scores.inputs import Spaces, declared_spaces, trials_of
 from report.warnings import names_text
 from results.record_rows import rounded
 from results.run import Run
@@ -35,7 +34,7 @@ class Compared:
     suite: Suite
     own: ByTask
     recorded: ByTask
-    spaces: Mapping[str, Space]
+    spaces: Spaces
     mine: tuple[str, ...]
     warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

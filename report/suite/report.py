@@ -8,7 +8,8 @@ from pathlib import Path
 
 from report.files import replace_list, write_parts
 from report.group_report import Figure, Part
-from report.html_report import item_of, notes_of
+from report.html_report import notes_of
+from report.page import content as page_content
 from report.page.content import Item, Page, Runs, Section
 from report.scores.cautions import cautions
 from report.suite.figures import Looks, expected_panel, looks_of, profile_panels, task_curves, task_tuning
@@ -134,13 +135,12 @@ def targets_notes(found: Scored) -> list[str]:
     return lines
 
 
-def page_of(report: SuiteReport, folder: Path) -> Page:
-    """folder: where the figures have been drawn."""
+def page_of(report: SuiteReport) -> Page:
     found, compared = report.scored, report.scored.compared
     sections = []
     for i, (title, tables, figures) in enumerate(report.parts):
         items: list[Item] = notes_of(report.warnings, report.notes) if i == 0 else []
-        items += [item_of(figure, folder / f"{figure.name}.png") for figure in figures]
+        items += [page_content.Figure(figure.panels, figure.caption) for figure in figures]
         sections.append(Section(title, TEXT.get(title, ""), [*items, *tables.values()]))
     runs = [runs_item("Your runs", compared.own), runs_item("Recorded runs", compared.recorded)]
     sections.append(Section("Runs", "", [each for each in runs if each.runs]))
@@ -167,14 +167,19 @@ def facts(found: Scored) -> list[tuple[str, str]]:
 
 
 def write_suite_report(
-    report: SuiteReport, out: Path, formats: Sequence[str] = ("png", "pdf"), html: bool = True
+    report: SuiteReport, out: Path, formats: Sequence[str] = ("png", "pdf"), html: bool = True, drawn: str | None = None
 ) -> Path:
-    """Write all files; return the page's, or the folder's where there is none."""
+    """Write all files; return the page's, or the folder's where there is none. drawn: the only figure to be drawn into
+    files (all); the page has all of them in any case."""
     from report.page.html import write_page
 
     out.mkdir(parents=True, exist_ok=True)
-    written = write_parts(report.parts, out, formats)
+    parts = [
+        (title, tables, [figure for figure in figures if drawn in (None, figure.name)])
+        for title, tables, figures in report.parts
+    ]
+    written = write_parts(parts, out, formats)
     if html:
-        written.append(write_page(page_of(report, out), out / "report.html"))
+        written.append(write_page(page_of(report), out / "report.html"))
     replace_list(out, written)
     return written[-1] if html else out

@@ -125,7 +125,7 @@ def steps_table(scored: Scored) -> Table | None:
 
 
 def ratio_look(ratio: float, tip: str = "") -> Look:
-    below = "fastest" if ratio == 1 else behind(ratio)
+    below = "fastest" if ratio == 1 else f"{ratio:.2f}×" if ratio < 10 else behind(ratio)
     return Look(level=sum(ratio > end * (1 + 1e-9) for end in RATIOS), below=below, tip=tip)
 
 
