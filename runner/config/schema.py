@@ -39,12 +39,17 @@ class Finetune:
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`."""
+    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`.
+
+    weights: of its checkpoint those of training, with the optimizer's state, or those to evaluate with, such as a mean,
+    with an optimizer that starts anew.
+    """
 
     run: str | None = None
     signature: str | None = None
     at_epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
     epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    weights: Literal["training", "evaluation"] = "training"
 
 
 @dataclass(frozen=True, kw_only=True)
