@@ -124,4 +124,4 @@ def edges_text(
         if about is not None and optimizer not in about
     ]
     if others:
-        yield f"Others' best settings are at an edge of what was tried, on so many tasks: {grouped_text(others)}."
+        yield f"The best settings are at an edge of what was tried, on so many tasks: {grouped_text(others)}."

@@ -14,8 +14,8 @@ from results.labels import short_key
 SHADES = (1.0, 3.0, 10.0)  # times what counts as near: where shades end
 NO_VALUE = 5  # the shade of cells without one
 NOTES = (
-    "Each cell: the setting with the best validation of those tried, mean ± standard deviation over its seeds; with "
-    "log10 of the logarithms.",
+    "Each cell: the setting with the best validation of those tried, mean ± standard deviation over its seeds; on "
+    "tasks marked log10, of the logarithms, values below a stated floor as that floor.",
     "mean rank: over the tasks, 1 the best; with the 95 % interval of a bootstrap over tasks and seeds.",
     "Below the values, and by the shade: best; near (within the stated distance of the best); else how many times that "
     "distance it is behind.",
