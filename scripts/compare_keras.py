@@ -224,7 +224,10 @@ def page(problem: Problem, results: dict[str, Training], options: argparse.Names
 
 
 def installed(name: str) -> bool:
-    return any(each.name == name for each in importlib.metadata.distributions())
+    try:
+        return bool(importlib.metadata.version(name))  # which knows tensorflow-cpu by tensorflow_cpu, too
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def main() -> int:
