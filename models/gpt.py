@@ -22,8 +22,8 @@ class GPT(Model):
     are N(0, 0.02^2), those of the two maps into the residual stream N(0, 0.02^2 / (2 depth)); biases 0.
     Sources: Radford et al., "Language Models are Unsupervised Multitask Learners", 2019 (GPT-2), section 2.3; the
     initialisation and the absence of biases are nanoGPT's (A. Karpathy): 10,745,088 parameters at 6 layers, 384 wide,
-    65 types and a context of 256; 804,096 in its network for a CPU, 4 layers, 128 wide, a context of 64. Deviation: GELU
-    is exact, as nanoGPT's (GPT-2's is the tanh approximation).
+    65 types and a context of 256; 804,096 in its network for a CPU, 4 layers, 128 wide, a context of 64. Deviation:
+    GELU is exact, as nanoGPT's (GPT-2's is the tanh approximation).
     """
 
     name: ClassVar[str] = "gpt"
