@@ -10,12 +10,12 @@ if __name__ == "__main__":  # first: a signal while the rest is imported ends th
     except KeyboardInterrupt:
         sys.exit(130)
 
-from report.callbacks import PRELOAD, draw_run, summarise_sweep  # noqa: E402
+from report.callbacks import PRELOAD, draw_run, summarise_suite, summarise_sweep  # noqa: E402
 from results.streams import tolerate_streams  # noqa: E402
 from runner.callbacks import Callbacks  # noqa: E402
 from runner.cli.main import main  # noqa: E402
 
-CALLBACKS = Callbacks(on_run_end=draw_run, on_sweep_end=summarise_sweep, preload=PRELOAD)
+CALLBACKS = Callbacks(on_run_end=draw_run, on_sweep_end=summarise_sweep, on_suite_end=summarise_suite, preload=PRELOAD)
 
 if __name__ == "__main__":
     tolerate_streams()

@@ -93,8 +93,8 @@ class DataSet:
                 )
 
     def versions(self) -> dict[str, str]:
-        """What decides the samples beside settings, code and published files, such as packages with their versions. It
-        is part of a run's signature."""
+        """What decides the samples beside settings, code and published files: packages with their versions, a hash of
+        the user's own file. It is part of a run's signature."""
         return {}
 
     def with_threads(self, threads: int) -> DataSet:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from data.check import md5_of
 from data.features import Features, part_of
 from data.samples import Part
 
@@ -42,8 +43,14 @@ class LibSVM(Features):
     def has_signs(self) -> bool:  # type: ignore[override]
         return self.target == "sign"
 
+    def versions(self) -> dict[str, str]:
+        return {"content of data.path": md5_of(self.file().read_bytes())}
+
     def table(self) -> tuple[numpy.ndarray, numpy.ndarray]:
         """Features (n, features) and targets (n,) of the whole file. Raises ValueError, as a missing setting does."""
+        return read_table(str(self.file()))
+
+    def file(self) -> Path:
         if not self.path:
             raise ValueError(f'data={self.name} needs data.path=FILE with lines of "target index:value ..."')
         path = Path(self.path).expanduser()
@@ -53,7 +60,7 @@ class LibSVM(Features):
                 f"data={self.name}: there is no file {path}; data.path={self.path} must name a file, seen from here or "
                 f"from {self.folder()}"
             )
-        return read_table(str(path))
+        return path
 
     def read(self) -> tuple[Part, Part]:
         import numpy

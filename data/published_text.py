@@ -101,6 +101,8 @@ class PublishedText(TextData):
         return replace(super().checked(source), published=file.is_published(source.content))
 
 
+# Beside data/download.py, from which it has the lock, the temporary folder and the move: that file is part of the
+# signature of every image set's runs, those of the committed records too, and a shared `download` would change them.
 def download(
     name: str, urls: tuple[str, ...], files: tuple[TextFile, ...], place: Path, is_complete: Callable[[], bool]
 ) -> str | None:

@@ -133,7 +133,7 @@ class TextData(DataSet):
         )
         if self.cut == "windows":
             windows = Windows(tokens, self.context, shifts=name == "train")
-            if len(windows) < 1:
+            if windows.num_windows < 1:
                 raise ValueError(f"{too_short}: at most {self.longest_context(name, len(tokens))} has a window")
             return windows.limited(limit)
         columns = {"train": batch_size, "val": self.val_columns, "test": self.test_columns}[name]
@@ -227,6 +227,10 @@ class Text(TextData):
         super().validate()
         if not self.path:
             raise ValueError(f"data={self.name} needs data.path=FILE, FOLDER or a pattern such as 'books/*.txt'")
+
+    def versions(self) -> dict[str, str]:
+        (source,) = self.sources()
+        return {"content of data.path": md5_of(source.content)}
 
     def sources(self) -> tuple[Source, ...]:
         files = self.files()

@@ -26,13 +26,14 @@ from .config import OptimizerConfig
 from .metrics import step_metrics
 from .param_groups import GroupSchema
 from .pipeline import BoundTransform, Pipeline
+from .torch_base import TorchOptimizer
 from .transform import Context, Wrapper
 
 Params: TypeAlias = Iterable[Any]  # tensors, (name, tensor) pairs, or group dicts, as torch.optim takes them
 Backend: TypeAlias = Literal["auto", "loop", "foreach", "compile"]
 
 
-class ComposedOptimizer(torch.optim.Optimizer):
+class ComposedOptimizer(TorchOptimizer):
     """An optimizer made of a configuration's transforms and any wrappers.
 
     wrap: wrappers of one place (gradient, step, weights, average) act in the order given; each at most once.

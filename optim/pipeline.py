@@ -68,6 +68,9 @@ class BoundTransform:
         buffers = {n: s[n] for n in h.get("momentum_buffers", ())}
         return self._prefixed(self.transform.init_late(p, buffers, h, s["step"]))
 
+    def init_again(self, p: Any, s: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
+        return self._prefixed(self.transform.init_again(p, self._own(dict(s)), self.hyper(group)))
+
     def local_terms(self, u: Any, p: Any, s: dict[str, Any], h: Any, ctx: Context) -> dict[str, Any]:
         self._set_noise(ctx)
         return self.transform.local_terms(u, p, self._own(s), h, ctx)

@@ -117,6 +117,10 @@ class Wrapper(Checked, Transform):
         """`init` for a parameter that has taken `t` steps without this wrapper; `buffers`: its momentum buffers."""
         return self.init(p, h)
 
+    def init_again(self, p: Tensor, s: State, h: Hyper) -> State:
+        """`init` where training starts anew from the weights to evaluate with; s: the state until then."""
+        return self.init(p, h)
+
     def post_update(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         """Called once the step is applied: update the state in place, return the weights to continue from."""
         return p

@@ -29,7 +29,7 @@ from .backends import working
 from .config import check_wrappers
 from .optimizer import ComposedOptimizer
 from .pipeline import BoundTransform
-from .transform import Wrapper
+from .transform import Wrapper, overrides
 from .wrappers.cautious import CautiousWrapper
 from .wrappers.ema import EMAWrapper
 from .wrappers.gradient_dropout import GradientDropoutWrapper
@@ -242,6 +242,24 @@ def with_late_state(optimizer: ComposedOptimizer, saved: Mapping[str, Any], late
                 new = [each.init_late(working(p.detach()), s, groups[-1]) for each in bounds]
                 state[key] = {name: x for part in (s, *new) for name, x in part.items()}
     return {**saved, "state": state, "param_groups": groups}
+
+
+@torch.no_grad()
+def state_to_start_anew(optimizer: ComposedOptimizer, saved: Mapping[str, Any]) -> dict[int, Any]:
+    """The `state` of a state_dict of `optimizer` without steps, for training that starts anew from evaluation weights.
+
+    saved: the state_dict of until then. Empty, as that of a new optimizer, unless a wrapper has something to keep.
+    """
+    bounds = [each for each in optimizer.pipeline.bound_transforms if each.is_wrapper]
+    bounds = [each for each in bounds if overrides(each.transform, "init_again")]
+    state = {}
+    for ours, theirs in zip(optimizer.param_groups, saved["param_groups"], strict=True):
+        for p, key in zip(ours["params"], theirs["params"], strict=True):
+            if bounds and (s := saved["state"].get(key)):
+                state[key] = optimizer.pipeline.init(working(p.detach()), ours)
+                for each in bounds:
+                    state[key].update(each.init_again(working(p.detach()), s, ours))
+    return state
 
 
 def _described(given: Any) -> str:

@@ -83,6 +83,21 @@ def summarise_sweep(runs: Sequence[Path], folder: Path, experiments: Sequence[st
     return "\n".join([*parts, *(against_published(each, groups, folder, width) for each in experiments)])
 
 
+def summarise_suite(folder: Path) -> str:
+    """Write the report of a suite's folder, outputs/suites/<name>, to its `report`; return a short table, the wins and
+    losses of the command's optimizers, the first cautions, and the page's path. Raises OSError and ValueError.
+
+    Of the figures only the profile is drawn, as drawing all of them takes longer than all the rest.
+    """
+    from report.suite.console import summary
+    from report.suite.report import read_report, write_suite_report
+
+    report = read_report(folder)
+    text = summary(report, shutil.get_terminal_size().columns)
+    page = write_suite_report(report, folder / "report", ["png"], drawn="profile")
+    return f"\n{text}\n{page}\nall figures as PNG and PDF: python scripts/report.py {folder}"
+
+
 def against_published(experiment: str, groups: Sequence[Group], folder: Path, width: int) -> str:
     """The published numbers of an experiment beside those of a sweep, as text; write the tables and figures to its
     folder. Rows by learning rate are counted only.

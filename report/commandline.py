@@ -19,16 +19,19 @@ from report.published.numbers import read_published
 from results.filters import select
 from results.find import find, skipped_lines
 from results.run import Run
+from results.suite_runs import RECORDED, is_suite_folder
 
 DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
 
     python scripts/report.py outputs/digits
     python scripts/report.py outputs optim=aggmo,adam task=digits     # of all runs, those of two optimizers on a task
     python scripts/report.py outputs/autoencoder --against aggmo/autoencoder
+    python scripts/report.py outputs/suites/quick                     # a suite: optimizers over many tasks
 
 Runs are compared with those of the same task, data, network, epochs, batch size and limits. Settings are chosen on
 validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
 Markdown, CSV and LaTeX."""
+SUITE_OPTIONS = ("words", "out", "baseline", "formats", "html")
 MOST_WARNINGS = 8  # on the console; the page has all
 
 
@@ -64,7 +67,9 @@ def parser() -> argparse.ArgumentParser:
     arguments.add_argument(
         "--target", type=float, help="validation metric to be reached (what every optimizer reached)"
     )
-    arguments.add_argument("--baseline", metavar="OPTIMIZER", help="reference of the comparisons (the best)")
+    arguments.add_argument(
+        "--baseline", metavar="OPTIMIZER", help="reference of the comparisons (the best); of a suite one or several"
+    )
     arguments.add_argument(
         "--against",
         action="append",
@@ -107,6 +112,8 @@ def report(options: argparse.Namespace) -> int:
     if options.count < 1:
         raise ValueError(f"--count {options.count}: at least 1")
     folders, where = split(options.words)
+    if any(map(is_suite_folder, folders)):
+        return report_suite(folders, where, options)
     found = find(*folders)
     for line in skipped_lines(found.skipped):
         print(f"skipped: {line}", file=sys.stderr)
@@ -124,6 +131,36 @@ def report(options: argparse.Namespace) -> int:
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     write_report(reports, options.out or first / "report", options.formats, options.html)
     return 0
+
+
+def report_suite(folders: Sequence[Path], where: Sequence[str], options: argparse.Namespace) -> int:
+    """The report of a suite's folder. --baseline names one or several optimizers; optim=a,b selects some."""
+    from report.suite.console import summary
+    from report.suite.report import read_report, write_suite_report
+
+    if len(folders) > 1:
+        raise ValueError(f"{' '.join(map(str, folders))}: a suite's folder has a report of its own; name it alone")
+    check_suite_options(options)
+    wrong = [word for word in where if not word.startswith("optim=")]
+    if wrong:
+        raise ValueError(f"{wrong[0]}: of a suite's runs only optimizers can be selected, such as optim=adam,lion")
+    only = [name for word in where for name in word.removeprefix("optim=").split(",")]
+    baselines = options.baseline.split(",") if options.baseline else []
+    found = read_report(folders[0], baselines, only)
+    name = found.scored.compared.name
+    recorded = folders[0].resolve().is_relative_to(RECORDED)  # no place for files that are made again at any time
+    default = Path("outputs") / "suites" / name / "report_recorded" if recorded else folders[0] / "report"
+    print(summary(found, shutil.get_terminal_size().columns))
+    print(write_suite_report(found, options.out or default, options.formats, options.html))
+    return 0
+
+
+def check_suite_options(options: argparse.Namespace) -> None:
+    """Raise ValueError for an option that is for the runs of one task."""
+    plain = parser().parse_args(["."])
+    for name in vars(options):
+        if name not in SUITE_OPTIONS and getattr(options, name) != getattr(plain, name):
+            raise ValueError(f"--{name} is for the runs of a task, not for a suite's folder")
 
 
 def write_report(reports: Sequence[GroupReport], out: Path, formats: Sequence[str], html: bool) -> None:

@@ -8,24 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from report.group_report import GroupReport
+from report.group_report import GroupReport, Part
 
 LIST = "report_files.txt"
 
 
 def write_files(report: GroupReport, out: Path, formats: Sequence[str]) -> list[Path]:
     """Write every table and figure of one group; return the files."""
+    return write_parts(report.parts, out, formats, report.prefix)
+
+
+def write_parts(parts: Sequence[Part], out: Path, formats: Sequence[str], prefix: str = "") -> list[Path]:
+    """The same of any parts. prefix: of the files' names."""
     from report.figures.drawing import draw
 
     written = []
-    for _, tables, figures in report.parts:
+    for _, tables, figures in parts:
         for name, table in tables.items():
             for ending, text in (("md", table.text()), ("csv", table.csv()), ("tex", table.latex())):
-                path = out / f"{report.prefix}{name}.{ending}"
+                path = out / f"{prefix}{name}.{ending}"
                 path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
                 written.append(path)
         for figure in figures:
-            path = out / f"{report.prefix}{figure.name}"
+            path = out / f"{prefix}{figure.name}"
             if figure.draw:
                 written += figure.draw(path, list(dict.fromkeys([*formats, "png"])))  # the page shows the PNG
             else:

@@ -50,9 +50,12 @@ class Figure:
     draw: Draw | None = None
 
 
+Part = tuple[str, dict[str, Table], list[Figure]]  # title, tables by their files' names, figures
+
+
 @dataclass
 class GroupReport:
-    """parts: (title, tables by their files' names, figures) in order. prefix: of all these files' names.
+    """parts: in the order of the page. prefix: of all their files' names.
 
     notes: what was asked for and is not among the parts.
     """
@@ -62,7 +65,7 @@ class GroupReport:
     settings: Sequence[Setting]
     warnings: Sequence[str]
     notes: list[str] = field(default_factory=list)
-    parts: list[tuple[str, dict[str, Table], list[Figure]]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def runs(self) -> Sequence[Run]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from report.group_report import Figure as ReportFigure
 from report.group_report import GroupReport
 from report.page.content import Figure, Item, Notes, Page, Picture, Runs, Section
 
@@ -45,16 +46,21 @@ def name_of(value: object) -> str:
     return str(value.get("commit") or "")[:10] if isinstance(value, dict) else str(value or "")
 
 
+def notes_of(warnings: Sequence[str], notes: Sequence[str]) -> list[Item]:
+    """Those that there are."""
+    return [Notes(list(lines), warning) for lines, warning in ((warnings, True), (notes, False)) if lines]
+
+
+def item_of(figure: ReportFigure, picture: Path) -> Item:
+    """An interactive figure where it has panels, else the picture that was drawn."""
+    return Figure(figure.panels, figure.caption) if figure.panels else Picture(picture, figure.caption)
+
+
 def sections_of(report: GroupReport, folder: Path, several: bool) -> list[Section]:
     sections = []
     for i, (title, tables, figures) in enumerate(report.parts):
-        items: list[Item] = [Notes(list(report.warnings))] if report.warnings and i == 0 else []
-        items += [Notes(list(report.notes), warning=False)] if report.notes and i == 0 else []
-        for figure in figures:
-            if figure.panels:
-                items.append(Figure(figure.panels, figure.caption))
-            else:
-                items.append(Picture(folder / f"{report.prefix}{figure.name}.png", figure.caption))
+        items: list[Item] = notes_of(report.warnings, report.notes) if i == 0 else []
+        items += [item_of(figure, folder / f"{report.prefix}{figure.name}.png") for figure in figures]
         items += tables.values()
         sections.append(Section(f"{report.group.name}: {title}" if several else title, "", items))
     title = "Runs" if not several else f"{report.group.name}: Runs"

@@ -29,12 +29,18 @@ def label(settings: Settings, keys: Sequence[str]) -> str:
 def label_parts(settings: Settings, keys: Iterable[str]) -> list[str]:
     """`key=value` for each of the keys that the settings have, names of task, optimizer and wrappers left out.
 
-    The keys of a branch are one part, `branch=<signature of the run that it starts from>@<epoch>`.
+    The keys of a branch are one part, `branch=<signature of the run that it starts from>@<epoch>`, with `-evaluation`
+    where it starts from the weights to evaluate with.
     """
     shown = dict.fromkeys(key for key in keys if key in settings and not is_name(key))
-    branch = f"branch={settings['branch.signature']}@{settings['branch.at_epoch']}" if is_branch(settings) else ""
+    branch = branch_part(settings) if is_branch(settings) else ""
     parts = (branch if is_of_branch(key) else f"{short_key(key)}={format_value(settings[key])}" for key in shown)
     return [part for part in dict.fromkeys(parts) if part]
+
+
+def branch_part(settings: Settings) -> str:
+    weights = "-evaluation" if settings.get("branch.weights") == "evaluation" else ""
+    return f"branch={settings['branch.signature']}@{settings['branch.at_epoch']}{weights}"
 
 
 def is_branch(settings: Settings) -> bool:

@@ -71,6 +71,7 @@ def run_label(optim: Any, lr_schedule: Any, wrap: Iterable[Any], groups: Groups 
         changed += [f"groups.{rule}.{key}" for key in values]
     if branch is not None and branch.signature is not None:
         settings |= {"branch.signature": branch.signature, "branch.at_epoch": branch.at_epoch}
+        settings["branch.weights"] = branch.weights
         changed.append("branch.at_epoch")
     return label_of(settings, sorted(changed, key=list(settings).index))
 

@@ -3,7 +3,7 @@
 The first line holds what the runs share: `settings`, the parts of the configuration that are equal in all, and
 `environments`: code, versions and hardware. Every other line is a run: its other settings, its seed, its results and
 its rows of epochs, with six significant digits. Nothing names a path of the machine; keys that change no result are
-left out.
+left out. A file that ends in .jsonl.gz is compressed.
 
     read_records(Path("docs/results/records/momo/mnist_mlp.jsonl"))     runs, as results.find has them of folders
     write_records(path, experiment, runs)                               merged with what the file has
@@ -11,8 +11,10 @@ left out.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +33,7 @@ from results.values import flat, quote
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "results" / "records"
 MAX_BYTES = 2**26
+PACKED = ".gz"
 
 #: keys of a configuration that are no part of a record: they name places of a machine, or say how a run is shown
 LEFT_OUT = ("outputs", "rerun", "logger", "log", "checkpoint", "device", "threads", "eval_batch_size", "seed")
@@ -77,12 +80,12 @@ def record_names(folder: Path = FOLDER) -> list[str]:
 
 
 def is_record_file(path: Path) -> bool:
-    return path.suffix == ".jsonl" and path.name not in (METRICS, TIMINGS) and path.is_file()
+    return path.name.endswith((".jsonl", f".jsonl{PACKED}")) and path.name not in (METRICS, TIMINGS) and path.is_file()
 
 
 def read_records(file: Path) -> list[Run]:
     """The runs of a file of records. Raises OSError, and ValueError, which names file and line, where it is damaged."""
-    lines = read_file(file, MAX_BYTES).splitlines()
+    lines = read_lines(file)
     found: list[Run] = []
     shared: Any = None
     for number, text in enumerate(lines, 1):
@@ -98,6 +101,19 @@ def read_records(file: Path) -> list[Run]:
     return found
 
 
+def read_lines(file: Path) -> list[bytes]:
+    content = read_file(file, MAX_BYTES)
+    if file.suffix == PACKED:
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # of gzip
+        try:
+            content = unpacker.decompress(content, MAX_BYTES)
+        except zlib.error as error:
+            raise ValueError(f"{file} is damaged ({error})") from None
+        if not unpacker.eof:
+            raise ValueError(f"{file} is damaged (it is cut, or longer than {MAX_BYTES:,} bytes)")
+    return content.splitlines()
+
+
 def check_shared(content: Any) -> Mapping[str, Any]:
     for environment in content["environments"]:
         check_environment({key: value for key, value in environment.items() if key not in ("torch", "commit", "dirty")})
@@ -108,7 +124,12 @@ def check_shared(content: Any) -> Mapping[str, Any]:
 
 def recorded_run(file: Path, shared: Mapping[str, Any], line: Mapping[str, Any]) -> RecordedRun:
     config = check_config({**shared["settings"], **line["settings"], "seed": line["seed"]})
-    folder = file.with_suffix("") / line["label"] / line["signature"] / f"seed={line['seed']}"
+    folder = (
+        file.with_name(file.name.removesuffix(PACKED).removesuffix(".jsonl"))
+        / line["label"]
+        / line["signature"]
+        / f"seed={line['seed']}"
+    )
     run = RecordedRun(folder, config, check_status(line["status"]), line, shared["environments"][line["environment"]])
     if not all(map(is_row, run.rows)):
         raise ValueError("a row has no numbers")
@@ -126,7 +147,8 @@ def write_records(file: Path, experiment: str, runs: Iterable[Run]) -> int:
     shared = {"experiment": experiment, **shared_parts(ordered)}
     lines = [json.dumps(each, ensure_ascii=False, allow_nan=False) for each in (shared, *ordered)]
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(file, "".join(f"{line}\n" for line in lines).encode())
+    content = "".join(f"{line}\n" for line in lines).encode()
+    write_atomic(file, gzip.compress(content, mtime=0) if file.suffix == PACKED else content)
     return len(ordered)
 
 

@@ -24,6 +24,8 @@ def signature(config: Mapping[str, Any], code: Mapping[str, str]) -> str:
     branch = signed.pop("branch", None) or {}
     if branch.get("signature") is not None:
         signed["branch"] = {key: value for key, value in branch.items() if f"branch.{key}" not in UNSIGNED}
+        if branch.get("weights") == "training":  # as before there were others
+            del signed["branch"]["weights"]
     signed["wrap"] = list((config.get("wrap") or {}).values())  # a list, because the wrappers' order counts
     signed.pop("groups", None)
     if config.get("groups"):  # a run without them has the signature that it had before there were any

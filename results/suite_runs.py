@@ -1,7 +1,7 @@
 """The runs of a suite: which run belongs to which task, and the search spaces of the optimizers.
 
 outputs/suites/quick/suite.json             of runs that a command has made; it names their folders
-docs/results/records/suite/quick/           of recorded runs: suite.json without folders, and <task>.jsonl for each task
+docs/results/records/suite/quick/           of recorded runs: suite.json without folders, and <task>.jsonl.gz
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def read_suite_runs(folder: Path) -> SuiteRuns:
                 runs.setdefault(task, []).append(entry)
             else:
                 missing.append(f"{entry.folder}: {entry.reason}")
-    for file in sorted(folder.glob("*.jsonl")):
-        runs.setdefault(file.stem, []).extend(read_records(file))
+    for file in sorted(folder.glob("*.jsonl*")):
+        runs.setdefault(file.name.partition(".")[0], []).extend(read_records(file))
     return SuiteRuns(manifest, runs, missing)
 
 

@@ -21,7 +21,7 @@ from main import CALLBACKS, main
 from runner.train.signals import unblock_signals
 
 CONSOLE = "console.txt"
-PRELOADED = ["torch", "torch._dynamo", "hydra", "runner.train.build", "torch.utils.tensorboard", *CALLBACKS.preload]
+PRELOADED = ["torch", "hydra", "runner.train.build", "torch.utils.tensorboard", *CALLBACKS.preload]
 if "forkserver" in multiprocessing.get_all_start_methods():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)

@@ -31,6 +31,9 @@ class NTASGDWrapper(Wrapper):
     def init(self, p: Tensor, h: Hyper) -> State:
         return {"m": zeros(p), "steps": p.new_full((), -1)}  # since the trigger; -1 before it
 
+    def init_again(self, p: Tensor, s: State, h: Hyper) -> State:
+        return {"m": zeros(p), "steps": s["steps"].clamp(max=0)}  # a mean that has begun begins with the next step
+
     def post_update(self, p: Tensor, s: State, h: Hyper, ctx: Context) -> Tensor:
         triggered = s["steps"].ge(0).type_as(s["steps"])
         steps = s["steps"].add_(triggered)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from report.figures.series_style import SeriesStyle
 
+Weight = Literal["strong", "normal", "faint"]
 MARK_COLOUR = "#6e6e6e"
 
 
@@ -25,7 +26,8 @@ class Line:
 
     raw: the values behind a smoothed line, drawn thin and pale. diverged_at: the x at which runs diverged, marked by a
     cross at the panel's edge. crosses: (x, y) of the last points of runs that diverged. marks: values of another source
-    at some x, drawn grey and hollow in the line's marker.
+    at some x, drawn grey and hollow in the line's marker. weight: "strong" is thick and on top, "faint" thin, behind
+    the others, and without an entry in a printed legend.
     """
 
     label: str
@@ -39,6 +41,7 @@ class Line:
     crosses: Sequence[tuple[float, float]] = ()
     markers: bool = False  # at every point, for few measured ones
     marks: Sequence[Mark] = ()
+    weight: Weight = "normal"
 
 
 @dataclass(frozen=True)

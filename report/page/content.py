@@ -42,10 +42,15 @@ class Notes:
 
 @dataclass(frozen=True)
 class Runs:
-    """A list of runs to filter. Each opens its configuration, environment, status and console log."""
+    """A list of runs to filter. Each opens its configuration, environment, status and console log; of a recorded run
+    what its record has.
+
+    tasks: their names, one a run, where these are not their own tasks'.
+    """
 
     runs: Sequence[Run]
     title: str = ""
+    tasks: Sequence[str] = ()
 
 
 Item = Figure | Picture | Table | Notes | Runs

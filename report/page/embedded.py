@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from results.files import find_file_problem
-from results.paths import SAMPLE
+from results.paths import CONFIG, ENVIRONMENT, SAMPLE, STATUS
 from results.run import Run
 from results.run_labels import labels
+from results.run_records import RecordedRun
 
 MAX_TEXT = 64 * 1024  # bytes of one text, before it is compressed
 MAX_LOGS = 16 * 1024 * 1024  # bytes of all logs together, before they are compressed
@@ -36,18 +37,40 @@ def clean(text: str) -> str:
     return CONTROLS.sub("", "\n".join(lines))
 
 
-def runs_data(runs: Sequence[Run]) -> dict[str, Any]:
-    """The runs for runs.js: a row each, and the compressed texts of their folders, equal ones only once."""
+def runs_data(runs: Sequence[Run], tasks: Sequence[str] = ()) -> dict[str, Any]:
+    """The runs for runs.js: a row each, and the compressed texts of their folders, equal ones only once. tasks: the
+    tasks' names where they are not the runs' own; labels are those among the runs of a task, then."""
     root = os.path.commonpath([run.folder for run in runs]) if runs else ""
     limit = min(MAX_TEXT, MAX_LOGS // max(len(runs), 1))
     names = *TEXTS, *(name for name in OF_SOME if any((run.folder / name).exists() for run in runs))
+    called = [{"task": task} for task in tasks] or [{}] * len(runs)
     pool: dict[str, int] = {}
     rows = []
-    for run, label in zip(runs, labels(runs), strict=True):
-        texts = [pool.setdefault(read_text(run.folder / name, limit), len(pool)) for name in names]
+    for run, label, task in zip(runs, labels_by(runs, tasks), called, strict=True):
+        texts = [pool.setdefault(text_of(run, name, limit), len(pool)) for name in names]
         where = {"setting": clean(label), "folder": clean(os.path.relpath(run.folder, root))}
-        rows.append({**row_of(run), **where, "texts": texts})
+        rows.append({**row_of(run), **task, **where, "texts": texts})
     return {"names": names, "rows": rows, "texts": [packed(text) for text in pool]}
+
+
+def labels_by(runs: Sequence[Run], tasks: Sequence[str]) -> list[str]:
+    """The runs' labels, of each task's runs by themselves."""
+    if not tasks:
+        return labels(runs)
+    found: dict[int, str] = {}
+    for task in dict.fromkeys(tasks):
+        own = [run for run, name in zip(runs, tasks, strict=True) if name == task]
+        found |= zip(map(id, own), labels(own), strict=True)
+    return [found[id(run)] for run in runs]
+
+
+def text_of(run: Run, name: str, limit: int) -> str:
+    """A text of the run's folder; of a recorded run, which has none, the settings of its optimizer and its results."""
+    if not isinstance(run, RecordedRun):
+        return read_text(run.folder / name, limit)
+    optimizer = {key: run.config.get(key) for key in ("optim", "wrap", "groups")}
+    known = {CONFIG: optimizer, ENVIRONMENT: run.environment, STATUS: run.status}
+    return clean(json.dumps(known[name], indent=2)) if name in known else f"(no {name} of a recorded run)"
 
 
 def row_of(run: Run) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from report.page.charts import chart, panels_csv, plotly_script
 from report.page.content import Figure, Item, Notes, Page, Picture, Section
 from report.page.embedded import as_json, clean, packed, picture_data, runs_data
 from report.page.thinning import MAX_POINTS
-from report.tables.table import Table
+from report.tables.table import Look, Table
 
 ASSETS = Path(__file__).with_name("assets")
 SCRIPTS = ("elements.js", "charts.js", "tables.js", "runs.js", "page.js")
+WIDE = 8  # columns, from which on the first one stays in view
 PARTS = {"band": "Bands", "raw": "Raw"}
 SCALES = {"": "as reported", "linear": "linear", "log": "logarithmic"}
 
@@ -122,7 +123,7 @@ def item_html(item: Item) -> str:
             lines = "".join(f"<li>{inline(line)}</li>" for line in item.lines)
             kind = 'class="notes warning" aria-label="Warnings"' if item.warning else 'class="notes" aria-label="Notes"'
             return f"<aside {kind}><ul>{lines}</ul></aside>"
-    data = as_json(runs_data(item.runs))
+    data = as_json(runs_data(item.runs, item.tasks))
     inner = '<noscript>The list of runs needs JavaScript.</noscript><script type="application/json">'
     head = f"<h3>{inline(item.title)}</h3>" if item.title else ""
     return f'<div class="runs">{head}{inner}{data}</script></div>'
@@ -166,10 +167,29 @@ def captioned(kind: str, inner: str, caption: str) -> str:
 
 
 def table_html(table: Table) -> str:
-    head = "".join(f'<th scope="col">{inline(name)}</th>' for name in table.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{inline(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    wide = len(table.columns) >= WIDE
+    head = "".join(f'<th scope="col">{head_html(name) if wide else inline(name)}</th>' for name in table.columns)
+    looks = table.looks or [[Look()] * len(row) for row in table.rows]
+    cells = [map(cell_html, *pair) for pair in zip(table.rows, looks, strict=True)]
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
     notes = "".join(f'<p class="below">{inline(note)}</p>' for note in table.notes)
     caption = f"<caption><span>{inline(table.title)}</span></caption>"
     inner = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     data = f'<script type="application/json">{as_json(table.csv())}</script>'
-    return f'<div class="table"><div class="scroll">{inner}</div>{notes}{data}</div>'
+    return f'<div class="table{" wide" if wide else ""}"><div class="scroll">{inner}</div>{notes}{data}</div>'
+
+
+def head_html(name: str) -> str:
+    """A column's name, which may break at underscores, and what follows a colon below it."""
+    first, _, rest = name.partition(": ")
+    return inline(first).replace("_", "_<wbr>") + (f"<small> {inline(rest)}</small>" if rest else "")
+
+
+def cell_html(text: str, look: Look) -> str:
+    level = f' class="level{look.level}"' if look.level is not None else ""
+    tip = f' title="{escaped(look.tip)}"' if look.tip else ""
+    text, _, deviation = text.partition(" ± ") if look.below else (text, "", "")
+    parts = filter(None, (deviation and f"± {deviation}", look.below))
+    below = "".join(f"<small> {inline(part)}</small>" for part in parts)
+    shown = f"<strong>{inline(text)}</strong>" if look.strong else inline(text)
+    return f"<td{level}{tip}>{shown}{below}</td>"

@@ -22,6 +22,8 @@ SYMBOLS = {
 INK, MUTED, RULE = "#1c1f24", "#59616d", "#e2e4e8"
 PAGE_COLOURS = {INK: "#e3e6ea", MUTED: "#9da5b0", RULE: "#30353d", LIGHT: DARK}  # light to dark, as in page.css
 
+META = ("band", "raw", "line", "mark", "cross")  # from back to front
+WEIGHTS = {"faint": 0, "normal": 1, "strong": 2}
 Trace = dict[str, Any]
 
 
@@ -56,8 +58,12 @@ class Subplot:
 
     def traces(self, names: Sequence[str]) -> list[Trace]:
         """All traces, from back to front. names: the lines' names in the legend."""
-        found = [trace for pair in zip(self.panel.lines, names, strict=True) for trace in self.traces_of(*pair)]
-        return sorted(found, key=lambda trace: ("band", "raw", "line", "mark", "cross").index(trace["meta"]))
+        found = [
+            (META.index(trace["meta"]), WEIGHTS[line.weight], trace | {"legendrank": 1000 + place})
+            for place, (line, name) in enumerate(zip(self.panel.lines, names, strict=True))
+            for trace in self.traces_of(line, name)
+        ]
+        return [trace for _, _, trace in sorted(found, key=lambda each: each[:2])]
 
     def traces_of(self, line: Line, name: str) -> Iterator[Trace]:
         look = line.style
@@ -80,6 +86,7 @@ class Subplot:
     def curve(self, line: Line) -> Trace:
         colour = self.colours(line.style.colour)
         few = line.markers or len(line.x) <= FEW
+        width = WIDTH * {"strong": 1.8, "normal": 1.0, "faint": 0.6}[line.weight]
         dash = ",".join(f"{length * WIDTH:g}px" for length in line.style.dash) or "solid"
         value, band = "%{y:.4~g}", {}
         if len(line.low):
@@ -88,9 +95,10 @@ class Subplot:
         return {
             **{"x": numbers(line.x) or [None], "y": numbers(line.y) or [None]},  # an empty trace has no legend entry
             **{"mode": "lines+markers", "hovertemplate": self.place + value, **band},
-            "line": {"color": colour, "width": WIDTH, "dash": dash},
+            "line": {"color": colour, "width": width, "dash": dash},
             "marker": {"symbol": SYMBOLS[line.style.marker], "size": 6, "color": colour}
             | {"maxdisplayed": 0 if few else MARKERS_PER_LINE},
+            **({"mode": "lines"} if line.weight == "faint" else {}),
         }
 
     def raw(self, line: Line) -> Trace:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from optim.search_range import Space
+from optim.search_range import SearchRange, Space
 from report.scores.data import TriedSetting
 from report.scores.steps import Significance, setting_steps
-from report.warnings import grouped_text
+from report.warnings import grouped_text, names_text
 
 Tried = Mapping[str, Mapping[str, Sequence[TriedSetting]]]
 Chosen = Mapping[str, Mapping[str, TriedSetting]]
@@ -20,15 +22,17 @@ def cautions(
     chosen: Chosen,
     spaces: Mapping[str, Space] | None = None,
     rule: Significance | None = None,
+    about: Collection[str] | None = None,
 ) -> list[str]:
-    """All of them. tried: the settings by task and optimizer; chosen: the best of each; spaces: by optimizer; rule: of
-    the steps to the targets."""
-    found = []
+    """All of them, what holds of several tasks in one sentence. tried: the settings by task and optimizer; chosen: the
+    best of each; spaces: by optimizer; rule: of the steps to the targets; about: the optimizers whose edges are listed
+    one by one (all), those of the others are counted."""
+    same: dict[str, list[str]] = defaultdict(list)
     for task, by_optimizer in tried.items():
-        best = chosen[task]
-        for each in (decaying(best, rule), budgets(by_optimizer, best), edges(by_optimizer, best, spaces or {})):
-            found += [f"{task}: {sentence}" for sentence in each]
-    return found
+        for sentence in (*decaying(chosen[task], rule), *budgets(by_optimizer, chosen[task])):
+            same[sentence].append(task)
+    found = [f"{names_text(tasks)}: {sentence}" for sentence, tasks in same.items()]
+    return [*found, *edges_text(tried, chosen, spaces or {}, about)]
 
 
 def decaying(best: Mapping[str, TriedSetting], rule: Significance | None = None) -> Iterator[str]:
@@ -76,14 +80,48 @@ def budgets(tried: Mapping[str, Sequence[TriedSetting]], best: Mapping[str, Trie
             yield f"different numbers of {what}: {text}."
 
 
-def edges(
-    tried: Mapping[str, Sequence[TriedSetting]], best: Mapping[str, TriedSetting], spaces: Mapping[str, Space]
+@dataclass(frozen=True)
+class Edge:
+    """A best setting's number that is the smallest or the largest of `tried` values. range_: the declared one."""
+
+    key: str
+    value: float
+    which: str
+    tried: int
+    range_: SearchRange
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value:.4g}, the {self.which} of {self.tried} within {self.range_}"
+
+
+def edges(tried: Sequence[TriedSetting], best: TriedSetting, space: Space) -> list[Edge]:
+    """The searched numbers of one optimizer's best setting that are the smallest or largest value tried."""
+    found = []
+    for key, range_ in space.items():
+        grid = sorted({setting.numbers[key] for setting in tried if key in setting.numbers})
+        value = best.numbers.get(key)
+        if len(grid) > 1 and best.finished and value is not None and value in (grid[0], grid[-1]):
+            found.append(Edge(key, value, "smallest" if value == grid[0] else "largest", len(grid), range_))
+    return found
+
+
+def edges_text(
+    tried: Tried, chosen: Chosen, spaces: Mapping[str, Space], about: Collection[str] | None
 ) -> Iterator[str]:
-    """Optimizers whose best setting has the smallest or largest value tried of a searched number."""
-    for optimizer, settings in tried.items():
-        for key, range_ in spaces.get(optimizer, {}).items():
-            grid = sorted({setting.numbers[key] for setting in settings if key in setting.numbers})
-            value = best[optimizer].numbers.get(key)
-            if len(grid) > 1 and best[optimizer].finished and value in (grid[0], grid[-1]):
-                which = "smallest" if value == grid[0] else "largest"
-                yield f"{optimizer}'s best {key}, {value:.4g}, is the {which} of {len(grid)} tried ({range_})."
+    """A sentence for each optimizer that is asked about, and one for all others."""
+    found: dict[str, dict[str, list[Edge]]] = defaultdict(dict)
+    for task, by_optimizer in tried.items():
+        for optimizer, own in by_optimizer.items():
+            if each := edges(own, chosen[task][optimizer], spaces.get(optimizer, {})):
+                found[optimizer][task] = each
+    for optimizer, by_task in found.items():
+        if about is None or optimizer in about:
+            places = [f"{task} ({'; '.join(map(str, each))})" for task, each in by_task.items()]
+            yield f"{optimizer}'s best setting is at an edge of what was tried on {', '.join(places)}."
+    others = [
+        (str(len(by_task)), optimizer)
+        for optimizer, by_task in found.items()
+        if about is not None and optimizer not in about
+    ]
+    if others:
+        yield f"Others' best settings are at an edge of what was tried, on so many tasks: {grouped_text(others)}."

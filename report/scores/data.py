@@ -123,14 +123,16 @@ def tried_settings(tasks: Iterable[Task], trials: Iterable[Trial]) -> dict[str, 
 def best_setting(tried: Sequence[TriedSetting]) -> TriedSetting:
     """The one with the best mean over seeds of the best epoch's validation, as results.settings.best has it.
 
-    Settings of which a trial did not finish come last, before them those with fewer seeds than usual.
+    Settings with fewer seeds than usual come last, before them those of which a trial did not finish. A setting that
+    was chosen by its first seed, ran with all, and diverged with one of them stays the chosen one: another, of which
+    the other seeds are not known, would be chosen for not having been tried.
     """
-    usual = usual_number([len(setting.trials) for setting in tried if setting.finished] or [1])
+    usual = usual_number([len(setting.trials) for setting in tried])
     return min(
         tried,
         key=lambda setting: (
-            not setting.finished,
             len(setting.trials) < usual,
+            not setting.finished,
             setting.loss(),
             setting.trials[0].setting,
         ),

@@ -37,7 +37,8 @@ def expected_best(
     """For n = 1 to `most` trials (by default as many as there are values).
 
     better: "min" or "max". None or not finite: a trial that failed; it has the value `worst`, by default the worst of
-    the others. Raises ValueError if no trial has a value.
+    the others. Where optimizers are compared it has to be one for all: with the default, an optimizer all but one of
+    whose trials failed would be expected to find that one's value at once. Raises ValueError if no trial has a value.
     """
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite:

@@ -15,9 +15,13 @@ from report.comparable import comparable_groups
 from report.scores.data import Task, Trial
 from results.run import Run
 from results.run_labels import labels
+from results.suite_runs import Manifest
 from results.values import is_number
 
 SEARCHED = ("optim.", "wrap.", "groups.")
+
+
+Spaces = Mapping[str, Space]  # by optimizer
 
 
 def trials_of(runs: Iterable[Run], task_of: Callable[[Run], str] | None = None) -> list[Trial]:
@@ -67,6 +71,14 @@ def searched_numbers(run: Run) -> dict[str, float]:
 def tasks_of(runs: Iterable[Run]) -> list[Task]:
     """A task, without a target, for each group of runs that a report compares."""
     return [Task(group.name, group.runs[0].status["better"]) for group in comparable_groups(runs)]
+
+
+def declared_spaces(manifest: Manifest) -> dict[str, Space]:
+    """By optimizer the search space that a suite's manifest has. ValueError for a range that is none."""
+    return {
+        optimizer: {key: SearchRange(each.low, each.high, each.scale) for key, each in space.items()}
+        for optimizer, space in manifest.spaces.items()
+    }
 
 
 def spanned_spaces(trials: Iterable[Trial]) -> dict[str, Space]:

@@ -70,8 +70,12 @@ def steps_to_target(
 
 
 def setting_steps(setting: TriedSetting, rule: Significance | None = None) -> int | None:
-    """Steps to the task's target; None if it is not reached, or if the task has none."""
+    """Steps to the task's target; None if it is not reached, or if the task has none.
+
+    The mean over seeds is of losses: with Task.log_scale of logarithms, as in all other scores of the task.
+    """
     task = setting.task
     if task.target is None:
         return None
-    return steps_to_target([trial.curve for trial in setting.trials], task.target, task.better, rule)
+    curves = [[(step, task.loss(value)) for step, value in trial.curve] for trial in setting.trials]
+    return steps_to_target(curves, task.loss(task.target), "min", rule)

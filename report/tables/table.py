@@ -16,15 +16,28 @@ LATEX = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}"},
     **{"<": "$<$", ">": "$>$", "±": r"$\pm$", "≥": r"$\geq$", "≤": r"$\leq$", "≈": r"$\approx$", "×": r"$\times$"},
+    **{"↑": r"$\uparrow$", "↓": r"$\downarrow$"},
     **{"[": "{[}", "]": "{]}", '"': "''", "−": "$-$", "–": "--"},  # `\\ [` would be a length
 }
+NUM_LEVELS = 6
 NUMBER = re.compile(r"[-+(<]*\d([^A-Za-z]|e[-+]|of|to)*")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a cell is shown. strong: bold, but for the console and CSV. On the page only: level: its shade, from 0 for
+    the best to NUM_LEVELS - 1; below: small text under it, which says what the shade says; tip: shown on pointing."""
+
+    strong: bool = False
+    level: int | None = None
+    below: str = ""
+    tip: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
     """rows: cells of text, as many as columns. notes: lines below the table. details: columns that a console has only
-    where there is room.
+    where there is room. looks: of every cell, in rows like the cells; none: all are plain.
     """
 
     title: str
@@ -32,16 +45,27 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     details: Sequence[str] = ()
+    looks: Sequence[Sequence[Look]] = ()
 
-    def markdown(self) -> str:
-        """The table alone, its columns aligned by spaces too, for the console."""
-        lines = [[one_line(cell).replace("|", "\\|") for cell in line] for line in (self.columns, *self.rows)]
+    def markdown(self, strong: str = "") -> str:
+        """The table alone, its columns aligned by spaces too, for the console. strong: around cells that are bold."""
+        rows = self.marked(strong, strong)
+        lines = [[one_line(cell).replace("|", "\\|") for cell in line] for line in (self.columns, *rows)]
         widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
         right = self.numeric()
         rule = ["-" * (width - 1) + (":" if numeric else "-") for width, numeric in zip(widths, right, strict=True)]
         sides = [f">{width}" if numeric else f"<{width}" for width, numeric in zip(widths, right, strict=True)]
         padded = [[format(str(cell), side) for cell, side in zip(line, sides, strict=True)] for line in lines]
         return "\n".join("| " + " | ".join(line) + " |" for line in (padded[0], rule, *padded[1:]))
+
+    def marked(self, before: str, after: str) -> Sequence[Sequence[str]]:
+        """The rows, with texts around the cells that are bold."""
+        if not self.looks:
+            return self.rows
+        return [
+            [f"{before}{cell}{after}" if look.strong else cell for cell, look in zip(row, looks, strict=True)]
+            for row, looks in zip(self.rows, self.looks, strict=True)
+        ]
 
     def console(self, width: int) -> str:
         """Table and notes within `width` characters: without the details where these are too much, else as a list."""
@@ -62,12 +86,13 @@ class Table:
         kept = [i for i, name in enumerate(self.columns) if name not in columns]
         rows = [[row[i] for i in kept] for row in self.rows]
         notes = [note for note in self.notes if note.partition(":")[0] not in columns]
-        return replace(self, columns=[self.columns[i] for i in kept], rows=rows, notes=notes)
+        looks = [[row[i] for i in kept] for row in self.looks]
+        return replace(self, columns=[self.columns[i] for i in kept], rows=rows, notes=notes, looks=looks)
 
     def text(self) -> str:
         """Title, table and notes."""
         notes = [f"\n{note}" for note in self.notes]
-        return f"{self.title}\n\n{self.markdown()}\n" + "".join(notes)
+        return f"{self.title}\n\n{self.markdown('**')}\n" + "".join(notes)
 
     def numeric(self) -> list[bool]:
         """For each column whether its cells are numbers, or absent."""
@@ -94,12 +119,16 @@ class Table:
         lines = [
             *("\\begin{table}", "  \\centering", f"  \\caption{{{escaped(sentence(self.title))}}}"),
             *(f"  \\label{{tab:{slug(self.title)}}}", f"  \\begin{{tabular}}{{{sides}}}", "    \\toprule"),
-            *(latex_line(self.columns), "    \\midrule", *map(latex_line, self.rows), "    \\bottomrule"),
+            *(latex_line(self.columns), "    \\midrule", *self.latex_rows(), "    \\bottomrule"),
             "  \\end{tabular}",
             *([f"  \\par\\smallskip\\parbox{{\\linewidth}}{{\\footnotesize {notes}}}"] if notes else []),
             "\\end{table}",
         ]
         return "% needs \\usepackage{booktabs}\n" + "\n".join(lines) + "\n"
+
+    def latex_rows(self) -> list[str]:
+        looks = self.looks or [[Look()] * len(row) for row in self.rows]
+        return [latex_line(row, own) for row, own in zip(self.rows, looks, strict=True)]
 
 
 def listed(columns: Sequence[str], row: Sequence[str], width: int) -> list[str]:
@@ -120,8 +149,10 @@ def parts(cell: str) -> list[str]:
     return [repr(cell.mean), "" if cell.deviation is None else repr(cell.deviation)]
 
 
-def latex_line(cells: Sequence[str]) -> str:
-    return "    " + " & ".join(escaped(one_line(cell)) for cell in cells) + r" \\"
+def latex_line(cells: Sequence[str], looks: Sequence[Look] = ()) -> str:
+    texts = [escaped(one_line(cell)) for cell in cells]
+    bold = [f"\\textbf{{{text}}}" if look.strong else text for text, look in zip(texts, looks, strict=False)]
+    return "    " + " & ".join(bold or texts) + r" \\"
 
 
 def escaped(text: str) -> str:

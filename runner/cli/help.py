@@ -18,6 +18,7 @@ HEADINGS = {
     "groups": "groups=[...] which parameters have settings, or an optimizer, of their own",
     "experiment": "experiment=  a paper's experiment as a whole",
     "sweep": "sweep=       with -m: grids of settings, an optimizer with its own",
+    "suite": "suite=       with -m: how good is an optimizer on many tasks, each tuned alike",
 }
 
 #: choices that are not files of their group's folder
@@ -45,6 +46,7 @@ Train a task with an optimizer; compare optimizers by sweeping.
   python main.py -m experiment=momo/mnist_mlp sweep=paper   a paper's table: its methods, rates and seeds
                         ... --budget 2h                 with fewer seeds, then fewer epochs, so that it takes so long
                         ... sweep.halving=3             the best third of each optimizer's settings goes on at each rung
+  python main.py -m suite=quick optim=adan              an optimizer tuned on ten tasks, against recorded baselines
   python main.py --cfg job [overrides]                  show the whole configuration, run nothing
   python main.py config=outputs/.../config.yaml         repeat a run from its record
   python main.py evaluate=outputs/.../seed=0            test a run's best weights (weights=last: the last)

@@ -51,9 +51,7 @@ def hydra_arguments(argv: list[str]) -> list[str]:
         elif word:
             overrides += hydra_override(word)
     if any(word.startswith(SUITE) for word in overrides) and not any(word.startswith(LAUNCHER) for word in overrides):
-        overrides.append(
-            f"{LAUNCHER}stacked"
-        )  # of hundreds of short runs, which take several times as long by themselves
+        overrides.append(f"{LAUNCHER}local")  # hundreds of short runs
     return flags + overrides
 
 

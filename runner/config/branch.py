@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optim.external.config import ExternalConfig
+from optim.transform import overrides
 from results.paths import CONFIG
 from results.run import Run, read_run
 from results.signature import changes_results
@@ -49,7 +51,7 @@ def with_stem(config: Config) -> Config:
 def check_keys(settings: Settings) -> Branch:
     """Raise ConfigError for some keys of a branch without the others."""
     branch = settings.branch
-    given = [f"branch.{key}" for key, value in dataclasses.asdict(branch).items() if value is not None]
+    given = [f"branch.{key}" for key, value in dataclasses.asdict(branch).items() if value != getattr(Branch, key)]
     missing = [f"branch.{key}" for key in ("run", "at_epoch", "epochs") if getattr(branch, key) is None]
     if given and missing:
         raise ConfigError(f"{given[0]} needs {' and '.join(missing)}: {HINTS[missing[0]]}")
@@ -105,6 +107,8 @@ def check_changes(stem: Run, config: Config) -> None:
             "above it, .../<signature>, stands for the stem of each seed"
         )
     check_epoch(stem, config.settings.branch.at_epoch)
+    if config.settings.branch.weights == "evaluation":
+        check_weights(stem, config)
     before, now = (list(each.get("wrap") or {}) for each in (stem.config, config.plain))
     changed = [("wrap", before, now)] if before != [name for name in now if name in before] else []
     changed += changed_rules(stem.config.get("groups") or {}, config.plain["groups"])
@@ -128,6 +132,19 @@ def check_epoch(stem: Run, epoch: int | None) -> None:
             f"branch.at_epoch={epoch}: {stem.folder} set its momentum to {finetune['final_mom']} after epoch "
             f"{set_after} (finetune.epochs={finetune['epochs']}); a branch starts at that epoch or before"
         )
+
+
+def check_weights(stem: Run, config: Config) -> None:
+    """Raise ConfigError where a stem is known to be evaluated with its training weights."""
+    refused = f"branch.weights=evaluation: {stem.folder} is evaluated with its training weights"
+    of_stem = [each for each in config.wrap if each.name in (stem.config.get("wrap") or {})]
+    has_own = any(isinstance(each, ExternalConfig) for each in config.optimizers)  # they may, when they are made
+    if not has_own and not any(overrides(each, "evaluation_weights") for each in of_stem):
+        raise ConfigError(f"{refused}; it has no wrapper with others, such as ema, swa or nt_asgd")
+    epoch, begins = config.settings.branch.at_epoch, stem.status.get("averaging_from")
+    if any(each.name == "nt_asgd" for each in of_stem) and (begins is None or (epoch or 0) < begins):
+        first = f"; its mean begins with epoch {begins}" if begins else ", as nt_asgd has not begun a mean"
+        raise ConfigError(f"{refused} after epoch {epoch}{first}")
 
 
 def changed_rules(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

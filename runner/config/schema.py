@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from results.paths import label, run_path
 from results.signature import signature
+from runner.config.errors import data_errors
 from runner.config.groups import changed_settings
 from runner.config.source_code import source_digests
 
@@ -38,12 +39,17 @@ class Finetune:
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`."""
+    """The run that this one starts from, see runner/config/branch.py. signature: of that run, found by `run`.
+
+    weights: of its checkpoint those of training, with the optimizer's state, or those to evaluate with, such as a mean,
+    with an optimizer that starts anew.
+    """
 
     run: str | None = None
     signature: str | None = None
     at_epoch: int | None = field(default=None, metadata={"range": "[1, inf)"})
     epochs: int | None = field(default=None, metadata={"range": "[1, inf)"})
+    weights: Literal["training", "evaluation"] = "training"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,9 +177,10 @@ class Config:
     @property
     def code(self) -> dict[str, str]:
         """The source files of optimizer, wrappers, model, task and data set, and a hash of each, as this process has
-        them; and the versions of what the data are made of."""
+        them; and the versions of what the data are made of. Raises ConfigError where the data are missing."""
         digests = source_digests(map(type, (self.task, self.data, self.model, *self.optimizers, *self.wrap)))
-        return {**digests, **self.data.versions()}
+        with data_errors(self.data.name):
+            return {**digests, **self.data.versions()}
 
     @property
     def optimizers(self) -> tuple[OptimizerConfig, ...]:

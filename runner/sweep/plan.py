@@ -6,6 +6,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ class Job:
         assert self.config is not None
         return self.config
 
-    @property
+    @cached_property
     def folder(self) -> Path:
+        """As planned; it is asked for at each look at the sweep, and its signature takes a millisecond."""
         return self.checked_config.run_path
 
     def paused_at(self, epoch: int, by: str) -> Job:

@@ -19,6 +19,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
+from optim.external.config import ExternalConfig
 from results.earlier_code import changed_files
 from results.values import first_line
 from runner.callbacks import Callbacks
@@ -32,7 +33,9 @@ from runner.train.signals import StopRequest, blocked_signals, ignore_signals, r
 #: torch itself, which takes a second or two.
 START_METHOD = "spawn" if sys.platform in ("win32", "darwin") else "forkserver"
 #: modules that a run imports, loaded once by the fork server
-PRELOAD = ("torch", "torch._dynamo", "omegaconf", "optim.optimizer", "runner.train.build", "runner.train.trainer")
+PRELOAD = ("torch", "omegaconf", "optim.optimizer", "runner.train.build", "runner.train.trainer")
+#: what external optimizers and compiled networks or steps import beside them: two seconds
+COMPILER = "torch._dynamo"
 POLL_S = 0.2  # seconds between two checks for a request to stop
 
 
@@ -43,7 +46,8 @@ class RunProcess:
         """code: Config.code where the sweep was planned, if that is not this process."""
         context: Any = multiprocessing.get_context(START_METHOD)
         if START_METHOD == "forkserver":
-            context.set_forkserver_preload([*PRELOAD, *callbacks.preload])
+            compiler = [COMPILER] if imports_compiler(config) else []
+            context.set_forkserver_preload([*PRELOAD, *callbacks.preload, *compiler])
             resource_tracker.ensure_running()  # it unblocks signals
         self.connection, child_connection = context.Pipe()
         self.process = context.Process(
@@ -79,6 +83,12 @@ class RunProcess:
         self.process.close()
         self.connection.close()
         return code, error
+
+
+def imports_compiler(config: Config) -> bool:
+    """Whether a run with these settings imports torch's compiler, so far as they tell."""
+    settings = config.settings
+    return settings.compile or settings.backend == "compile" or isinstance(config.optim, ExternalConfig)
 
 
 def run_in_process(

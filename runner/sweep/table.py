@@ -53,7 +53,7 @@ class SweepTable:
     def begin(self, to_run: Sequence[Job]) -> None:
         """Count these jobs, which are about to be run, and no others as the work that there is."""
         self.to_run = list(to_run)
-        self.ended: set[int] = set()  # numbers of those that have ended
+        self.ended: dict[int, dict[str, Any]] = {}  # the status of those that have ended, by number
         self.is_announced = False
 
     @property
@@ -66,7 +66,7 @@ class SweepTable:
         code: its exit code, negative for the signal that killed it. error: why it could not start.
         """
         row = self.rows[job.number] = read_row(job)
-        self.ended.add(job.number)
+        self.ended[job.number] = read_status(job.folder) or {}
         self.recorded.add(job.number)
         if code > STOPPED_BY_SIGNAL and row["status"] not in FINISHED:
             row["status"] = "interrupted"  # perhaps before it had a status
@@ -116,7 +116,7 @@ class SweepTable:
         """
         running = self.running()
         statuses = [status for _, status in running]
-        statuses += [status for job in self.jobs if job.number in self.ended and (status := read_status(job.folder))]
+        statuses += list(self.ended.values())
         statuses = [status for status in statuses if status.get("epochs_done")]  # others have seconds of a part of one
         epochs = sum(status["epochs_done"] for status in statuses)
         seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)

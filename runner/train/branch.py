@@ -3,19 +3,23 @@
 Counters go on: epochs, and with them the order of the data, steps, seconds. Weights, the optimizer's state and torch's
 random numbers are the stem's. Rows, the best epoch, the schedule with its warmup, the state of plateau and the patience
 of early stopping start anew. A branch without changes of a stem of constant learning rate goes on as the stem does, bit
-for bit.
+for bit. With branch.weights=evaluation the weights are those that the stem is evaluated with, and the optimizer's state
+starts anew too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from optim.grouping.combined import CombinedOptimizer
 from optim.interface import TrainingOptimizer
 from optim.optimizer import ComposedOptimizer
-from optim.wrapping import with_late_state
+from optim.wrapping import state_to_start_anew, with_late_state
 from results.earlier_code import changed_files
 from results.paths import CHECKPOINTS, KEPT, LAST, kept_checkpoint
 from results.records import read_status
@@ -64,6 +68,8 @@ def load_stem(trainer: Trainer, device: str) -> None:
         raise ValueError(str(error).removesuffix(f"; {checkpoint.RERUN}")) from None
     try:
         trainer.state.load_state_dict(branch_state(trainer, stem, saved or {}))
+    except ConfigError:
+        raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:  # as torch raises them
         reason = quote(f"{type(error).__name__}: {error}", 200)
         raise ValueError(f"{path} does not fit this branch ({reason})") from error
@@ -84,12 +90,45 @@ def branch_state(trainer: Trainer, stem: Run, saved: Mapping[str, Any]) -> dict[
     changed, late = (find(stem.config, trainer.config.plain) for find in (changed_numbers, late_wrappers))
     fresh = Progress()
     anew = ("best", "last", "best_checksum", "epochs_since_best", "stopped_early", "val_losses")
-    return {
+    state = {
         **saved,
         "progress": {**saved["progress"], **{key: getattr(fresh, key) for key in anew}},
         "optimizer": optimizer_state(trainer.optimizer, saved["optimizer"], changed, late),
         "scheduler": trainer.scheduler.state_dict(),
     }
+    return state if trainer.settings.branch.weights == "training" else at_evaluation_weights(trainer, state)
+
+
+def at_evaluation_weights(trainer: Trainer, state: Mapping[str, Any]) -> dict[str, Any]:
+    """`state` with the weights that it is evaluated with, and an optimizer that has taken no step."""
+    optimizer, progress = trainer.optimizer, state["progress"]
+    new = deepcopy(optimizer.state_dict())
+    optimizer.load_state_dict(state["optimizer"])
+    with trainer.weights_to_evaluate.loaded(progress["step"]):
+        model = deepcopy(trainer.model.state_dict())
+        parameters = dict(trainer.model.named_parameters())
+        if all(torch.equal(parameters[name], state["model"][name]) for name in parameters):
+            raise ConfigError(
+                f"branch.weights=evaluation: after epoch {progress['epoch']} the run is evaluated with its training "
+                "weights; no mean of them has begun"
+            )
+    averages = progress["averaging_from"] is not None
+    return {
+        **state,
+        "model": model,
+        "optimizer": started_anew(optimizer, state["optimizer"], new),
+        "progress": {**progress, "averaging_from": progress["epoch"] + 1 if averages else None},
+    }
+
+
+def started_anew(optimizer: TrainingOptimizer, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """`new`, the state of an optimizer without steps, with what its wrappers keep of the `old` one."""
+    if isinstance(optimizer, CombinedOptimizer):
+        parts = optimizer.parts.items()
+        return {**new, "parts": {n: started_anew(part, old["parts"][n], new["parts"][n]) for n, part in parts}}
+    if isinstance(optimizer, ComposedOptimizer):
+        return {**new, "state": state_to_start_anew(optimizer, old)}
+    return dict(new)
 
 
 def optimizer_state(

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from data.samples import Samples
+from models.model import Model
 from optim.external.config import ExternalConfig
 from optim.external.optimizer import ExternalOptimizer
 from optim.external.resume_check import check_resume
@@ -26,6 +27,7 @@ from results.records import read_environment
 from results.run_folder import RunFolder
 from results.typed import convert
 from results.values import one_line, quote
+from runner.config.errors import ConfigError
 from runner.config.registry import entries
 from runner.config.schema import Config
 from runner.loggers.buffered import open_loggers
@@ -84,6 +86,7 @@ def build_model_and_optimizer(
     seed = config.settings.seed
     torch.manual_seed(stream_seed(seed, "init"))
     model = config.model.build(config.data.shape, config.data.classes).to(device)
+    check_state(config.model, model)
     if config.settings.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model = with_sync_batch_norm(model, distributed, console.print)
@@ -96,6 +99,16 @@ def build_model_and_optimizer(
     if project := getattr(model, "project", None):  # a model whose weights must stay in a set
         optimizer.register_step_post_hook(lambda *_: project())
     return model, optimizer
+
+
+def check_state(model: Model, network: nn.Module) -> None:
+    """Raise ConfigError where a model does not say whether its network carries a state, which is checked before."""
+    carries = hasattr(network, "reset_state")
+    if carries != model.stateful:
+        raise ConfigError(
+            f"model={model.name}: stateful is {model.stateful}, and its network has {'a' if carries else 'no'} "
+            "reset_state(); stateful=True and the method go together"
+        )
 
 
 def build_optimizer(config: Config, model: nn.Module, steps_per_epoch: int = 1) -> TrainingOptimizer:

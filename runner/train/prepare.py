@@ -25,7 +25,8 @@ def prepare_torch(config: Config, distributed: DistributedContext = SINGLE_PROCE
         raise ConfigError(f"cuda_graphs=true needs a CUDA device; this run is on {device}")
     if distributed.size > 1 and device.startswith("cuda"):
         torch.cuda.set_device(device)
-    torch.use_deterministic_algorithms(settings.deterministic)
+    if settings.deterministic != torch.are_deterministic_algorithms_enabled():  # it imports torch's compiler
+        torch.use_deterministic_algorithms(settings.deterministic)
     torch.backends.cudnn.benchmark = not settings.deterministic  # every full batch has one shape
     # Velocities of units that no longer get gradients decay to numbers below 1e-38, with which x86 CPUs are slow. Only
     # threads that torch starts after this do so too: before the first parallel operation it holds for all.

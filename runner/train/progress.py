@@ -144,6 +144,18 @@ class Progress:
         """Count the current epoch as finished."""
         self.epoch, self.step_in_epoch, self.this_epoch = self.epoch + 1, 0, Means()
 
+    def begin_average(self, ends_the_run: bool) -> str:
+        """Note that validation has stopped to improve; return a line that says so.
+
+        ends_the_run: where weights are averaged already, as in a branch that starts from their mean.
+        """
+        line = "Validation is no longer improving"
+        if self.averaging_from is None:
+            self.averaging_from = self.epoch + 1
+            return f"{line}: from epoch {self.epoch + 1} on weights are averaged."
+        self.stopped_early |= ends_the_run
+        return f"{line}: the branch ends after epoch {self.epoch}." if ends_the_run else f"{line}."
+
     def update_best(self, means: dict[str, float], metric: str, is_better: Callable[[float, float], bool]) -> bool:
         """Record the validation of the last finished epoch; return whether it is the best so far."""
         self.last = {"epoch": self.epoch, "step": self.step, **means}

@@ -52,7 +52,7 @@ class Throughput:
         each = f", in each of {self.size} processes of the run" if self.size > 1 else ""
         bound = "decoding bounds the run (data.num_workers)" if decoded < network else "the network bounds the run"
         if not n:
-            both = rate(1 / (1 / decoded + 1 / network))
+            both = rate(self.size / (1 / decoded + 1 / network))
             bound = f"one waits for the other, {both} in all (data.num_workers=0)"
         return f"data: {rate(decoded)} decoded by {by}, network {rate(network)}{each}: {bound}"
 

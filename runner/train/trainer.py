@@ -209,10 +209,9 @@ class Trainer:
         if progress.update_best({key: val[key] for key in ("loss", metric)}, metric, self.task.is_better):
             self.save_best()
         progress.val_losses += (val["loss"],)
-        if self.optimizer.end_epoch(progress.val_losses):
-            progress.averaging_from = epoch + 1
-            self.console.print(f"Validation is no longer improving: from epoch {epoch + 1} on weights are averaged.")
         progress.stopped_early = settings.patience is not None and progress.epochs_since_best > settings.patience
+        if self.optimizer.end_epoch(progress.val_losses):
+            self.console.print(progress.begin_average(settings.branch.weights == "evaluation"))
         self.scheduler.end_epoch(train["loss"], val["loss"])
         progress.update_total()
         self.metrics.add_timing(epoch, progress.step, progress.seconds)

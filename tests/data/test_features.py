@@ -69,6 +69,9 @@ def test_a_file_of_libsvm(tmp_path):
         first = part.x[:, 0, 0, 0]
         assert torch.equal(part.x[:, 0, 0, 3], -first) and torch.equal(part.y, first % 2 * 2 - 1)
     assert set(LibSVM(path=str(path), target="value").load().train.y.tolist()) == {2.0, 4.0}
+    before = data.versions()
+    path.write_text("1 1:1\n2 1:2\n")
+    assert data.versions() != before  # which is part of a run's signature
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ from data.check import md5_of
 from data.samples import Samples
 from data.text import Text
 from data.tokens import Stream, Windows, jittered_lengths, mean_length
+from runner.config.compose import compose
+from runner.config.errors import ConfigError
+from runner.config.validate import validate
 from runner.train.sharding import BatchSharding, evaluation_shard
 
 
@@ -111,6 +114,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path, monkeypatch):
 
 TOO_SHORT = {
     "windows": ({"context": 41}, r"80 tokens of train .* data.context=41: at most 40 has a window"),
+    "windows of less than nothing": ({"context": 500}, r"80 tokens of train .* at most 40 has a window"),
     "windows of val": ({"context": 10}, r"10 tokens of val .* data.context=10: at most 9 has a window"),
     "columns": (
         {"cut": "stream", "shuffle": False, "context": 20},
@@ -122,6 +126,24 @@ TOO_SHORT = {
     ),
     "a limit": ({"cut": "stream", "shuffle": False, "context": 2, "val_columns": 3}, r"limit_train=3: .*batch_size=4"),
 }
+
+
+def test_another_text_of_the_same_name_is_another_run(tmp_path):
+    def signed():
+        words = f'task=char_lm data=text data.path="{tmp_path.as_posix()}" data.context=4'
+        return validate(compose(*words.split())).signature
+
+    (tmp_path / "a.txt").write_text("abc" * 60, encoding="utf-8")
+    first = signed()
+    assert signed() == first
+    (tmp_path / "a.txt").write_text("abd" * 60, encoding="utf-8")
+    assert signed() != first
+    (tmp_path / "a.txt").rename(tmp_path / "b.txt")
+    (tmp_path / "b.txt").write_text("abc" * 60, encoding="utf-8")
+    assert signed() == first
+    (tmp_path / "b.txt").unlink()
+    with pytest.raises(ConfigError, match="data.path=.* names no file"):
+        signed()
 
 
 def test_texts_that_are_too_short_are_refused(tmp_path):

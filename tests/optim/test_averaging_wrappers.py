@@ -16,6 +16,7 @@ from optim.rules.sgd import MomentumConfig, SGDConfig
 from optim.wrappers.nt_asgd import NTASGDWrapper
 from optim.wrappers.schedule_free import ScheduleFreeWrapper
 from optim.wrappers.swa import SWAWrapper
+from optim.wrapping import state_to_start_anew
 
 SCHEDULE_FREE = {
     "sgd": (
@@ -138,6 +139,30 @@ def test_nt_asgd_is_the_authors_switch_to_torchs_asgd(backend, float64):
         saved, optimizer = optimizer.state_dict(), optim.build(config, ours, [wrapper], backend=backend)
         optimizer.load_state_dict(saved)
     assert switched == [False] * 4 + [True] + [False] * 3
+
+
+def test_nt_asgd_started_anew_averages_from_the_first_step(float64):
+    ours, plain = parameters(), parameters()
+    optimizer = optim.NTASGD(optim.build(AggMoConfig(LR), ours), n=1)
+    assert not any(state_to_start_anew(optimizer, optimizer.state_dict()).values())
+    train(optimizer, ours, 3)
+    new = {**optimizer.state_dict(), "state": state_to_start_anew(optimizer, optimizer.state_dict())}
+    assert all(state["nt_asgd.steps"] == -1 for state in new["state"].values()), "as it has not begun"
+    optimizer.end_epoch([1.0, 2.0, 3.0])
+    train(optimizer, ours, 4)
+    mean = evaluated(optimizer, ours)
+    new = {**optimizer.state_dict(), "state": state_to_start_anew(optimizer, optimizer.state_dict())}
+    for p, q, m in zip(ours, plain, mean, strict=True):
+        p.data.copy_(m)
+        q.data.copy_(m)
+    optimizer.load_state_dict(new)
+    other = optim.build(AggMoConfig(LR), plain)
+    seen = []
+    for step in range(4):
+        train(optimizer, ours, 1, start=step)
+        seen.append(train(other, plain, 1, start=step))
+    close(ours, plain)
+    close(evaluated(optimizer, ours), [torch.stack(xs).mean(0) for xs in zip(*seen[1:], strict=True)])
 
 
 def test_nt_asgd_triggers_as_the_authors_list_of_losses_does():

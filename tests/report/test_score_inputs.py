@@ -83,7 +83,7 @@ def test_different_budgets():
 def test_the_best_on_an_edge():
     trials = [trial("a", lr, best=1 / lr) for lr in (0.5, 1.0, 2.0)]
     (found,) = cautions_of(trials, spaces={"a": {"optim.lr": log_range(0.1, 10)}})
-    assert "a's best optim.lr, 2, is the largest of 3" in found and "0.1 to 10, log" in found
+    assert "a's best setting" in found and "t (optim.lr=2, the largest of 3 within 0.1 to 10, log)" in found
     assert cautions_of(trials[:1], spaces={"a": {"optim.lr": linear_range(0, 1)}}) == []  # not searched
 
 

@@ -48,6 +48,15 @@ def test_a_record_has_what_reports_read_and_its_bytes_do_not_depend_on_the_order
         for key, result in whole[1].items():
             same = pytest.approx(result, rel=1e-5) if isinstance(result, dict) and key != "diverged" else result
             assert mine[1][key] == same
+    packed = tmp_path / "one.jsonl.gz"
+    assert write_records(packed, "x", runs[2:]) == 3 and write_records(packed, "x", runs[:2]) == 5
+    assert [shown(run) for run in load_runs(packed)] == [shown(run) for run in load_runs(one)]
+    assert packed.stat().st_size < one.stat().st_size
+    content = packed.read_bytes()
+    for damaged in (content[:-20], b"no gzip", content[:40] + bytes(20) + content[60:]):
+        packed.write_bytes(damaged)
+        with pytest.raises(ValueError, match="one.jsonl.gz is damaged"):
+            read_records(packed)
     assert [run.signature for run in load_runs(one)] == [run.signature for run in read_records(one)]
 
 

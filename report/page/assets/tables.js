@@ -40,7 +40,7 @@ function sortable(heads, order) {
       order(column, next);
     };
     head.setAttribute("aria-sort", "none");
-    head.replaceChildren(button(name, { class: "sort", title: `sort by ${name}`, click: press }));
+    head.replaceChildren(make("button", { type: "button", class: "sort", title: `sort by ${name}`, click: press }, ...head.childNodes));
   });
 }
 

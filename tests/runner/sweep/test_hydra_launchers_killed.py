@@ -1,5 +1,6 @@
 """The program with each launcher of Hydra's that is installed: killed runs, workers and sweeps."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +17,23 @@ from runner.config.validate import validate
 
 pytestmark = pytest.mark.slow
 
+#: A network whose training steps take their time until a file exists: runs then last for as long as a test needs them,
+#: on any machine, and cost nothing meanwhile.
+GATED = """def gated(classes):
+    import os
+    import time
+
+    from torch import nn
+
+    class Gated(nn.Sequential):
+        def forward(self, x):
+            if self.training and not os.path.exists({gate!r}):
+                time.sleep(0.2)
+            return super().forward(x)
+
+    return Gated(nn.Flatten(), nn.Linear(64, classes))
+"""
+LENGTH = ["epochs=60", "limit_train=640", "batch_size=64", "limit_val=50", "limit_test=50"]  # 600 steps
 WORKERS = ("popen_loky", "submitit.core._submit", "ray::_run_job")  # in the command lines of the launchers' workers
 
 
@@ -26,12 +44,16 @@ def launcher(request):
 
 
 class Sweep:
-    """`python main.py -m hydra/launcher=...` in a folder of its own, and its processes."""
+    """`python main.py -m hydra/launcher=...` in a folder of its own, and its processes. Runs wait for `open_gate`."""
 
-    def __init__(self, folder, launcher, *words):
-        words = [f"hydra/launcher={launcher}", "task=digits", "logger=[]", "optim=sgd,adam,aggmo", *words]
+    def __init__(self, folder, launcher, model, optimizers="sgd,adam,aggmo"):
+        self.folder, self.run_words = folder, ["task=digits", f"model={model}", "logger=[]", *LENGTH]
+        words = [f"hydra/launcher={launcher}", f"optim={optimizers}", *self.run_words]
         words += ["hydra.launcher.n_jobs=2"] if launcher == "joblib" else []
-        self.folder, self.command = folder, [sys.executable, str(ROOT / "main.py"), "-m", *words]
+        self.command = [sys.executable, str(ROOT / "main.py"), "-m", *words]
+
+    def open_gate(self):
+        (self.folder / "go").touch()
 
     def start(self):
         with open(self.folder / "console.txt", "w") as out:
@@ -42,7 +64,7 @@ class Sweep:
 
     def end(self):
         """Wait; return the exit code and the console."""
-        code = self.process.wait(300)
+        code = self.process.wait(200)
         return code, (self.folder / "console.txt").read_text()
 
     def descendants(self):
@@ -90,15 +112,34 @@ def until(condition, seconds=180.0):
     return found
 
 
-def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
-    length = ["epochs=400", "limit_train=400"]
-    sweep = Sweep(tmp_path, launcher, *length)
-    sgd = tmp_path / validate(compose("task=digits", "logger=[]", "optim=sgd", *length)).run_path
+@pytest.fixture
+def sweep(tmp_path, launcher, write_plugin):
+    """sweep(optimizers) -> a Sweep, of which nothing is left where the test fails."""
+    sweeps = []
+
+    def make(*optimizers):
+        model = write_plugin(GATED.format(gate=str(tmp_path / "go")))
+        sweeps.append(Sweep(tmp_path, launcher, model, *optimizers))
+        return sweeps[-1]
+
+    yield make
+    for each in sweeps:
+        if each.process.poll() is None:
+            for pid in each.descendants():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            each.process.wait()
+
+
+def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, sweep):
+    sweep = sweep()
+    sgd = tmp_path / validate(compose("optim=sgd", *sweep.run_words)).run_path
     obstacle = sgd / "timings.jsonl"
     obstacle.mkdir(parents=True)
     sweep.start()
     assert until(lambda: "adam" in sweep.training())
     os.kill(sweep.process_of(sweep.training()["adam"]), signal.SIGKILL)
+    sweep.open_gate()
     code, console = sweep.end()
     assert code == 1, console
     assert "adam lr=0.001 seed=0: failed: killed by signal 9" in console
@@ -113,16 +154,13 @@ def test_a_killed_run_and_one_that_raises_fail_by_name(tmp_path, launcher):
     assert not list(tmp_path.rglob("jobs.*"))
 
 
-def test_killed_workers_lose_no_run(tmp_path, launcher):
-    sweep = Sweep(tmp_path, launcher, "epochs=300").start()
-    try:
-        assert until(lambda: len(sweep.training()) == 2)
-        assert until(sweep.workers), sweep.descendants()  # a process that has just begun has no command line yet
-        os.kill(sweep.workers()[0], signal.SIGKILL)
-        code, console = sweep.end()
-    finally:
-        sweep.process.kill()
-        sweep.process.wait()
+def test_killed_workers_lose_no_run(launcher, sweep):
+    sweep = sweep().start()
+    assert until(lambda: len(sweep.training()) >= 2)
+    assert until(sweep.workers), sweep.descendants()  # a process that has just begun has no command line yet
+    os.kill(sweep.workers()[0], signal.SIGKILL)
+    sweep.open_gate()
+    code, console = sweep.end()
     if launcher == "submitit_local":  # it reports the job that died, and does not start it again
         assert code == 1 and console.count(": failed: ") + console.count(": interrupted") == 1, console
         assert console.count(": test acc") == 2
@@ -131,17 +169,23 @@ def test_killed_workers_lose_no_run(tmp_path, launcher):
     assert console.count(" done  ") == 3
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_stopped_sweep_leaves_no_process_and_resumes(tmp_path, launcher, number, code):
-    sweep = Sweep(tmp_path, launcher, "epochs=300").start()
-    assert until(lambda: len(sweep.training()) == 2)
-    processes = sweep.descendants()
-    if number == signal.SIGINT:
-        os.killpg(sweep.process.pid, number)  # as a terminal does
-    else:
-        sweep.process.send_signal(number)
-    assert sweep.end()[0] == code
-    assert until(lambda: not any(map(is_running, processes)), 60)
+def test_a_stopped_sweep_leaves_no_process_and_resumes(launcher, sweep):
+    """Stopped by Ctrl-C, by SIGTERM and by SIGKILL, and started again after each."""
+    names = ["sgd", "adam"] if launcher == "submitit_local" else ["sgd", "adam", "aggmo"]  # joblib's third run waits
+    sweep, console = sweep(",".join(names)), ""
+    for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)):
+        sweep.start()
+        assert until(lambda: len(sweep.training()) == 2), (number, sweep.training())
+        processes = sweep.descendants()
+        if number == signal.SIGINT:
+            os.killpg(sweep.process.pid, number)  # as a terminal does
+        else:
+            sweep.process.send_signal(number)
+        code, console = sweep.end()
+        assert code == expected, console
+        assert until(lambda started=tuple(processes): not any(map(is_running, started)), 60), number
+        assert ("to resume" in console) == (number != signal.SIGINT), console
+    sweep.open_gate()
     code, console = sweep.start().end()
     assert code == 0, console
-    assert "to resume" in console and console.count(" done  ") == 3
+    assert "to resume" in console and console.count(" done  ") == len(names)

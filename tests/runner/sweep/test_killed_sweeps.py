@@ -3,12 +3,11 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
+import signal
 import time
 
+import processes
 import pytest
-from conftest import ROOT
 from small_sweeps import metrics
 
 OPTIMIZERS = ["optim=sgd,adam,aggmo"]
@@ -18,20 +17,9 @@ HALVING = ["optim=sgd,adam", "optim.lr=0.01,0.1,1", "sweep.halving=2"]  # rungs 
 STACKED_RTOL = 1e-3  # of losses: runs that were divided into other stacks sum in another order; training amplifies it
 
 
-def start(folder, launcher, more):
-    words = [
-        *WORDS,
-        *more,
-        f"hydra/launcher={launcher}",
-        *(["hydra.launcher.form=vmap"] if launcher == "stacked" else []),
-    ]
-    command = [sys.executable, str(ROOT / "main.py"), "-m", *words]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process, timeout=300):
-    console, _ = process.communicate(timeout=timeout)
-    assert process.returncode == 0, console
+def command(launcher, more):
+    form = ["hydra.launcher.form=vmap"] if launcher == "stacked" else []
+    return ["-m", *WORDS, *more, f"hydra/launcher={launcher}", *form]
 
 
 def assert_same(launcher, killed, whole):
@@ -59,23 +47,21 @@ def assert_same(launcher, killed, whole):
     ],
 )
 def test_a_sweep_killed_at_random_ends_as_if_left_alone(launcher, more, kills_to_do, tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole, killed, words = tmp_path / "whole", tmp_path / "killed", command(launcher, more)
     for folder in (whole, killed):
         folder.mkdir()
+    processes.run(["--help"], tmp_path)  # the first start also loads torch, which is not part of a sweep
     begin = time.monotonic()
-    finish(start(whole, launcher, more))
+    assert processes.run(words, whole) == 0, processes.printed(whole)
     seconds = time.monotonic() - begin
     moments, kills = random.Random(launcher), 0
     while kills < kills_to_do:
-        process = start(killed, launcher, more)
-        try:
-            finish(process, timeout=seconds * moments.uniform(0.2, 0.9))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+        code = processes.kill_after(seconds * moments.uniform(0.2, 0.7), words, killed)
+        if code == -signal.SIGKILL:
             kills += 1
         else:  # all runs are done before the last kill: compare, and begin again
+            assert code == 0, processes.printed(killed)
             assert_same(launcher, killed, whole)
             shutil.rmtree(killed / "outputs")
-    finish(start(killed, launcher, more))
+    assert processes.run(words, killed) == 0, processes.printed(killed)
     assert_same(launcher, killed, whole)

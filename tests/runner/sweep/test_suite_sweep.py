@@ -8,6 +8,7 @@ from small_sweeps import SmallSweep, statuses
 from results.suite_runs import read_suite_runs
 from runner.callbacks import NO_CALLBACKS, Callbacks
 from runner.cli.main import main
+from scripts.record_suite import record
 
 SUITE = """# Two small tasks
 trials: 2
@@ -65,11 +66,34 @@ def test_every_setting_has_the_first_seed_and_the_best_one_all(suite):
             values = {run.setting: sign * run.status["best"][metric] for run in own if run.seed == 0}
             (repeated,) = [setting for setting, seeds in by_setting.items() if len(seeds) == 2]
             assert values[repeated] == min(values.values()), task
+    check_records(found, suite.folder.with_name("records"))
     before = {folder: status["seconds"] for folder, status in statuses(suite.folder.parents[1]).items()}
     code, console = suite("optim=adam")
     assert code == 0 and "6 runs: 6 done" in console and "3 runs: 3 done" in console
     assert before == {folder: status["seconds"] for folder, status in statuses(suite.folder.parents[1]).items()}
     assert {run.optimizer for run in read_suite_runs(suite.folder).runs["digits"]} == {"adam", "sgd"}
+
+
+def check_records(found, folder):
+    """All results, the curves of the settings with both seeds, and a target that half of the optimizers reach."""
+    text = record(found, folder)
+    recorded = read_suite_runs(folder)
+    assert recorded.manifest.spaces == found.manifest.spaces and not recorded.manifest.runs
+    for task, runs in found.runs.items():
+        back = {(run.setting, run.seed): run for run in recorded.runs[task]}
+        assert back.keys() == {(run.setting, run.seed) for run in runs}
+        for run in runs:
+            mine = back[run.setting, run.seed]
+            assert mine.status["best"][run.metric] == pytest.approx(run.status["best"][run.metric], rel=1e-5)
+            repeated = len([each for each in runs if each.setting == run.setting]) == 2
+            curve = run.curve("val", run.metric) if repeated else []
+            assert mine.curve("val", run.metric) == pytest.approx(curve, rel=1e-5)
+    best = []
+    for optimizer in ("adam", "sgd"):
+        own = [run for run in recorded.runs["digits"] if run.optimizer == optimizer and run.rows]
+        one, two = (run.curve("val", "acc") for run in own)
+        best.append(max((a + b) / 2 for a, b in zip(one, two, strict=True)))
+    assert f"target: {min(best):.3g}" in next(line for line in text.splitlines() if line.startswith("digits"))
 
 
 def test_a_run_has_the_settings_of_its_trial_and_not_of_its_task(suite):

@@ -136,6 +136,7 @@ def test_the_signature_holds_the_lineage_and_not_the_place(branch_of, stem, tmp_
     assert validate(before).signature == signature, "as of runs before there were branches"
 
 
+MEAN = {"branch.weights": "evaluation"}
 REFUSED = [  # keys that differ, what the message names
     ({"seed": 1}, "has no run of seed=1"),
     ({"model.hidden": [32]}, "model.hidden=[32] in this branch and [128,64] in the run it starts from"),
@@ -145,6 +146,10 @@ REFUSED = [  # keys that differ, what the message names
     ({"wrap": {}}, "wrap=[] in this branch and [gradient_noise,lookahead]"),
     ({"branch.epochs": None}, "branch.run needs branch.epochs: so many epochs more"),
     ({"branch.run": None}, "branch.at_epoch needs branch.run"),
+    (
+        {"branch.run": None, "branch.at_epoch": None, "branch.epochs": None, **MEAN},
+        "branch.weights needs branch.run and",
+    ),
     ({"branch.signature": "xyz"}, "branch.signature=xyz is not eight hexadecimal digits"),
     ({"finetune.epochs": 3}, "finetune.epochs=3 must be fewer than"),
     ({"optim.lr_schedule.warmup": 4}, "warmup=4 is longer than the run, epochs=3"),
@@ -185,6 +190,20 @@ def test_a_branch_has_the_rules_of_its_stem(branch_of, edited_stem):
         with pytest.raises(ValueError) as refused:
             branch_of(run=grouped, groups=rules)
         assert message in str(refused.value)
+
+
+def test_a_branch_from_evaluation_weights_needs_some(run, stem, edited_stem, branch_of):
+    """Of Lookahead, whose slow weights are the training weights after a synchronisation; of none; of a mean to come."""
+    at = [f"branch.run={stem}", "branch.at_epoch=6", "branch.epochs=1", "branch.weights=evaluation"]
+    slow = run(*WORDS, *at, "optim.lr=1e-30")  # 24 steps, of which the last 4 are after a synchronisation
+    assert slow.code == 0 and "optim.lr" not in slow.err
+    rows = [read_rows(folder, split="val")[-1]["loss"] for folder in (slow.folder, stem)]
+    assert rows[0] == pytest.approx(rows[1], rel=1e-5)
+    plain = edited_stem(wrap={"gradient_noise": branch_of().plain["wrap"]["gradient_noise"]})
+    with pytest.raises(ValueError, match="is evaluated with its training weights; it has no wrapper with others"):
+        branch_of(run=plain, wrap={"gradient_noise": {"name": "gradient_noise"}}, **MEAN)
+    signatures = {branch_of(**changes).signature for changes in ({}, MEAN, {"branch.weights": "training"})}
+    assert len(signatures) == 2 and branch_of(**MEAN).label.endswith("@2-evaluation")
 
 
 def test_what_a_branch_can_not_be_is_one_line(branch_of, run, stem):

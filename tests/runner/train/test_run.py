@@ -5,9 +5,12 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
+from conftest import ROOT
 from runs import read_status, run_folders
 
 from runner.callbacks import Callbacks
@@ -46,6 +49,20 @@ def test_folder_holds_everything_when_the_callback_is_called(run):
     assert environment["device"] == "cpu" and environment["threads"] == 1
     for line in result.out.strip().splitlines():
         assert line in (result.folder / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_does_not_import_the_compiler(tmp_path):
+    """It takes a third of the time in which a run starts."""
+    words = [*SMALL, "optim=adam", "wrap=[lookahead,ema]", "groups=[no_decay]", f"outputs={tmp_path}"]
+    program = f"""
+import sys
+from main import CALLBACKS, main
+sys.argv = ["main.py"]
+assert main({words}, CALLBACKS) == 0
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_recorded_configuration_reproduces_the_run(run):

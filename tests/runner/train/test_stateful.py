@@ -12,7 +12,11 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
 import optim
+from models.awd_lstm import AWDLSTM
+from models.recurrent import GRU
+from optim.wrappers.nt_asgd import NTASGDWrapper
 from runner.config.errors import ConfigError
+from runner.train.build import check_state
 from runner.train.prepare import check_process_count
 
 SIZES = ["model.embedding=6", "model.hidden=8", "data.context=12", "batch_size=4", "task.sample_tokens=5"]
@@ -95,6 +99,37 @@ def test_interrupted_in_an_epoch_and_resumed_it_is_the_same_run(text, run, tmp_p
     assert f"from epoch {since} on" in resumed.out and (resumed.folder / "sample.txt").read_text()
 
 
+def test_a_branch_from_the_mean_is_the_authors_fine_tuning(text, run, tmp_path):
+    """It starts from the mean with a new optimizer, averages from its first step on, and ends by the trigger's rule."""
+    words = [*text, "optim=aggmo", "optim.lr=20", "clip_norm=null", "wrap=[nt_asgd]", "wrap.nt_asgd.n=1", "patience=99"]
+    stem = run(*words, "epochs=5", "checkpoint.keep=[1]").folder
+    steps, since = read_status(stem)["steps_done"] // 5, read_status(stem)["averaging_from"]
+    at = [f"branch.run={stem}", "branch.weights=evaluation", "branch.epochs=40"]
+    early = run(*words, *at, "branch.at_epoch=1")
+    assert early.code == 2 and f"training weights after epoch 1; its mean begins with epoch {since}\n" in early.err
+    assert not early.folder.exists()
+    assert since <= 5
+    still = run(*words, *at[:2], "branch.epochs=1", "branch.at_epoch=5", "optim.lr=1e-30")
+    loss, mean = read_rows(stem, split="val")[-1]["loss"], torch.load(stem / "checkpoints/last.pt", weights_only=True)
+    assert read_rows(still.folder, split="val")[-1]["loss"] == pytest.approx(loss, rel=1e-6)
+    saved = torch.load(still.folder / "checkpoints/last.pt", weights_only=True)
+    states = saved["optimizer"]["state"], mean["optimizer"]["state"]
+    for key, state in states[0].items():
+        assert state["step"] == state["nt_asgd.steps"] == steps
+        torch.testing.assert_close(state["nt_asgd.m"], states[1][key]["nt_asgd.m"])
+    whole = run(*words, *at, "branch.at_epoch=5")
+    expected = read_results(whole.folder)
+    status = expected["status"]
+    assert status["stopped_early"] and status["epochs_done"] < 45 and status["averaging_from"] == 6
+    losses = [row["loss"] for row in read_rows(whole.folder, split="val") if "weights" not in row]
+    assert NTASGDWrapper(1).trigger(losses) == len(losses) - 1
+    outputs = tmp_path / "interrupted"
+    for after in (steps // 2, steps):
+        assert run_interrupted(*words, *at, "branch.at_epoch=5", f"outputs={outputs}", after=after) == 130
+    resumed = run(*words, *at, "branch.at_epoch=5", outputs=outputs)
+    assert "@5-evaluation" in resumed.folder.parent.parent.name and read_results(resumed.folder) == expected
+
+
 @pytest.mark.slow
 def test_bfloat16_trains_and_evaluates(text, run):
     status = read_status(run(*text, "amp=bf16", "epochs=1", "limit_train=8").folder)
@@ -113,6 +148,15 @@ def test_bfloat16_trains_and_evaluates(text, run):
 def test_what_can_not_be_done_with_a_state_is_refused(words, facts, text):
     with pytest.raises(ConfigError, match=f"model=awd_lstm carries a state from batch to batch.*{facts}"):
         configure(*text, *words)
+
+
+def test_a_model_says_whether_its_network_has_a_state():
+    network = AWDLSTM(embedding=2, hidden=2).build((4,), 3)
+    check_state(AWDLSTM(), network)
+    check_state(GRU(), torch.nn.Linear(1, 1))
+    for model, other, fact in ((GRU(), network, "gru: stateful is False"), (AWDLSTM(), torch.nn.ReLU(), "no reset")):
+        with pytest.raises(ConfigError, match=fact):
+            check_state(model, other)
 
 
 def test_several_processes_are_refused(text):

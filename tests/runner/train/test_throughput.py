@@ -20,6 +20,13 @@ from runner.train.throughput import Throughput
             1,
             "100 images/s decoded by the run's own process, network 100 images/s: one waits for the other, 50 ",
         ),
+        (
+            0,
+            0.1,
+            2,
+            "100 images/s decoded by the run's own process, network 100 images/s, in each of 2 processes of the run: "
+            "one waits for the other, 100 ",
+        ),
         (2, 0.5, 3, "200 images/s decoded by 2 processes, network 20 images/s, in each of 3 processes of the run: the"),
     ],
 )
