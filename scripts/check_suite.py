@@ -33,9 +33,9 @@ from report.suite.scored import scored  # noqa: E402
 from results.suite import read_suite  # noqa: E402
 from results.suite_runs import read_suite_runs  # noqa: E402
 
-NUM_SEEDS = 5
+NUM_SEEDS = 4
 SUITE = """# Three short tasks
-trials: 4
+trials: 3
 seeds: {seeds}
 tasks:
   factorization:
