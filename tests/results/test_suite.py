@@ -7,17 +7,17 @@ from results.suite import read_suite, suite_names
 from runner.config.compose import compose
 from runner.config.validate import validate
 
+NAMES = [name if name == "quick" else pytest.param(name, marks=pytest.mark.slow) for name in suite_names()]
 
-def test_every_task_of_every_suite_composes():
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_of_a_suite_composes(name):
     """Its metric is the task's own, and the scores take what it says."""
-    names = suite_names()
-    assert "quick" in names
-    for name in names:
-        for label, task in read_suite(name).tasks.items():
-            config = validate(compose(*read_suite(name).shared, *task.words(), "optim=lion", "seed=1"))
-            assert config.settings.epochs == task.epochs and config.optim.name == "lion", (name, label)
-            assert (task.metric, task.better) == (config.task.metric, config.task.better), (name, label)
-            assert Task(label, task.better, task.target, task.near, task.log_scale, task.floor).name == label
+    for label, task in read_suite(name).tasks.items():
+        config = validate(compose(*read_suite(name).shared, *task.words(), "optim=lion", "seed=1"))
+        assert config.settings.epochs == task.epochs and config.optim.name == "lion", label
+        assert (task.metric, task.better) == (config.task.metric, config.task.better), label
+        assert Task(label, task.better, task.target, task.near, task.log_scale, task.floor).name == label
 
 
 def test_the_quick_suite_covers_what_it_is_for():
