@@ -54,7 +54,6 @@ class RunsSweeper(SweeperWithCallbacks):
     def sweep(self, arguments: list[str]) -> Any:
         from runner.sweep.main import run_sweep
         from runner.sweep.settings import GridSettings, read_halving, read_settings
-        from runner.sweep.suite_sweep import run_suite
 
         assert self.hydra_context is not None
         overrides, loader = [*self.fixed_overrides(), *arguments], self.hydra_context.config_loader
@@ -62,6 +61,8 @@ class RunsSweeper(SweeperWithCallbacks):
         settings, halving = read_settings(GridSettings, given, "hydra.sweeper"), read_halving(self.halving)
         common = overrides, loader, self.config, self.launcher
         if settings.suite is not None:
+            from runner.sweep.suite_sweep import run_suite
+
             raise SystemExit(run_suite(*common, settings, self.callbacks, halving))
         how = {"grid": settings.grid, "budget_s": settings.budget_s, "halving": halving}
         raise SystemExit(run_sweep(*common, callbacks=self.callbacks, **how))

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from results.labels import optimizer_name
 from results.records import read_status
 from results.signature import changes_results
 from results.suite import Suite, SuiteTask, read_suite, suite_names
 from results.suite_runs import Manifest, SearchedRange, write_manifest
-from results.values import first_line
+from results.values import first_line, flat
 from runner.callbacks import Callbacks
 from runner.cli.overrides import hydra_override
 from runner.config.errors import ConfigError, data_errors
@@ -250,8 +251,7 @@ class SuiteSweep:
                 continue
             combination, _ = self.places[job.number]
             runs[combination.task].append(relative(job.folder, outputs))
-            config = job.checked_config.plain
-            name = "+".join([config["optim"]["name"], *(config.get("wrap") or ()), *(config.get("groups") or ())])
+            name = optimizer_name(flat(job.checked_config.plain))
             if name not in spaces:
                 found = space_of(combination.optimizer).items()
                 spaces[name] = {key: SearchedRange(low=r.low, high=r.high, scale=r.scale) for key, r in found}
