@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from results.files import parse_json, read_file
+from results.labels import optimizer_name
 from results.metrics import Row, read_rows, step_rows
 from results.paths import CONFIG, METRICS, STATUS, TIMINGS, label_and_signature
 from results.plain_yaml import MAX_BYTES, parse_yaml
@@ -78,9 +79,9 @@ class Run:
     def task(self) -> str:
         return self.config["task"]["name"]
 
-    @property
+    @cached_property
     def optimizer(self) -> str:
-        return "+".join([self.config["optim"]["name"], *self.config["wrap"], *self.config["groups"]])
+        return optimizer_name(self.settings)
 
     @property
     def seed(self) -> int:

@@ -54,6 +54,7 @@ class SweepTable:
         """Count these jobs, which are about to be run, and no others as the work that there is."""
         self.to_run = list(to_run)
         self.ended: dict[int, dict[str, Any]] = {}  # the status of those that have ended, by number
+        self.most_at_a_time = 1  # that were in progress since
         self.is_announced = False
 
     @property
@@ -105,12 +106,14 @@ class SweepTable:
             )
 
     def at_a_time(self, ended: Job | None = None) -> int:
-        """How many runs are in progress at a time. ended: see remaining_s."""
-        return max(1, min(len(self.running()) + (ended is not None), len(self.open_jobs())))
+        """How many runs are in progress at a time: the most that were seen, as the next of those that have ended
+        together take a while to begin. ended: see remaining_s."""
+        self.most_at_a_time = max(self.most_at_a_time, len(self.running()) + (ended is not None))
+        return max(1, min(self.most_at_a_time, len(self.open_jobs())))
 
     def remaining_s(self, ended: Job | None = None) -> float | None:
         """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
-        time as now; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
+        time as at_a_time says; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
 
         A run's seconds and epochs both include those before an interruption, and neither the imports.
         """

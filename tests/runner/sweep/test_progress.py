@@ -46,6 +46,10 @@ def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
     assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2) / 2), "a part of an epoch says nothing of its length"
     write(jobs[1], 2, 4.0)
     assert "(and 1 more)" in describe_progress(table) and table.remaining_s() == pytest.approx(2 * (6 + 8 + 2) / 2)
+    write(jobs[1], 10, 20.0, "done")
+    table.record_end(jobs[1], 0)
+    assert table.remaining_s() == pytest.approx(2 * (6 + 2) / 2), "two at a time, though the next has not begun"
+    lines.clear()
     write(jobs[0], 5, 10.0, "interrupted")
     table.record_end(jobs[0], 143)
     assert lines[0].endswith("interrupted"), "no time is left of a sweep that stops"
