@@ -116,8 +116,12 @@ def edges_text(
                 found[optimizer][task] = each
     for optimizer, by_task in found.items():
         if about is None or optimizer in about:
-            places = [f"{task} ({'; '.join(map(str, each))})" for task, each in by_task.items()]
-            yield f"{optimizer}'s best setting is at an edge of what was tried on {', '.join(places)}."
+            tasks: dict[str, list[str]] = defaultdict(list)
+            for task, every in by_task.items():
+                for each in every:
+                    tasks[str(each)].append(task)
+            places = [f"{edge} ({', '.join(own)})" for edge, own in tasks.items()]
+            yield f"{optimizer}'s best setting is at an edge of what was tried: {'; '.join(places)}."
     others = [
         (str(len(by_task)), optimizer)
         for optimizer, by_task in found.items()

@@ -1,5 +1,7 @@
 """Runs of folders and of records become the same trials, and cautions name what makes a comparison doubtful."""
 
+from dataclasses import replace
+
 import pytest
 from run_folders import write_run
 
@@ -83,7 +85,16 @@ def test_different_budgets():
 def test_the_best_on_an_edge():
     trials = [trial("a", lr, best=1 / lr) for lr in (0.5, 1.0, 2.0)]
     (found,) = cautions_of(trials, spaces={"a": {"optim.lr": log_range(0.1, 10)}})
-    assert "a's best setting" in found and "t (optim.lr=2, the largest of 3 within 0.1 to 10, log)" in found
+    assert found == (
+        "a's best setting is at an edge of what was tried: optim.lr=2, the largest of 3 within 0.1 to 10, log (t)."
+    )
+    tried = tried_settings(
+        [Task("t", "min"), Task("u", "min")], [*trials, *(replace(each, task="u") for each in trials)]
+    )
+    (found,) = cautions(tried, best_settings(tried), {"a": {"optim.lr": log_range(0.1, 10)}})
+    assert found.endswith("log (t, u).") and found.count("optim.lr=2") == 1, (
+        "tasks with the same edge are listed together"
+    )
     assert cautions_of(trials[:1], spaces={"a": {"optim.lr": linear_range(0, 1)}}) == []  # not searched
 
 
