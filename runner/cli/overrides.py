@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 
-from results.typed import CONTROLS, load_yaml
+from results.typed import CONTROLS
 from results.values import quote
 from runner.cli.durations import parse_duration
 from runner.cli.errors import unknown_choice
-from runner.config.compose import CONFIGS, quote_folder
+from runner.cli.group_choice import CHOICES, check_files, check_names, empty_choice
+from runner.config.compose import quote_folder
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
@@ -22,10 +23,8 @@ BUDGET = "--budget"  # the flag of a sweep, and where Hydra's sweeper takes its 
 BUDGET_S = "hydra.sweeper.budget_s="
 MAX_DEPTH = 10  # of brackets in each other
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|[+-]?inf|true|false", re.IGNORECASE)  # no choice's name
-MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
 WITH_VALUE = {"--cfg", "-c", "--package", "-p", "--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd"}
 
-LISTS = {"wrap": "a wrapper", "groups": "a rule"}  # groups of which several can be chosen
 FLAGS = {*WITH_VALUE, "-m", "--multirun", "-r", "--run", "-h", "--help", "--hydra-help", "--version", "--resolve"}
 FLAGS |= {"-i", "--info", "-sc", "--shell-completion"}
 
@@ -78,8 +77,6 @@ def hydra_override(word: str) -> list[str]:
         word = f"{key}={os.path.expanduser(value)}"  # quoted or behind '=', the shell leaves it as it is
     if key in GROUPS and value in ("null", ""):
         return empty_choice(key)
-    if key in LISTS:
-        check_repeated(key, value)
     if key == "sweep":
         return [GRID + value]
     if key == "suite":
@@ -90,42 +87,12 @@ def hydra_override(word: str) -> list[str]:
         return [HALVING[key] + value]
     if key in GROUPS and NUMBER.fullmatch(value):  # Hydra's message does not name the group
         raise ConfigError(unknown_choice(key, value))
+    if key in CHOICES:
+        check_names(key, word)
     if is_group_choice(key, equals):
         check_files(key, value)
         return [word]
     return [f"++{quote_folder(word)}"]
-
-
-def check_files(group: str, value: str) -> None:
-    """Raise ConfigError for a choice that is no name, and where its file of configs/ is no YAML or never ends."""
-    if "${" in value and not group.startswith("hydra."):
-        raise ConfigError(f"{group}={quote(value)}: write the name of a choice itself; ${{...}} is for values")
-    for name in re.findall(r"[\w./-]+", value):
-        if len(name) > MAX_NAME_LENGTH:
-            raise ConfigError(f"{group}={quote(value)} is unknown; --help lists what can be chosen")
-        file = CONFIGS / group.strip("+~").partition("@")[0] / f"{name}.yaml"
-        if os.path.isfile(file):
-            try:
-                load_yaml(file, file.relative_to(CONFIGS.parent).as_posix())
-            except ValueError as error:
-                raise ConfigError(str(error)) from None
-
-
-def empty_choice(group: str) -> list[str]:
-    """The override of an empty choice; ConfigError for a group that needs one."""
-    if group in LISTS:
-        return [f"{group}=[]"]
-    if group == "experiment":
-        return []
-    raise ConfigError(f"{group}= needs a choice; --help lists them")
-
-
-def check_repeated(group: str, value: str) -> None:
-    if not value.startswith("["):
-        return  # one choice, or a sweep over lists
-    names = [name.strip() for name in value.strip("[]").split(",") if name.strip()]
-    if "]" not in value[:-1] and len(set(names)) < len(names):
-        raise ConfigError(f"{group}={quote(value)} names {LISTS[group]} twice; each can be used once")
 
 
 def is_group_choice(key: str, equals: str) -> bool:

@@ -166,6 +166,18 @@ BAD = [
     ("data=", ["data= needs a choice"]),
     ("~model", ["model is missing", "model=NAME"]),
     ("wrap=[lookahead,lookahead]", ["names a wrapper twice"]),
+    # choices that are no names
+    ("wrap=[[lookahead]]", ["wrap=[[lookahead]]", "wrap=[ema,lookahead]", "-m"]),
+    ("-m wrap=[[],[lookahead]]", ["wrap=[[],[lookahead]]", "wrap=[ema],[]", "-m"]),
+    ("wrap=[ema,1]", ["wrap=[ema,1]", "a list of names"]),
+    ("wrap=[null]", ["wrap=[null]", "a list of names"]),
+    ("wrap={a:1}", ["wrap={a:1}", "a list of names"]),
+    ("-m wrap=ema,[true]", ["wrap=ema,[true]", "a list of names"]),
+    ("groups=[[no_decay]]", ["groups=[[no_decay]]", "groups=[no_decay,muon]"]),
+    ("optim=[adam,sgd]", ["optim=[adam,sgd]", "one name", "-m optim=adam,sgd"]),
+    ("optim={a:1}", ["optim={a:1}", "one name"]),
+    ("-m data=digits,[[x]]", ["data=digits,[[x]]", "one name"]),
+    ("optim/lr_schedule={a:1}", ["optim/lr_schedule={a:1}", "one name"]),
     ("seed=0,1", ["seed=0,1 holds several values", "-m"]),
     ("lr_schedule=cosine", ["lr_schedule is not a key", "optim/lr_schedule?"]),
     ("optim.lr_schedule=cosine", ["optim/lr_schedule=NAME"]),
@@ -308,7 +320,7 @@ def test_numbers_in_a_recorded_configuration_are_those_of_the_command_line(place
 def test_a_chosen_file_of_configs_that_never_ends_is_named(place, monkeypatch, capsys, content):
     (place / "configs" / "experiment").mkdir(parents=True)
     (place / "configs" / "experiment" / "mine.yaml").write_text(content)
-    monkeypatch.setattr("runner.cli.overrides.CONFIGS", place / "configs")
+    monkeypatch.setattr("runner.cli.group_choice.CONFIGS", place / "configs")
     assert main(["experiment=mine"]) == BAD_INPUT
     assert "configs/experiment/mine.yaml is no YAML" in capsys.readouterr().err
 
@@ -327,7 +339,10 @@ def test_refused_without_torch(tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    ["wrap=null", "experiment=null", "wrap=[]", "optim=adam --cfg job seed=1", "optim=adam -m seed=0"],
+    [
+        *("wrap=null", "experiment=null", "wrap=[]", "optim=adam --cfg job seed=1", "optim=adam -m seed=0"),
+        *("optim=[adam]", "-m wrap=[ema],[]", "-m wrap=ema", "optim='adam'"),
+    ],
 )
 def test_commands_that_only_look_bad(place, capsys, command):
     """Nothing chosen where a group may be empty; flags between overrides."""
