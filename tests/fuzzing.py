@@ -9,6 +9,7 @@ import contextlib
 import faulthandler
 import io
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 LIMIT_S = 30  # for one case, on a busy machine
 MAX_LENGTH = 1200  # characters of an answer
+#: of Python's own errors, which say nothing of the input
+INTERNAL = re.compile(
+    "can only concatenate|is not iterable|object is not|object has no|unexpected keyword|not supported between|"
+    "unhashable|not subscriptable|index out of range|invalid literal|str instance|NoneType|positional argument"
+)
 TEXTS = [
     *("", "0", "-1", "1", "5", "0.1", "1e-3", "1e39", "1e308", "1e400", str(2**63), str(-(2**63) - 1), "1" + "0" * 400),
     *("0x10", "010", "1_000", "1:30", "nan", "inf", "-inf", ".nan", "true", "null", "yes", "~", "~/x", "2020-01-01"),
@@ -98,6 +104,8 @@ def problem_of(message: str) -> str:
     """What is wrong with an error's message."""
     if not message.strip() or "\n" in message.strip() or "Traceback" in message or not message.strip().isprintable():
         return f"no one line: {message[:200]!r}"
+    if INTERNAL.search(message):
+        return f"an error of Python's: {message[:200]}"
     return f"{len(message)} characters: {message[:200]}" if len(message) > MAX_LENGTH else ""
 
 

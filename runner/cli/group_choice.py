@@ -12,7 +12,7 @@ from runner.config.compose import CONFIGS
 from runner.config.errors import ConfigError
 from runner.config.suggestions import GROUPS
 
-CHOICES = (*GROUPS, "optim/lr_schedule")
+CHOICES = (*GROUPS, "optim/lr_schedule", "hydra/launcher", "hydra/sweeper")
 LISTS = {"wrap": "a wrapper", "groups": "a rule"}  # groups of which several can be chosen
 EXAMPLES = {"wrap": ("ema", "lookahead"), "groups": ("no_decay", "muon")}
 MAX_NAME_LENGTH = 200  # characters; file systems allow 255 bytes
@@ -46,6 +46,8 @@ def check_names(group: str, word: str) -> None:
     """Raise ConfigError for a choice that is no name, nor a list of different names where several can be chosen."""
     for value in chosen_values(word):
         names = value if isinstance(value, list) else [value]
+        if value is None and group in (*LISTS, "experiment"):
+            continue  # nothing chosen
         if not all(isinstance(name, str) for name in names) or (len(names) != 1 and group not in LISTS):
             raise ConfigError(f"{word}: {what_is_chosen(group)}")
         if len(set(names)) < len(names):
@@ -54,13 +56,13 @@ def check_names(group: str, word: str) -> None:
 
 def chosen_values(word: str) -> list[Any]:
     """The values of `group=value` or of a sweep over several, lists of names as lists; none for a word that can't be
-    read, of which Hydra says where, and none in place of null, an empty choice."""
+    read, of which Hydra says where."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import ChoiceSweep, QuotedString
     from hydra.errors import OverrideParseException
 
     try:
-        override = OverridesParser.create().parse_override(word)
+        (override,) = OverridesParser.create().parse_overrides([word])
     except (OverrideParseException, ValueError):
         return []
     value = override.value()
@@ -71,12 +73,13 @@ def chosen_values(word: str) -> list[Any]:
             return [plain(one) for one in each]
         return each.text if isinstance(each, QuotedString) else each
 
-    return [plain(each) for each in values if each is not None]
+    return [plain(each) for each in values]
 
 
 def what_is_chosen(group: str) -> str:
     if group not in LISTS:
-        return f"a choice of {group} is one name; several are a sweep, such as -m optim=adam,sgd"
+        several = "" if group.startswith("hydra/") else "; several are a sweep, such as -m optim=adam,sgd"
+        return f"a choice of {group} is one name{several}"
     one, other = EXAMPLES[group]
     return (
         f"a choice of {group} is a list of names, such as {group}=[{one},{other}]; "

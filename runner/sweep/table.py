@@ -113,7 +113,7 @@ class SweepTable:
 
     def remaining_s(self, ended: Job | None = None) -> float | None:
         """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
-        time as at_a_time says; None before the first epoch has ended. ended: the job that has just ended, which counts as one.
+        time as at_a_time says; None before the first epoch has ended. ended: the job that has just ended, counted too.
 
         A run's seconds and epochs both include those before an interruption, and neither the imports.
         """
