@@ -49,9 +49,9 @@ def check_names(group: str, word: str) -> None:
         if value is None and group in (*LISTS, "experiment"):
             continue  # nothing chosen
         if not all(isinstance(name, str) for name in names) or (len(names) != 1 and group not in LISTS):
-            raise ConfigError(f"{word}: {what_is_chosen(group)}")
+            raise ConfigError(f"{quote(word)}: {what_is_chosen(group)}")
         if len(set(names)) < len(names):
-            raise ConfigError(f"{word} names {LISTS[group]} twice; each can be used once")
+            raise ConfigError(f"{quote(word)} names {LISTS[group]} twice; each can be used once")
 
 
 def chosen_values(word: str) -> list[Any]:
