@@ -144,9 +144,9 @@ def combinations(
     quiet = [word for word in QUIET if not any(each.lstrip("+").startswith("logger=") for each in given)]
     found = []
     for name, task in tasks.items():
-        words = [*suite.shared, *task.words(), *quiet, *given]
+        words = [*map(forced, (*suite.shared, *task.words(), *quiet, *given))]
         for optimizer, numbers in trials.items():
-            settings = [[f"optim={optimizer}", *map(forced, words), *map(forced, each)] for each in numbers]
+            settings = [[f"optim={optimizer}", *words, *map(forced, each)] for each in numbers]
             found.append(Combination(name, optimizer, settings))
     return found
 
