@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -31,7 +32,7 @@ DESCRIPTION = """Tables, figures and one HTML page from any folders of runs.
 Runs are compared with those of the same task, data, network, epochs, batch size and limits. Settings are chosen on
 validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
 Markdown, CSV and LaTeX."""
-SUITE_OPTIONS = ("words", "out", "baseline", "formats", "html")
+SUITE_OPTIONS = ("words", "out", "baseline", "significance", "formats", "html")
 MOST_WARNINGS = 8  # on the console; the page has all
 
 
@@ -71,6 +72,13 @@ def parser() -> argparse.ArgumentParser:
         "--baseline", metavar="OPTIMIZER", help="reference of the comparisons (the best); of a suite one or several"
     )
     arguments.add_argument(
+        "--significance",
+        type=probability,
+        metavar="P",
+        help="of a suite: a target is reached when the mean over seeds is better with a p-value below P, as 0.01 "
+        "(what the suite's file says: the mean alone)",
+    )
+    arguments.add_argument(
         "--against",
         action="append",
         default=[],
@@ -102,6 +110,16 @@ def pair(text: str) -> Sequence[str]:
     return keys
 
 
+def probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text}: a number between 0 and 1, such as 0.01")
+    return value
+
+
 def formats(text: str) -> Sequence[str]:
     if unknown := set(text.split(",")) - {"png", "pdf", "svg"}:
         raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from png, pdf, svg")
@@ -114,6 +132,8 @@ def report(options: argparse.Namespace) -> int:
     folders, where = split(options.words)
     if any(map(is_suite_folder, folders)):
         return report_suite(folders, where, options)
+    if options.significance is not None:
+        raise ValueError("--significance is for a suite's folder, not for the runs of a task")
     found = find(*folders)
     for line in skipped_lines(found.skipped):
         print(f"skipped: {line}", file=sys.stderr)
@@ -146,7 +166,7 @@ def report_suite(folders: Sequence[Path], where: Sequence[str], options: argpars
         raise ValueError(f"{wrong[0]}: of a suite's runs only optimizers can be selected, such as optim=adam,lion")
     only = [name for word in where for name in word.removeprefix("optim=").split(",")]
     baselines = options.baseline.split(",") if options.baseline else []
-    found = read_report(folders[0], baselines, only)
+    found = read_report(folders[0], baselines, only, options.significance)
     name = found.scored.compared.name
     recorded = folders[0].resolve().is_relative_to(RECORDED)  # no place for files that are made again at any time
     default = Path("outputs") / "suites" / name / "report_recorded" if recorded else folders[0] / "report"

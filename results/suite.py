@@ -54,12 +54,14 @@ class SuiteTask:
 @dataclass(frozen=True)
 class Suite:
     """trials: settings an optimizer and task. seeds: of the best of them, the first one of all. shared: overrides of
-    every run."""
+    every run. significance: the p-value below which the mean over seeds has to be better than a target for it to be
+    reached (report/scores/steps.py); null: the mean alone decides."""
 
     trials: int = field(metadata={"range": "[1, inf)"})
     seeds: tuple[int, ...] = field(metadata={"range": "[0, inf)", "min_size": 1})
     tasks: Mapping[str, SuiteTask]
     shared: tuple[str, ...] = ()
+    significance: float | None = field(default=None, metadata={"range": "(0, 1)"})
 
     def num_runs(self, num_tasks: int) -> int:
         """The runs of one optimizer on so many of the tasks."""

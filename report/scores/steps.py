@@ -7,10 +7,8 @@ so the mean is taken first.
 With a rule of significance, the mean's p-value has to be below alpha, too: that of a one-sided t-test of the seeds'
 values against the target. The modded-nanogpt speedrun asks of a record "enough run logs to attain a statistical
 significance level of p<0.01 that their mean val loss is <=3.28", by scipy's ttest_1samp(..., alternative="less")
-(github.com/KellerJordan/modded-nanogpt: README.md at e7a55f1 and records/010425_SoftCap/README.md at 071cf43). Its
-third track takes the deviation as known and asks for (target - mean) sqrt(n) >= 0.004. With `deviation` given, the
-test here is such a normal one: 0.0013 and alpha = 0.001 ask for 0.0013 * 3.09 = 0.004. Each step is tested by itself,
-so that the first of many that passes has passed by chance more often than alpha says.
+(github.com/KellerJordan/modded-nanogpt: README.md at e7a55f1 and records/010425_SoftCap/README.md at 071cf43). Each
+step is tested by itself, so that the first of many that passes has passed by chance more often than alpha says.
 """
 
 from __future__ import annotations
@@ -27,26 +25,24 @@ Curve = Sequence[tuple[int, float]]
 
 @dataclass(frozen=True)
 class Significance:
-    """How sure the mean's passing has to be. deviation: that of one run's value, if it is known from elsewhere."""
+    """How sure the mean's passing has to be: its p-value is below alpha."""
 
     alpha: float = 0.01
-    deviation: float | None = None
 
     def p(self, values: Sequence[float], target: float) -> float:
         """The probability of so small a mean, or a smaller one, were the expected value the target.
 
-        1 for a single value whose deviation is unknown; for values that are all equal, 0 below the target and else 1.
+        1 for a single value. For values that are all equal, 0 if they are as good as the target (scipy: nan at the
+        target itself), as at a floor that is the target, and else 1.
         """
-        from scipy.stats import norm, t
+        from scipy.stats import t
 
         n, below = len(values), target - statistics.fmean(values)
-        if self.deviation is not None:
-            return float(norm.sf(below * math.sqrt(n) / self.deviation))
         if n == 1:
             return 1.0
         deviation = statistics.stdev(values)
         if deviation == 0:
-            return 0.0 if below > 0 else 1.0
+            return 0.0 if below >= 0 else 1.0
         return float(t.sf(below * math.sqrt(n) / deviation, n - 1))
 
 

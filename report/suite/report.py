@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from report.files import replace_list, write_parts
@@ -55,16 +55,21 @@ class SuiteReport:
             self.parts.append((title, filled, shown))
 
 
-def read_report(folder: Path, baselines: Sequence[str] = (), only: Collection[str] = ()) -> SuiteReport:
+def read_report(
+    folder: Path, baselines: Sequence[str] = (), only: Collection[str] = (), significance: float | None = None
+) -> SuiteReport:
     """The report of a folder with suite.json: of a command's runs beside the recorded ones, or of recorded ones.
 
-    Raises OSError, and ValueError for a damaged file, an unknown suite or optimizer, or no runs.
+    significance: in place of the suite's. Raises OSError, and ValueError for a damaged file, an unknown suite or
+    optimizer, or no runs.
     """
     found = read_suite_runs(folder)
     name = found.manifest.suite
+    suite = read_suite(name)
+    suite = suite if significance is None else replace(suite, significance=significance)
     if any(found.manifest.runs.values()):
-        return suite_report(name, read_suite(name), found, read_recorded(name), baselines, only)
-    return suite_report(name, read_suite(name), None, found, baselines, only)
+        return suite_report(name, suite, found, read_recorded(name), baselines, only)
+    return suite_report(name, suite, None, found, baselines, only)
 
 
 def suite_report(
@@ -119,7 +124,7 @@ def warnings_of(found: Scored) -> list[str]:
         {name for own in found.chosen.values() for name, each in own.items() if len(each.trials) < FEWEST_SEEDS}
     )
     lines = [f"Fewer than {FEWEST_SEEDS} seeds of {', '.join(few)}: differences may be chance."] if few else []
-    doubts = cautions(found.tried, found.chosen, found.compared.spaces, about=found.compared.mine)
+    doubts = cautions(found.tried, found.chosen, found.compared.spaces, found.rule, found.compared.mine)
     return [*found.compared.warnings, *lines, *doubts]
 
 

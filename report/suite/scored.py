@@ -13,7 +13,7 @@ from report.scores.expected_best import ExpectedBest, expected_best
 from report.scores.profile import Profile, profiles
 from report.scores.ranks import Rank, mean_ranks
 from report.scores.sensitivity import Sensitivity, sensitivity
-from report.scores.steps import setting_steps
+from report.scores.steps import Significance, setting_steps
 from report.scores.wins import Duel, duels
 from report.suite.gather import Compared
 from results.run import Run
@@ -106,11 +106,17 @@ class Scored:
         """The optimizers by rank, then those without."""
         return [*(rank.optimizer for rank in self.ranks), *self.unranked]
 
+    @property
+    def rule(self) -> Significance | None:
+        """Of the suite, for reaching a target."""
+        alpha = self.compared.suite.significance
+        return None if alpha is None else Significance(alpha)
+
     @cached_property
     def steps(self) -> dict[str, dict[str, int | None]]:
         """Steps to the target by task, of those that have one, and optimizer."""
         return {
-            task.name: {optimizer: setting_steps(each) for optimizer, each in self.chosen[task.name].items()}
+            task.name: {optimizer: setting_steps(each, self.rule) for optimizer, each in self.chosen[task.name].items()}
             for task in self.tasks
             if task.target is not None
         }

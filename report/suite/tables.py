@@ -30,6 +30,10 @@ STEPS = (
     "evaluations are an epoch apart, and no step in between is known. Below: times the fastest's steps.",
     f"area: of the performance profile up to {MAX_RATIO:g} times the fastest, 1 for the fastest everywhere.",
 )
+SIGNIFICANT = (
+    "Reached: the mean is better than the target with p < {:g} by a one-sided t-test of the seeds' values, as the "
+    "modded-nanogpt speedrun asks of a record."
+)
 SENSITIVITY = (
     "Each setting tried stands for the part of the space that is nearer to it than to the others, on the space's "
     "scale; the values are validation's, of the first seed. Settings that diverged are not near.",
@@ -120,7 +124,8 @@ def steps_table(scored: Scored) -> Table | None:
         *(f"{task.name}: {scored.compared.suite.tasks[task.name].metric} {task.target:g}" for task in tasks),
     ]
     without = [task.name for task in scored.tasks if task.name not in scored.steps]
-    notes = [*STEPS, *([f"Without a target: {', '.join(without)}."] if without else [])]
+    notes = [*STEPS, *([SIGNIFICANT.format(scored.rule.alpha)] if scored.rule else [])]
+    notes += [f"Without a target: {', '.join(without)}."] if without else []
     return by_task(scored, "steps to the target", columns, first, each, notes, tasks)
 
 

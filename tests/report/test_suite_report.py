@@ -2,9 +2,11 @@
 
 import json
 import math
+import statistics
 from dataclasses import replace
 
 import pytest
+from scipy.stats import ttest_1samp
 from suite_demo import Maker, small_suite, write_recorded
 
 from report.callbacks import summarise_suite
@@ -153,6 +155,28 @@ def test_an_optimizer_that_diverged_and_a_target_that_none_reached():
     assert "mine" not in found.expected(found.tasks[0]) and len(found.expected(found.tasks[0])["adam"]) == 4
 
 
+def test_a_target_may_have_to_be_passed_significantly():
+    """The mean of three seeds passes later with p < 0.01, or not at all; cautions and notes go by the same steps."""
+    recorded = MAKER.suite_runs(BASELINES)
+    means = compare(None, recorded).steps
+    found = suite_report("demo", replace(SUITE, significance=0.01), None, recorded)
+    tables = {name: table for _, tables, _ in found.parts for name, table in tables.items()}
+    assert any("p < 0.01" in note for note in tables["steps"].notes)
+    for task, own in found.scored.steps.items():
+        for optimizer, steps in own.items():
+            setting = found.scored.chosen[task][optimizer]
+            target = setting.task.loss(setting.task.target)
+            by_step = [dict(trial.curve) for trial in setting.trials]
+            values = {step: [setting.task.loss(curve[step]) for curve in by_step] for step in by_step[0]}
+            passed = [
+                step
+                for step, each in sorted(values.items())
+                if statistics.fmean(each) <= target and ttest_1samp(each, target, alternative="less").pvalue < 0.01
+            ]
+            assert steps == (passed[0] if passed else None)
+    assert means != found.scored.steps
+
+
 def test_one_diverged_seed_of_the_best_setting_is_not_passed_over():
     own = MAKER.suite_runs({"mine": 0.0}, ending=lambda lr, seed: "diverged" if seed == 1 else "done")
     found = compare(own, MAKER.suite_runs(BASELINES))
@@ -216,6 +240,10 @@ def test_a_suites_folder_on_the_command_line(suite_folder, tmp_path, capsys):
         ([str(tmp_path)], "name it alone"),
     ):
         assert main([str(suite_folder), *words]) == 2 and said in capsys.readouterr().err
+    for wrong in ("0", "1", "nan", "much"):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(suite_folder), "--significance", wrong])
+        assert "between 0 and 1" in capsys.readouterr().err
     (suite_folder / "suite.json").write_text("{")
     assert main([str(suite_folder)]) == 2 and "suite.json" in capsys.readouterr().err
 

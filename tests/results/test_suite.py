@@ -46,6 +46,7 @@ WHOLE = f"# For a test of what is wrong\ntrials: 2\nseeds: [0, 1]\ntasks: {{a: {
         (("near: 0.1", "near: 0.1, instead_of: a"), ["tasks.a", "instead_of=a", "has_files"]),
         (("near: 0.1", "near: 0.1, log_scale: true"), ["tasks.a", "log_scale"]),
         (("{a: ", "{} # "), ["tasks is empty"]),
+        (("trials: 2", "trials: 2\nsignificance: 1"), ["significance=1", "(0, 1)"]),
     ],
 )
 def test_a_suite_that_is_wrong_is_refused(tmp_path, change, facts):
