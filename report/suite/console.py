@@ -11,6 +11,7 @@ from report.tables.table import Table
 from report.tables.text import ABSENT
 
 BASELINES = 3  # the best ones, with which each of one's own optimizers is compared on the console
+DUELS = 12  # comparisons on the console; of many own optimizers each has fewer baselines
 MOST = 4  # cautions
 
 
@@ -42,12 +43,13 @@ def short_table(scored: Scored) -> Table:
 
 
 def best_duels(scored: Scored) -> list[Duel]:
-    """Of each optimizer that is asked about, those against the best baselines."""
+    """Of each optimizer that is asked about, those against the best baselines, at least one."""
     place = scored.order.index
     found: dict[str, list[Duel]] = {}
     for duel in sorted(scored.duels, key=lambda duel: place(duel.baseline)):
         found.setdefault(duel.optimizer, []).append(duel)
-    return [duel for own in found.values() for duel in own[:BASELINES]]
+    each = min(BASELINES, max(1, DUELS // max(1, len(found))))
+    return [duel for own in found.values() for duel in own[:each]]
 
 
 def duel_text(duel: Duel) -> str:

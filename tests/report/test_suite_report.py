@@ -210,6 +210,8 @@ def test_cells_have_shades_words_and_tips_and_ones_own_stand_out():
     )
     text = summary(report, 100)
     assert "> mine" in text and "mine against other0" in text and "area of profile" in text
+    several = suite_report("demo", SUITE, many(5), MAKER.suite_runs({f"base{i}": 0.1 * i for i in range(4)}))
+    assert summary(several, 300).count(" against base") == 5 * 2  # all twenty are in the report
     page = page_of(report)
     (runs, recorded) = page.sections[-1].items
     assert len(runs.runs) == 18 and set(runs.tasks) == {"t0", "t1", "t2"} and len(recorded.runs) == 180
