@@ -154,19 +154,21 @@ def report(options: argparse.Namespace) -> int:
 
 
 def report_suite(folders: Sequence[Path], where: Sequence[str], options: argparse.Namespace) -> int:
-    """The report of a suite's folder. --baseline names one or several optimizers; optim=a,b selects some."""
+    """The report of a suite's folder. --baseline names one or several optimizers; optim=a,b and task=a,b select."""
     from report.suite.console import summary
     from report.suite.report import read_report, write_suite_report
 
     if len(folders) > 1:
         raise ValueError(f"{' '.join(map(str, folders))}: a suite's folder has a report of its own; name it alone")
     check_suite_options(options)
-    wrong = [word for word in where if not word.startswith("optim=")]
-    if wrong:
-        raise ValueError(f"{wrong[0]}: of a suite's runs only optimizers can be selected, such as optim=adam,lion")
-    only = [name for word in where for name in word.removeprefix("optim=").split(",")]
+    chosen: dict[str, list[str]] = {"optim": [], "task": []}
+    for word in where:
+        key, _, names = word.partition("=")
+        if key not in chosen:
+            raise ValueError(f"{word}: of a suite, optimizers and tasks can be selected, such as optim=adam,lion")
+        chosen[key] += names.split(",")
     baselines = options.baseline.split(",") if options.baseline else []
-    found = read_report(folders[0], baselines, only, options.significance)
+    found = read_report(folders[0], baselines, chosen["optim"], chosen["task"], options.significance)
     name = found.scored.compared.name
     recorded = folders[0].resolve().is_relative_to(RECORDED)  # no place for files that are made again at any time
     default = Path("outputs") / "suites" / name / "report_recorded" if recorded else folders[0] / "report"

@@ -56,20 +56,37 @@ class SuiteReport:
 
 
 def read_report(
-    folder: Path, baselines: Sequence[str] = (), only: Collection[str] = (), significance: float | None = None
+    folder: Path,
+    baselines: Sequence[str] = (),
+    only: Collection[str] = (),
+    tasks: Collection[str] = (),
+    significance: float | None = None,
 ) -> SuiteReport:
     """The report of a folder with suite.json: of a command's runs beside the recorded ones, or of recorded ones.
 
-    significance: in place of the suite's. Raises OSError, and ValueError for a damaged file, an unknown suite or
-    optimizer, or no runs.
+    tasks: those that are scored (all). significance: in place of the suite's. Raises OSError, and ValueError for a
+    damaged file, an unknown suite, task or optimizer, or no runs.
     """
     found = read_suite_runs(folder)
     name = found.manifest.suite
     suite = read_suite(name)
     suite = suite if significance is None else replace(suite, significance=significance)
-    if any(found.manifest.runs.values()):
-        return suite_report(name, suite, found, read_recorded(name), baselines, only)
-    return suite_report(name, suite, None, found, baselines, only)
+    own, recorded = (found, read_recorded(name)) if any(found.manifest.runs.values()) else (None, found)
+    if tasks:
+        suite = suite_of(suite, tasks)
+        own, recorded = (each and runs_of(each, tasks) for each in (own, recorded))
+    return suite_report(name, suite, own, recorded, baselines, only)
+
+
+def suite_of(suite: Suite, tasks: Collection[str]) -> Suite:
+    """The suite with these tasks alone. Raises ValueError for one that it does not have."""
+    if unknown := [name for name in tasks if name not in suite.tasks]:
+        raise ValueError(f"task={unknown[0]} is none of the suite's; they are {', '.join(suite.tasks)}")
+    return replace(suite, tasks={name: task for name, task in suite.tasks.items() if name in tasks})
+
+
+def runs_of(found: SuiteRuns, tasks: Collection[str]) -> SuiteRuns:
+    return replace(found, runs={name: runs for name, runs in found.runs.items() if name in tasks})
 
 
 def suite_report(

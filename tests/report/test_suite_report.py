@@ -98,6 +98,20 @@ def test_a_task_in_place_of_another_is_compared_where_it_was_run():
         assert [task.name for task in found.tasks] == kept and len(ranks(found)) == 2 + (run is not None)
 
 
+def test_some_tasks_and_optimizers_are_selected(tmp_path):
+    spec = {"epochs": 6, "metric": "mse", "better": "min", "near": 0.5}
+    tasks = {f"t{i}": {"overrides": [f"task=x{i}"], **spec} for i in range(3)}
+    (tmp_path / "demo.yaml").write_text(json.dumps({"trials": 4, "seeds": [0, 1, 2], "tasks": tasks}))
+    maker = Maker(small_suite(3, metric="mse", better="min", log_scale=False), str(tmp_path / "demo.yaml"))
+    spoiled = {task: maker.runs(task, "adam", 0.9 if task == "t0" else 0.0) for task in SUITE.tasks}
+    others = maker.suite_runs({"sgd": 0.4, "lion": 0.8})
+    write_recorded(tmp_path / "demo", replace(others, runs={t: [*others.runs[t], *spoiled[t]] for t in spoiled}))
+    for tasks, first in (((), 3), (["t0"], 1), (["t1", "t2"], 2)):
+        found = read_report(tmp_path / "demo", only=["adam", "sgd"], tasks=tasks)
+        assert len(found.scored.tasks) == first and not found.warnings[1:] and len(found.scored.ranks) == 2
+        assert found.scored.order[0] == ("sgd" if tasks == ["t0"] else "adam")
+
+
 def test_unfinished_runs_and_earlier_code_are_left_out_and_named():
     running = MAKER.suite_runs({"mine": 0.1}, ending=lambda lr, seed: "running" if seed == 2 else "done")
     earlier = MAKER.suite_runs({"mine": 0.0}, code={"plugins/mine.py": "a"}, environment={"time": "2025"})
@@ -238,6 +252,7 @@ def test_a_suites_folder_on_the_command_line(suite_folder, tmp_path, capsys):
         (["--heatmap", "a,b"], "--heatmap"),
         (["optim=lion"], "no finished run"),
         (["seed=0"], "seed=0"),
+        (["task=t7"], "they are t0"),
         (["--baseline", "lion"], "adam, sgd"),
         ([str(tmp_path)], "name it alone"),
     ):
