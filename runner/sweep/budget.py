@@ -18,9 +18,10 @@ from runner.config.errors import ConfigError
 from runner.config.schema import Config
 from runner.sweep.launch import is_basic, is_joblib, runs_at_a_time
 from runner.sweep.plan import DONE, REFUSED, REPEATED, Job, run_count
+from runner.sweep.remaining_time import format_duration
 from runner.sweep.run_cost import CostMeter, RunCost
 from runner.sweep.slots import Slot, process_slots
-from runner.sweep.table import format_duration, sweep_folder
+from runner.sweep.table import sweep_folder
 
 FILE = "budget.json"
 

@@ -2,7 +2,7 @@
 
     2 of 12 runs ended; mnist adam,lr=0.01 seed=0: epoch 12/30, 4.1 s an epoch, about 74 s to go; sweep: about 20 min
 
-Once an epoch has ended, a line says how long the sweep takes in all:
+Once an epoch of each kind of run has ended, a line says how long the sweep takes in all:
 
     75 runs of 10 epochs: about 11 min on this device (2 at a time)
 
@@ -20,7 +20,8 @@ from typing import Any
 from tqdm import tqdm
 
 from runner.sweep.plan import Job
-from runner.sweep.table import SweepTable, format_duration
+from runner.sweep.remaining_time import format_duration
+from runner.sweep.table import SweepTable
 from runner.train import output
 
 LIVE_EVERY_S, LINE_EVERY_S = 1.0, 60.0
@@ -55,7 +56,7 @@ class SweepProgress:
         while not self.closing.wait(LIVE_EVERY_S):
             if is_known:
                 self.table.announce_duration()
-            is_known = self.table.is_announced or self.table.remaining_s() is not None
+            is_known = self.table.is_announced or self.table.remaining() is not None
             now = time.monotonic()
             if not self.is_live and now - shown < self.pause_s(now - start):
                 continue
@@ -81,8 +82,8 @@ def describe_progress(table: SweepTable) -> str:
     job, status = max(running, key=lambda each: each[1].get("epochs_done", 0))
     more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
     parts.append(f"{table.names[job.number]}{more}: {describe_run(job, status)}")
-    if (left := table.remaining_s()) is not None:
-        parts.append(f"sweep: about {format_duration(left)} to go")
+    if (left := table.remaining()) is not None:
+        parts.append(f"sweep: {left} to go")
     return "; ".join(parts)
 
 

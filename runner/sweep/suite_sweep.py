@@ -178,7 +178,13 @@ class SuiteSweep:
     def run(self, halving: HalvingSettings | None) -> int:
         """Both stages; return 0, 1 if a run failed, or 128 + the signal that stopped it."""
         first, *others = self.suite.seeds
-        tuning = self.plan((each, trial, first) for each in self.combinations for trial in range(self.suite.trials))
+        # the defaults first, so that the time that each task takes is known early
+        tuning = self.plan(
+            (each, trial, first)
+            for trials in ((0,), range(1, self.suite.trials))
+            for each in self.combinations
+            for trial in trials
+        )
         if all(job.state == REFUSED for job in tuning):
             print_line(plan_summary(tuning))
             raise ConfigError(f"every run of suite={self.name} is refused")

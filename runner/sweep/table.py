@@ -20,6 +20,7 @@ from results.status import FINISHED, STOPPED, is_finished
 from results.values import flat, format_metric
 from runner.config.errors import ConfigError
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job, common_outputs, run_count
+from runner.sweep.remaining_time import RemainingTime, format_duration, remaining_time
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -74,10 +75,10 @@ class SweepTable:
         if row["status"] not in (*FINISHED, "interrupted") and (code or row["status"] != STOPPED):
             row["status"] = "failed"
             row["error"] = error or (f"killed by signal {-code}" if code < 0 else row["error"])
-        left = self.remaining_s(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
+        left = self.remaining(job) if code <= STOPPED_BY_SIGNAL and self.open_jobs() else None
         if left is not None:
             self.announce_duration(job)
-        eta = f"; about {format_duration(left)} to go" if left is not None else ""
+        eta = f"; {left} to go" if left is not None else ""
         self.print_line(f"[{len(self.ended)}/{self.num_to_run}] {self.result_line(job, row)}{eta}")
         self.write()
 
@@ -95,42 +96,42 @@ class SweepTable:
         return found
 
     def announce_duration(self, ended: Job | None = None) -> None:
-        """Once the first epoch has ended, print how long the whole sweep takes; only once. ended: see remaining_s."""
+        """Once an epoch of each kind of run has ended, print how long the whole sweep takes; only once. ended: see
+        remaining."""
         with self.announcing:
-            if self.is_announced or (left := self.remaining_s(ended)) is None:
+            if self.is_announced or (left := self.remaining(ended)) is None or left.is_least:
                 return
             self.is_announced = True
-            total = format_duration(time.time() - self.start + left)
+            total = format_duration(time.time() - self.start + left.seconds)
             self.print_line(
                 f"{describe_size(self.to_run)}: about {total} on this device ({self.at_a_time(ended)} at a time)"
             )
 
     def at_a_time(self, ended: Job | None = None) -> int:
         """How many runs are in progress at a time: the most that were seen, as the next of those that have ended
-        together take a while to begin. ended: see remaining_s."""
+        together take a while to begin. ended: see remaining."""
         self.most_at_a_time = max(self.most_at_a_time, len(self.running()) + (ended is not None))
         return max(1, min(self.most_at_a_time, len(self.open_jobs())))
 
-    def remaining_s(self, ended: Job | None = None) -> float | None:
-        """Seconds until all runs have ended, from the time that an epoch took in those of this command, as many at a
-        time as at_a_time says; None before the first epoch has ended. ended: the job that has just ended, counted too.
+    def remaining(self, ended: Job | None = None) -> RemainingTime | None:
+        """The time until all runs have ended, from what an epoch took in those of this command, as many at a time as
+        at_a_time says; None before the first epoch has ended. ended: the job that has just ended, counted too.
 
         A run's seconds and epochs both include those before an interruption, and neither the imports.
         """
-        running = self.running()
-        statuses = [status for _, status in running]
-        statuses += list(self.ended.values())
-        statuses = [status for status in statuses if status.get("epochs_done")]  # others have seconds of a part of one
-        epochs = sum(status["epochs_done"] for status in statuses)
-        seconds = sum((status.get("seconds") or {}).get("total") or 0.0 for status in statuses)
-        if not epochs:
-            return None
-        to_run = self.open_jobs()
-        done = {job.number: status.get("epochs_done", 0) for job, status in running}
-        first = {job.number: job.checked_config.settings.first_epoch for job in to_run}  # of branches
-        done = {number: max(epoch, self.rows[number]["epochs"]) for number, epoch in first.items()} | done
-        left = sum(max(0, job.checked_config.last_epoch - done[job.number]) for job in to_run)
-        return seconds / epochs * left / self.at_a_time(ended)
+        running = {job.number: status for job, status in self.running()}
+        trained = [
+            (job.checked_config, (status.get("seconds") or {}).get("total") or 0.0, status["epochs_done"])
+            for job in self.to_run
+            if (status := self.ended.get(job.number) or running.get(job.number) or {}).get("epochs_done")
+        ]  # others have seconds of a part of one
+        left = []
+        for job in self.open_jobs():
+            config, status = job.checked_config, running.get(job.number)
+            before = max(config.settings.first_epoch, self.rows[job.number]["epochs"])  # of branches
+            done = status.get("epochs_done", 0) if status else before
+            left.append((config, max(0, config.last_epoch - done)))
+        return remaining_time(trained, left, self.at_a_time(ended))
 
     def refresh(self) -> None:
         """Read the rows of runs that have not ended here: another process may be at them, or have been."""
@@ -225,12 +226,6 @@ def metric_columns(rows: Iterable[Row]) -> list[str]:
 def setting_columns(runs: Iterable[dict[str, Any]]) -> list[str]:
     """The settings in which the runs differ, and always the task, the optimizer, its learning rate and the seed."""
     return list(dict.fromkeys(["task.name", "optim.name", "optim.lr", *varying_keys(runs), "seed"]))
-
-
-def format_duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def describe_size(jobs: Sequence[Job]) -> str:

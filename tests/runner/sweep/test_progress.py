@@ -9,6 +9,7 @@ from runs import configure
 
 from runner.sweep.plan import RESUME, TODO, Job
 from runner.sweep.progress import describe_progress
+from runner.sweep.remaining_time import RemainingTime
 from runner.sweep.table import SweepTable
 
 
@@ -16,6 +17,10 @@ def write(job, epochs, seconds, status="running"):
     job.folder.mkdir(parents=True, exist_ok=True)
     content = {"status": status, "metric": "acc", "better": "max", "epochs_done": epochs, "seconds": {"total": seconds}}
     (job.folder / "status.json").write_text(json.dumps(content))
+
+
+def seconds_left(table):
+    return table.remaining().seconds
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
     lines = []
     table = SweepTable(jobs, tmp_path / "sweeps" / "sweep", lines.append)
     table.announce_duration()
-    assert lines == [] and describe_progress(table) == "" and table.remaining_s() is None, (
+    assert lines == [] and describe_progress(table) == "" and table.remaining() is None, (
         "nothing is known of how long it takes"
     )
     write(jobs[0], 4, 8.0)
@@ -41,15 +46,39 @@ def test_epochs_and_remaining_time_of_a_run_and_of_the_sweep(jobs, tmp_path):
     for _ in range(2):
         table.announce_duration()
     assert len(lines) == 1 and re.fullmatch(r"3 runs of 10 epochs: about \d+ s on .* \(1 at a time\)", lines.pop())
-    assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2)), "the epochs before the kill are not to be done again"
+    assert seconds_left(table) == pytest.approx(2 * (6 + 10 + 2)), "the epochs before the kill are not to be done again"
     write(jobs[1], 0, 100.0)
-    assert table.remaining_s() == pytest.approx(2 * (6 + 10 + 2) / 2), "a part of an epoch says nothing of its length"
+    assert seconds_left(table) == pytest.approx(2 * (6 + 10 + 2) / 2), "a part of an epoch says nothing of its length"
     write(jobs[1], 2, 4.0)
-    assert "(and 1 more)" in describe_progress(table) and table.remaining_s() == pytest.approx(2 * (6 + 8 + 2) / 2)
+    assert "(and 1 more)" in describe_progress(table) and seconds_left(table) == pytest.approx(2 * (6 + 8 + 2) / 2)
     write(jobs[1], 10, 20.0, "done")
     table.record_end(jobs[1], 0)
-    assert table.remaining_s() == pytest.approx(2 * (6 + 2) / 2), "two at a time, though the next has not begun"
+    assert seconds_left(table) == pytest.approx(2 * (6 + 2) / 2), "two at a time, though the next has not begun"
     lines.clear()
     write(jobs[0], 5, 10.0, "interrupted")
     table.record_end(jobs[0], 143)
     assert lines[0].endswith("interrupted"), "no time is left of a sweep that stops"
+
+
+def test_runs_of_several_tasks_are_estimated_each_by_its_own(tmp_path, monkeypatch):
+    """A valley's epoch takes milliseconds, an autoencoder's seconds: their mean is of no use for either."""
+    monkeypatch.chdir(tmp_path)
+    words = [["task=rosenbrock", "epochs=40"], ["task=rosenbrock", "epochs=40"], ["task=autoencoder", "epochs=8"]] * 2
+    made = [Job(i, (), TODO, configure(*each, f"seed={i}")) for i, each in enumerate(words)]
+    lines = []
+    table = SweepTable(made, tmp_path / "sweeps" / "sweep", lines.append)
+    write(made[0], 40, 4.0, "done")
+    table.record_end(made[0], 0)
+    assert table.remaining() == RemainingTime(pytest.approx(0.1 * 3 * 40), True) and lines[0].endswith(
+        "; more than 12 s to go"
+    )
+    assert len(lines) == 1, "how long all take is not known yet"
+    write(made[2], 2, 10.0)
+    assert table.remaining() == RemainingTime(pytest.approx(0.1 * 3 * 40 + 5.0 * (6 + 8)))
+    assert describe_progress(table).endswith("sweep: about 82 s to go")
+    table.announce_duration()
+    assert "6 runs of 8 to 40 epochs: about" in lines[1]
+    for job in (made[2], made[5]):
+        write(job, 8, 40.0, "done")
+        table.record_end(job, 0)
+    assert table.remaining() == RemainingTime(pytest.approx(0.1 * 3 * 40)), "the slow ones have ended"
