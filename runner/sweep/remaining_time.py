@@ -32,8 +32,9 @@ def remaining_time(
     seconds: dict[Any, float] = defaultdict(float)
     epochs: dict[Any, int] = defaultdict(int)
     for config, spent, number in trained:
-        seconds[kind_of(config)] += spent
-        epochs[kind_of(config)] += number
+        kind = kind_of(config)
+        seconds[kind] += spent
+        epochs[kind] += number
     known = {kind: seconds[kind] / number for kind, number in epochs.items() if number}
     if not known:
         return None
