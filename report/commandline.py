@@ -33,6 +33,7 @@ Runs are compared with those of the same task, data, network, epochs, batch size
 validation. Files go into FOLDER/report: report.html; each figure as PNG and PDF; each table as
 Markdown, CSV and LaTeX."""
 SUITE_OPTIONS = ("words", "out", "baseline", "significance", "formats", "html")
+SUITE_ONLY = ("significance",)
 MOST_WARNINGS = 8  # on the console; the page has all
 
 
@@ -132,8 +133,7 @@ def report(options: argparse.Namespace) -> int:
     folders, where = split(options.words)
     if any(map(is_suite_folder, folders)):
         return report_suite(folders, where, options)
-    if options.significance is not None:
-        raise ValueError("--significance is for a suite's folder, not for the runs of a task")
+    check_options(options, suite=False)
     found = find(*folders)
     for line in skipped_lines(found.skipped):
         print(f"skipped: {line}", file=sys.stderr)
@@ -160,7 +160,7 @@ def report_suite(folders: Sequence[Path], where: Sequence[str], options: argpars
 
     if len(folders) > 1:
         raise ValueError(f"{' '.join(map(str, folders))}: a suite's folder has a report of its own; name it alone")
-    check_suite_options(options)
+    check_options(options, suite=True)
     chosen: dict[str, list[str]] = {"optim": [], "task": []}
     for word in where:
         key, _, names = word.partition("=")
@@ -177,12 +177,16 @@ def report_suite(folders: Sequence[Path], where: Sequence[str], options: argpars
     return 0
 
 
-def check_suite_options(options: argparse.Namespace) -> None:
-    """Raise ValueError for an option that is for the runs of one task."""
+def check_options(options: argparse.Namespace, suite: bool) -> None:
+    """Raise ValueError for an option that is for the other kind of folder: the runs of one task, or a suite's."""
     plain = parser().parse_args(["."])
-    for name in vars(options):
-        if name not in SUITE_OPTIONS and getattr(options, name) != getattr(plain, name):
+    for name, value in vars(options).items():
+        if value == getattr(plain, name):
+            continue
+        if suite and name not in SUITE_OPTIONS:
             raise ValueError(f"--{name} is for the runs of a task, not for a suite's folder")
+        if not suite and name in SUITE_ONLY:
+            raise ValueError(f"--{name} is for a suite's folder, not for the runs of a task")
 
 
 def write_report(reports: Sequence[GroupReport], out: Path, formats: Sequence[str], html: bool) -> None:

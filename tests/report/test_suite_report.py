@@ -261,6 +261,8 @@ def test_a_suites_folder_on_the_command_line(suite_folder, tmp_path, capsys):
         with pytest.raises(SystemExit, match="2"):
             main([str(suite_folder), "--significance", wrong])
         assert "between 0 and 1" in capsys.readouterr().err
+    assert main([str(tmp_path), "--significance", "0.01"]) == 2
+    assert "for a suite's folder" in capsys.readouterr().err
     (suite_folder / "suite.json").write_text("{")
     assert main([str(suite_folder)]) == 2 and "suite.json" in capsys.readouterr().err
 
