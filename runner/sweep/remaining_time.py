@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from runner.config.schema import Config
+
+Trained = tuple[Config, float, int]  # a run, with the seconds and the epochs that it has trained
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,31 @@ class RemainingTime:
 
 
 def remaining_time(
-    trained: Iterable[tuple[Config, float, int]], left: Iterable[tuple[Config, int]], at_a_time: int
+    trained: Iterable[Trained], left: Iterable[tuple[Config, int]], at_a_time: int, before: Iterable[Trained] = ()
 ) -> RemainingTime | None:
-    """trained: of runs that have trained, their seconds and epochs. left: of those that have not ended, the epochs that
-    are left.
+    """trained: runs in progress or ended. left: of those that have not ended, the epochs that are left. before: runs
+    that had ended when these began, perhaps beside other work: they count for kinds of which none of `trained` has
+    trained an epoch.
 
-    An epoch takes as long as the mean of those of its kind did. None: no run of any kind has trained an epoch.
+    An epoch takes as long as the mean of those of its kind did. None: none of `trained` has trained an epoch.
     """
-    seconds: dict[Any, float] = defaultdict(float)
-    epochs: dict[Any, int] = defaultdict(int)
+    if not (current := seconds_an_epoch(trained)):
+        return None
+    known = {**seconds_an_epoch(before), **current}
+    to_go = [(kind_of(config), number) for config, number in left]
+    total = sum(known.get(kind, 0.0) * number for kind, number in to_go)
+    return RemainingTime(total / at_a_time, any(number and kind not in known for kind, number in to_go))
+
+
+def seconds_an_epoch(trained: Iterable[Trained]) -> dict[object, float]:
+    """The mean of each kind of run of which an epoch has been trained."""
+    seconds: dict[object, float] = defaultdict(float)
+    epochs: dict[object, int] = defaultdict(int)
     for config, spent, number in trained:
         kind = kind_of(config)
         seconds[kind] += spent
         epochs[kind] += number
-    known = {kind: seconds[kind] / number for kind, number in epochs.items() if number}
-    if not known:
-        return None
-    to_go = [(kind_of(config), number) for config, number in left]
-    total = sum(known.get(kind, 0.0) * number for kind, number in to_go)
-    return RemainingTime(total / at_a_time, any(number and kind not in known for kind, number in to_go))
+    return {kind: seconds[kind] / number for kind, number in epochs.items() if number}
 
 
 def kind_of(config: Config) -> object:

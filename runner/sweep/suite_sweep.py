@@ -23,6 +23,7 @@ from results.values import first_line, flat
 from runner.callbacks import Callbacks
 from runner.cli.overrides import hydra_override
 from runner.config.errors import ConfigError, data_errors
+from runner.config.schema import Config
 from runner.config.search_space import space_of, trial_overrides
 from runner.config.validate import validate
 from runner.sweep.composer import Composer
@@ -191,7 +192,7 @@ class SuiteSweep:
         configs = [job.checked_config for job in tuning if job.state != REFUSED]
         self.folder = common_outputs(configs) / "suites" / Path(self.name).stem
         print_line(self.announcement())
-        code = self.train(tuning, halving)
+        code = self.train(tuning, halving, self.to_come(tuning))
         if code <= STOPPED_BY_SIGNAL:
             best = [(each, trial) for each in self.combinations if (trial := self.best_trial(each)) is not None]
             code = max(code, self.train(self.plan((*each, seed) for each in best for seed in others), None))
@@ -217,14 +218,24 @@ class SuiteSweep:
             f"{len(optimizers) * suite.num_runs(num_tasks)} runs"
         )
 
-    def train(self, jobs: Sequence[Job], halving: HalvingSettings | None) -> int:
-        """Run the jobs that are not done."""
+    def to_come(self, tuning: Iterable[Job]) -> list[Config]:
+        """Of the second stage's runs of what is still to be tuned, with the settings of any trial."""
+        some: dict[tuple[str, str], Config] = {}
+        for job in tuning:
+            if job.state in (TODO, RESUME):
+                combination, _ = self.places[job.number]
+                some[combination.task, combination.optimizer] = job.checked_config
+        return [config for config in some.values() for _ in self.suite.seeds[1:]]
+
+    def train(self, jobs: Sequence[Job], halving: HalvingSettings | None, to_come: Sequence[Config] = ()) -> int:
+        """Run the jobs that are not done. to_come: what will be run after them."""
         if not jobs:
             return 0
         print_line(plan_summary(jobs))
         self.write_manifest()
         valid = [job for job in jobs if job.state not in (REFUSED, REPEATED)]
         table = SweepTable(self.jobs, self.folder, print_line)
+        table.to_come = to_come
         callbacks = Callbacks()  # no pictures of each run
         if halving and valid:
             code = HalvingSweep(valid, halving, print_line).run(self.launcher, table, callbacks)

@@ -19,8 +19,9 @@ from results.signature import digest
 from results.status import FINISHED, STOPPED, is_finished
 from results.values import flat, format_metric
 from runner.config.errors import ConfigError
+from runner.config.schema import Config
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job, common_outputs, run_count
-from runner.sweep.remaining_time import RemainingTime, format_duration, remaining_time
+from runner.sweep.remaining_time import RemainingTime, Trained, format_duration, remaining_time
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -47,6 +48,7 @@ class SweepTable:
         self.start = time.time()
         self.announcing = Lock()  # by this thread or that of the progress
         self.recorded: set[int] = set()  # numbers of the jobs that have ended in this command
+        self.to_come: Sequence[Config] = ()  # of runs of a later stage, which are part of the time that is left
         self.rungs: dict[int, int] | None = None  # of halving: the rung at which a job was stopped; None: no halving
         self.begin([job for job in self.jobs if job.state in (TODO, RESUME)])
         self.write()
@@ -54,6 +56,8 @@ class SweepTable:
     def begin(self, to_run: Sequence[Job]) -> None:
         """Count these jobs, which are about to be run, and no others as the work that there is."""
         self.to_run = list(to_run)
+        numbers = {job.number for job in to_run}
+        self.before = [self.trained(job, read_status(job.folder)) for job in self.jobs if job.number not in numbers]
         self.ended: dict[int, dict[str, Any]] = {}  # the status of those that have ended, by number
         self.most_at_a_time = 1  # that were in progress since
         self.is_announced = False
@@ -103,35 +107,35 @@ class SweepTable:
                 return
             self.is_announced = True
             total = format_duration(time.time() - self.start + left.seconds)
-            self.print_line(
-                f"{describe_size(self.to_run)}: about {total} on this device ({self.at_a_time(ended)} at a time)"
-            )
+            size = describe_size(self.to_run) + (f", then {len(self.to_come)} more" if self.to_come else "")
+            self.print_line(f"{size}: about {total} on this device ({self.at_a_time(ended)} at a time)")
 
     def at_a_time(self, ended: Job | None = None) -> int:
         """How many runs are in progress at a time: the most that were seen, as the next of those that have ended
         together take a while to begin. ended: see remaining."""
         self.most_at_a_time = max(self.most_at_a_time, len(self.running()) + (ended is not None))
-        return max(1, min(self.most_at_a_time, len(self.open_jobs())))
+        return max(1, min(self.most_at_a_time, len(self.open_jobs()) + len(self.to_come)))
 
     def remaining(self, ended: Job | None = None) -> RemainingTime | None:
-        """The time until all runs have ended, from what an epoch took in those of this command, as many at a time as
-        at_a_time says; None before the first epoch has ended. ended: the job that has just ended, counted too.
-
-        A run's seconds and epochs both include those before an interruption, and neither the imports.
-        """
+        """The time until all runs have ended, from what an epoch took in those that are run now, as many at a time as
+        at_a_time says; None before the first epoch has ended. ended: the job that has just ended, counted too."""
         running = {job.number: status for job, status in self.running()}
-        trained = [
-            (job.checked_config, (status.get("seconds") or {}).get("total") or 0.0, status["epochs_done"])
-            for job in self.to_run
-            if (status := self.ended.get(job.number) or running.get(job.number) or {}).get("epochs_done")
-        ]  # others have seconds of a part of one
-        left = []
+        trained = [self.trained(job, self.ended.get(job.number) or running.get(job.number)) for job in self.to_run]
+        left = [(config, config.last_epoch) for config in self.to_come]
         for job in self.open_jobs():
             config, status = job.checked_config, running.get(job.number)
             before = max(config.settings.first_epoch, self.rows[job.number]["epochs"])  # of branches
             done = status.get("epochs_done", 0) if status else before
             left.append((config, max(0, config.last_epoch - done)))
-        return remaining_time(trained, left, self.at_a_time(ended))
+        return remaining_time(trained, left, self.at_a_time(ended), self.before)
+
+    @staticmethod
+    def trained(job: Job, status: dict[str, Any] | None) -> Trained:
+        """A run's seconds and epochs: both include those before an interruption, and neither the imports. Zero of
+        both where no epoch has ended, as the seconds are then of a part of one."""
+        if not status or not (epochs := status.get("epochs_done")):
+            return job.checked_config, 0.0, 0
+        return job.checked_config, (status.get("seconds") or {}).get("total") or 0.0, epochs
 
     def refresh(self) -> None:
         """Read the rows of runs that have not ended here: another process may be at them, or have been."""

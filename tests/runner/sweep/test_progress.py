@@ -82,3 +82,25 @@ def test_runs_of_several_tasks_are_estimated_each_by_its_own(tmp_path, monkeypat
         write(job, 8, 40.0, "done")
         table.record_end(job, 0)
     assert table.remaining() == RemainingTime(pytest.approx(0.1 * 3 * 40)), "the slow ones have ended"
+
+
+def test_the_time_left_of_a_stage_counts_what_ran_before_it_and_what_comes_after(jobs, tmp_path):
+    """As in a suite, whose second stage trains longer on the tasks that the first has tried."""
+    other = [Job(i, (), TODO, configure("task=rosenbrock", "epochs=40", f"seed={i}")) for i in (3, 4)]
+    lines = []
+    table = SweepTable([*jobs, *other], tmp_path / "sweeps" / "sweep", lines.append)
+    table.begin([jobs[0], other[0]])
+    table.to_come = [other[0].config] * 3
+    write(other[0], 40, 4.0, "done")
+    table.record_end(other[0], 0)
+    assert table.remaining() == RemainingTime(pytest.approx(10 * 1.0 + 3 * 4.0)), "an epoch of the killed run took 1 s"
+    assert re.fullmatch(r"2 runs of 10 to 40 epochs, then 3 more: about \d+ s on .*", lines[0])
+    write(jobs[0], 5, 10.0)
+    assert table.remaining() == RemainingTime(pytest.approx(5 * 2.0 + 3 * 4.0)), "those of now say more"
+    write(jobs[0], 10, 20.0, "done")
+    table.record_end(jobs[0], 0)
+    table.to_come = []
+    table.begin([other[1]])
+    assert table.remaining() is None, "nothing of it has trained, on a machine that may be another by now"
+    write(other[1], 10, 2.0)
+    assert table.remaining() == RemainingTime(pytest.approx(0.2 * 30))

@@ -53,6 +53,7 @@ def test_every_setting_has_the_first_seed_and_the_best_one_all(suite):
     )
     assert code == 0 and "images: made_up in its place" in console and console.rstrip().endswith("END"), console
     assert "3 tasks x 2 optimizers x 2 settings, then 2 seeds of the best: 18 runs" in console
+    assert "12 runs of 1 to 2 epochs, then 6 more: about " in console and "\n6 runs of 1 to 2 epochs: about " in console
     found = read_suite_runs(suite.folder)
     assert [folder.resolve() for folder in ends] == [suite.folder]
     assert sorted(found.runs) == ["digits", "made_up", "valley"]
