@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from runner.config.schema import Config
@@ -23,17 +23,17 @@ class RemainingTime:
 
 
 def remaining_time(
-    trained: Iterable[Trained], left: Iterable[tuple[Config, int]], at_a_time: int, before: Iterable[Trained] = ()
+    trained: Iterable[Trained], left: Iterable[tuple[Config, int]], at_a_time: int, before: Mapping[object, float]
 ) -> RemainingTime | None:
-    """trained: runs in progress or ended. left: of those that have not ended, the epochs that are left. before: runs
-    that had ended when these began, perhaps beside other work: they count for kinds of which none of `trained` has
-    trained an epoch.
+    """trained: runs in progress or ended. left: of those that have not ended, the epochs that are left. before: seconds
+    an epoch of runs that had ended when these began, perhaps beside other work: they count for kinds of which none of
+    `trained` has trained an epoch.
 
     An epoch takes as long as the mean of those of its kind did. None: none of `trained` has trained an epoch.
     """
     if not (current := seconds_an_epoch(trained)):
         return None
-    known = {**seconds_an_epoch(before), **current}
+    known = {**before, **current}
     to_go = [(kind_of(config), number) for config, number in left]
     total = sum(known.get(kind, 0.0) * number for kind, number in to_go)
     return RemainingTime(total / at_a_time, any(number and kind not in known for kind, number in to_go))

@@ -21,7 +21,7 @@ from results.values import flat, format_metric
 from runner.config.errors import ConfigError
 from runner.config.schema import Config
 from runner.sweep.plan import REFUSED, RESUME, TODO, Job, common_outputs, run_count
-from runner.sweep.remaining_time import RemainingTime, Trained, format_duration, remaining_time
+from runner.sweep.remaining_time import RemainingTime, Trained, format_duration, remaining_time, seconds_an_epoch
 from runner.train.signals import STOPPED_BY_SIGNAL
 
 Row = dict[str, Any]
@@ -38,6 +38,7 @@ class SweepTable:
         self.has_refused = len(self.jobs) < len(jobs)
         self.rows = {job.number: read_row(job) for job in self.jobs}
         self.settings = {job.number: flat(job.checked_config.plain) for job in self.jobs}
+        self.optimizers = {number: optimizer_name(each) for number, each in self.settings.items()}
         self.columns = setting_columns(self.settings.values())
         varying = varying_keys(self.settings.values())
         self.names = {
@@ -57,7 +58,9 @@ class SweepTable:
         """Count these jobs, which are about to be run, and no others as the work that there is."""
         self.to_run = list(to_run)
         numbers = {job.number for job in to_run}
-        self.before = [self.trained(job, read_status(job.folder)) for job in self.jobs if job.number not in numbers]
+        self.before = seconds_an_epoch(
+            self.trained(job, read_status(job.folder)) for job in self.jobs if job.number not in numbers
+        )
         self.ended: dict[int, dict[str, Any]] = {}  # the status of those that have ended, by number
         self.most_at_a_time = 1  # that were in progress since
         self.is_announced = False
@@ -108,12 +111,12 @@ class SweepTable:
             self.is_announced = True
             total = format_duration(time.time() - self.start + left.seconds)
             size = describe_size(self.to_run) + (f", then {len(self.to_come)} more" if self.to_come else "")
-            self.print_line(f"{size}: about {total} on this device ({self.at_a_time(ended)} at a time)")
+            self.print_line(f"{size}: about {total} on this device ({self.at_a_time()} at a time)")
 
-    def at_a_time(self, ended: Job | None = None) -> int:
+    def at_a_time(self, now: int = 0) -> int:
         """How many runs are in progress at a time: the most that were seen, as the next of those that have ended
-        together take a while to begin. ended: see remaining."""
-        self.most_at_a_time = max(self.most_at_a_time, len(self.running()) + (ended is not None))
+        together take a while to begin. now: those that are in progress."""
+        self.most_at_a_time = max(self.most_at_a_time, now)
         return max(1, min(self.most_at_a_time, len(self.open_jobs()) + len(self.to_come)))
 
     def remaining(self, ended: Job | None = None) -> RemainingTime | None:
@@ -127,7 +130,8 @@ class SweepTable:
             before = max(config.settings.first_epoch, self.rows[job.number]["epochs"])  # of branches
             done = status.get("epochs_done", 0) if status else before
             left.append((config, max(0, config.last_epoch - done)))
-        return remaining_time(trained, left, self.at_a_time(ended), self.before)
+        at_a_time = self.at_a_time(len(running) + (ended is not None))
+        return remaining_time(trained, left, at_a_time, self.before)
 
     @staticmethod
     def trained(job: Job, status: dict[str, Any] | None) -> Trained:
@@ -171,7 +175,7 @@ class SweepTable:
         writer.writeheader()
         for job in self.jobs:
             values = {key: self.settings[job.number].get(key, "") for key in self.columns}
-            values["optimizer"] = optimizer_name(self.settings[job.number])
+            values["optimizer"] = self.optimizers[job.number]
             values["stopped_at_rung"] = (self.rungs or {}).get(job.number, "")
             writer.writerow({"run": job.number, **values, **self.rows[job.number]})
         try:
